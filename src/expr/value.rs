@@ -1,0 +1,1 @@
+//! JSON seen by CEL without conversion, and the exact text of a path cut out of the raw body.

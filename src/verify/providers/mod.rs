@@ -1,0 +1,1 @@
+//! Every provider that routes.toml can name, as data.
