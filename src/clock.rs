@@ -10,7 +10,9 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
 /// A point in time: milliseconds since the Unix epoch, UTC.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Timestamp(i64);
 
@@ -61,7 +63,9 @@ impl Timestamp {
     /// Reads RFC 3339 (`2026-08-01T12:00:00Z`), any offset.
     #[must_use]
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
-        DateTime::parse_from_rfc3339(text).ok().map(|t| Self(t.timestamp_millis()))
+        DateTime::parse_from_rfc3339(text)
+            .ok()
+            .map(|t| Self(t.timestamp_millis()))
     }
 
     /// RFC 3339 in UTC with milliseconds.
@@ -92,7 +96,10 @@ mod tests {
     fn rfc3339_there_and_back() {
         let t = Timestamp::from_millis(1_785_585_600_123);
         assert_eq!(t.to_rfc3339(), "2026-08-01T12:00:00.123Z");
-        assert_eq!(Timestamp::parse_rfc3339("2026-08-01T14:00:00.123+02:00"), Some(t));
+        assert_eq!(
+            Timestamp::parse_rfc3339("2026-08-01T14:00:00.123+02:00"),
+            Some(t)
+        );
         assert_eq!(Timestamp::parse_rfc3339("yesterday"), None);
     }
 
@@ -100,6 +107,9 @@ mod tests {
     fn the_future_is_no_age() {
         let t = Timestamp::from_seconds(100);
         assert_eq!(t.since(Timestamp::from_seconds(200)), Duration::ZERO);
-        assert_eq!(t.plus(Duration::from_secs(5)).since(t), Duration::from_secs(5));
+        assert_eq!(
+            t.plus(Duration::from_secs(5)).since(t),
+            Duration::from_secs(5)
+        );
     }
 }

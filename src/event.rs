@@ -172,7 +172,10 @@ pub enum Missing {
     Park,
     Drop,
     /// Look again until `for_ms` after acceptance, then park or drop.
-    Wait { for_ms: u64, then: Then },
+    Wait {
+        for_ms: u64,
+        then: Then,
+    },
     /// Signal-with-start.
     Start(Start),
 }
@@ -180,7 +183,10 @@ pub enum Missing {
 impl Default for Missing {
     /// `{ wait = "5m", then = "park" }`
     fn default() -> Self {
-        Self::Wait { for_ms: 5 * 60 * 1000, then: Then::Park }
+        Self::Wait {
+            for_ms: 5 * 60 * 1000,
+            then: Then::Park,
+        }
     }
 }
 
@@ -267,19 +273,29 @@ impl Reason {
     #[must_use]
     pub const fn sentence(self) -> &'static str {
         match self {
-            Self::TemplateFailed => "a template of the route found nothing, or something it cannot use",
+            Self::TemplateFailed => {
+                "a template of the route found nothing, or something it cannot use"
+            }
             Self::BadWorkflowId => "the workflow id is empty or longer than 1000 bytes",
             Self::NoWorkflowId => "the route's list of workflow ids is empty",
             Self::TooManyWorkflows => "the route names more than 100 workflows for one event",
-            Self::WorkflowMissing => "no workflow with this id exists, and the route's `missing` rule says park",
-            Self::WorkflowClosed => "the workflow has closed, and the route's `closed` rule says park",
+            Self::WorkflowMissing => {
+                "no workflow with this id exists, and the route's `missing` rule says park"
+            }
+            Self::WorkflowClosed => {
+                "the workflow has closed, and the route's `closed` rule says park"
+            }
             Self::PayloadTooLarge => "Temporal refuses the arguments: too large",
             Self::SignalLimit => "this run has received as many signals as Temporal allows",
             Self::BadArgument => "Temporal refuses the signal as invalid",
             Self::ServerTooOld => "this Temporal server does not know the call",
             Self::RouteDrops => "the route says `drop = true`",
-            Self::MissingDropped => "no workflow with this id exists, and the route's `missing` rule says drop",
-            Self::ClosedDropped => "the workflow has closed, and the route's `closed` rule says drop",
+            Self::MissingDropped => {
+                "no workflow with this id exists, and the route's `missing` rule says drop"
+            }
+            Self::ClosedDropped => {
+                "the workflow has closed, and the route's `closed` rule says drop"
+            }
         }
     }
 

@@ -47,6 +47,9 @@ mod tests {
     #[test]
     fn debug_shows_nothing() {
         let secret = Secret::new(b"whsec_very_private".to_vec());
-        assert_eq!(format!("{secret:?} {:?}", Some(&secret)), "Secret(***) Some(Secret(***))");
+        assert_eq!(
+            format!("{secret:?} {:?}", Some(&secret)),
+            "Secret(***) Some(Secret(***))"
+        );
     }
 }

@@ -52,7 +52,17 @@ pub struct Issuer {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Algorithm { RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA }
+pub enum Algorithm {
+    RS256,
+    RS384,
+    RS512,
+    PS256,
+    PS384,
+    PS512,
+    ES256,
+    ES384,
+    EdDSA,
+}
 
 /// A good token.
 #[derive(Clone, Debug)]

@@ -33,10 +33,14 @@ pub struct Rule {
 pub struct PathPattern {}
 impl PathPattern {
     /// The sentence says what is wrong.
-    pub fn parse(_text: &str) -> Result<Self, String> { unimplemented!() }
+    pub fn parse(_text: &str) -> Result<Self, String> {
+        unimplemented!()
+    }
     /// Whether some path fits both.
     #[must_use]
-    pub fn overlaps(&self, _other: &Self) -> bool { unimplemented!() }
+    pub fn overlaps(&self, _other: &Self) -> bool {
+        unimplemented!()
+    }
 }
 
 /// All query rules, found by path.
@@ -44,10 +48,14 @@ impl PathPattern {
 pub struct Rules {}
 impl Rules {
     #[must_use]
-    pub fn new(_rules: Vec<Rule>) -> Self { unimplemented!() }
+    pub fn new(_rules: Vec<Rule>) -> Self {
+        unimplemented!()
+    }
     /// The rule for a request path, its parameters percent-decoded once.
     #[must_use]
-    pub fn find(&self, _path: &str) -> Option<(&Rule, Vec<(String, String)>)> { unimplemented!() }
+    pub fn find(&self, _path: &str) -> Option<(&Rule, Vec<(String, String)>)> {
+        unimplemented!()
+    }
 }
 
 /// A caller whose token was good.
@@ -61,26 +69,57 @@ pub struct Principal {
 
 impl Principal {
     #[must_use]
-    pub fn new(_issuer: &Issuer, _token: Token) -> Self { unimplemented!() }
+    pub fn new(_issuer: &Issuer, _token: Token) -> Self {
+        unimplemented!()
+    }
 }
 
 /// The right to run one query, once. Made by [`permit`] alone.
 #[derive(Debug)]
-pub struct Permit { namespace: String, workflow: String, query: String, args: String, timeout: Duration, expose_errors: bool }
+pub struct Permit {
+    namespace: String,
+    workflow: String,
+    query: String,
+    args: String,
+    timeout: Duration,
+    expose_errors: bool,
+}
 
 impl Permit {
-    #[must_use] pub fn namespace(&self) -> &str { &self.namespace }
-    #[must_use] pub fn workflow(&self) -> &str { &self.workflow }
-    #[must_use] pub fn query(&self) -> &str { &self.query }
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+    #[must_use]
+    pub fn workflow(&self) -> &str {
+        &self.workflow
+    }
+    #[must_use]
+    pub fn query(&self) -> &str {
+        &self.query
+    }
     /// JSON text of the list of arguments.
-    #[must_use] pub fn args(&self) -> &str { &self.args }
-    #[must_use] pub fn timeout(&self) -> Duration { self.timeout }
-    #[must_use] pub fn expose_errors(&self) -> bool { self.expose_errors }
+    #[must_use]
+    pub fn args(&self) -> &str {
+        &self.args
+    }
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+    #[must_use]
+    pub fn expose_errors(&self) -> bool {
+        self.expose_errors
+    }
 }
 
 /// What the caller sent beside the path.
 #[derive(Clone, Copy)]
-pub struct Asked<'a> { pub path: &'a [(String, String)], pub query: &'a [(String, String)], pub body: Option<crate::expr::Body<'a>> }
+pub struct Asked<'a> {
+    pub path: &'a [(String, String)],
+    pub query: &'a [(String, String)],
+    pub body: Option<crate::expr::Body<'a>>,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -92,4 +131,6 @@ pub enum Refusal {
     Unrenderable(String),
 }
 
-pub fn permit(_rule: &Rule, _principal: &Principal, _asked: Asked<'_>) -> Result<Permit, Refusal> { unimplemented!() }
+pub fn permit(_rule: &Rule, _principal: &Principal, _asked: Asked<'_>) -> Result<Permit, Refusal> {
+    unimplemented!()
+}

@@ -26,11 +26,19 @@ pub struct Acceptance {
 /// What became of an [`Acceptance`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Receipt {
-    Accepted { event: EventId, deliveries: usize },
+    Accepted {
+        event: EventId,
+        deliveries: usize,
+    },
     /// Kept, though no route wants it.
-    Unrouted { event: EventId },
+    Unrouted {
+        event: EventId,
+    },
     /// Seen before. `conflict`: the same key came with another body; marked on the first event.
-    Duplicate { first: EventId, conflict: bool },
+    Duplicate {
+        first: EventId,
+        conflict: bool,
+    },
 }
 
 /// The head of a lane, claimed for one attempt.
@@ -43,11 +51,22 @@ pub struct Claim {
 /// What became of a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Settlement {
-    Delivered { run_id: Option<String> },
-    Parked { reason: Reason, detail: String },
-    Dropped { reason: Reason, detail: String },
+    Delivered {
+        run_id: Option<String>,
+    },
+    Parked {
+        reason: Reason,
+        detail: String,
+    },
+    Dropped {
+        reason: Reason,
+        detail: String,
+    },
     /// Not yet: the lane waits until then. `attempted`: the attempt counts as one.
-    Retry { at: Timestamp, error: String },
+    Retry {
+        at: Timestamp,
+        error: String,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -87,7 +106,10 @@ pub struct EventFilter {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EventState { Unrouted, Of(State) }
+pub enum EventState {
+    Unrouted,
+    Of(State),
+}
 
 /// An event as kept, with its deliveries in order of acceptance.
 #[derive(Clone, Debug)]
@@ -100,7 +122,10 @@ pub struct EventRecord {
 }
 
 #[derive(Clone, Debug)]
-pub struct Page { pub events: Vec<EventRecord>, pub next: Option<String> }
+pub struct Page {
+    pub events: Vec<EventRecord>,
+    pub next: Option<String>,
+}
 
 /// For `/ready` and metrics.
 #[derive(Clone, Debug, Default)]
@@ -119,18 +144,36 @@ pub struct Stats {
 }
 
 impl Inbox {
-    pub async fn accept(&self, _acceptance: Acceptance) -> Result<Receipt, Error> { unimplemented!() }
+    pub async fn accept(&self, _acceptance: Acceptance) -> Result<Receipt, Error> {
+        unimplemented!()
+    }
     /// Waits until at least one lane is ready, then claims up to `max` heads, oldest first.
-    pub async fn claim(&self, _max: usize) -> Vec<Claim> { unimplemented!() }
+    pub async fn claim(&self, _max: usize) -> Vec<Claim> {
+        unimplemented!()
+    }
     /// Frees the lane at once; what is written rides on the next batch.
-    pub async fn settle(&self, _claim: Claim, _settlement: Settlement) -> Result<(), Error> { unimplemented!() }
+    pub async fn settle(&self, _claim: Claim, _settlement: Settlement) -> Result<(), Error> {
+        unimplemented!()
+    }
     /// Makes every waiting lane ready now (Temporal answers again).
-    pub fn wake(&self) { unimplemented!() }
-    pub async fn events(&self, _filter: EventFilter) -> Result<Page, Error> { unimplemented!() }
-    pub async fn event(&self, _id: EventId) -> Result<Option<EventRecord>, Error> { unimplemented!() }
-    pub async fn delivery(&self, _id: DeliveryId) -> Result<Option<Delivery>, Error> { unimplemented!() }
+    pub fn wake(&self) {
+        unimplemented!()
+    }
+    pub async fn events(&self, _filter: EventFilter) -> Result<Page, Error> {
+        unimplemented!()
+    }
+    pub async fn event(&self, _id: EventId) -> Result<Option<EventRecord>, Error> {
+        unimplemented!()
+    }
+    pub async fn delivery(&self, _id: DeliveryId) -> Result<Option<Delivery>, Error> {
+        unimplemented!()
+    }
     #[must_use]
-    pub fn stats(&self) -> Stats { unimplemented!() }
+    pub fn stats(&self) -> Stats {
+        unimplemented!()
+    }
     /// Writes what is queued and closes the store.
-    pub async fn close(&self) { unimplemented!() }
+    pub async fn close(&self) {
+        unimplemented!()
+    }
 }

@@ -17,7 +17,10 @@ pub struct Route {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum On { Every, Types(Vec<String>) } // exact, or a prefix with trailing `*`
+pub enum On {
+    Every,
+    Types(Vec<String>),
+} // exact, or a prefix with trailing `*`
 
 #[derive(Debug)]
 pub enum Effect {
@@ -41,7 +44,11 @@ pub struct Signal {
 #[derive(Debug)]
 pub enum MissingRule {
     Fixed(crate::event::Missing),
-    Start { workflow_type: String, task_queue: String, args: Option<JsonTemplate> },
+    Start {
+        workflow_type: String,
+        task_queue: String,
+        args: Option<JsonTemplate>,
+    },
 }
 
 /// All routes, by source and then by event type: looked up, not scanned.

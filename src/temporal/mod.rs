@@ -11,12 +11,17 @@ pub struct Temporal {}
 
 /// One attempt's success.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Done { pub run_id: Option<String> }
+pub struct Done {
+    pub run_id: Option<String>,
+}
 
 /// How a call failed, told apart by status and details (reference table B2a), never by status alone.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind:?}: {message}")]
-pub struct Failure { pub kind: FailureKind, pub message: String }
+pub struct Failure {
+    pub kind: FailureKind,
+    pub message: String,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureKind {
@@ -24,7 +29,9 @@ pub enum FailureKind {
     WorkflowNotFound,
     NamespaceNotFound,
     /// AlreadyExists + WorkflowExecutionAlreadyStartedFailure; `ours`: our request id began that run.
-    AlreadyStarted { ours: bool },
+    AlreadyStarted {
+        ours: bool,
+    },
     PayloadTooLarge,
     SignalLimit,
     /// The server is ending this run (history or state too large).
@@ -46,31 +53,66 @@ pub enum FailureKind {
 
 /// What describe says of a workflow id's present run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WorkflowStatus { Running, Closed, Missing }
+pub enum WorkflowStatus {
+    Running,
+    Closed,
+    Missing,
+}
 
 /// Why a query gave no result.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QueryError {
-    #[error("no such workflow")] WorkflowNotFound,
-    #[error("no worker polls the task queue")] NoWorker,
-    #[error("a worker polls, but did not answer in time")] Timeout,
+    #[error("no such workflow")]
+    WorkflowNotFound,
+    #[error("no worker polls the task queue")]
+    NoWorker,
+    #[error("a worker polls, but did not answer in time")]
+    Timeout,
     /// The handler failed or does not know the query; the text is the handler's own.
-    #[error("the query failed: {0}")] Failed(String),
-    #[error("the result is not JSON")] NotJson,
-    #[error("Temporal is busy")] Throttled,
-    #[error("Temporal cannot be reached: {0}")] Unreachable(String),
+    #[error("the query failed: {0}")]
+    Failed(String),
+    #[error("the result is not JSON")]
+    NotJson,
+    #[error("Temporal is busy")]
+    Throttled,
+    #[error("Temporal cannot be reached: {0}")]
+    Unreachable(String),
 }
 
 /// For `/ready` and the log.
 #[derive(Clone, Debug, Default)]
-pub struct Status { pub connected: bool, pub server_version: Option<String>, pub trouble: Option<String> }
+pub struct Status {
+    pub connected: bool,
+    pub server_version: Option<String>,
+    pub trouble: Option<String>,
+}
 
 impl Temporal {
-    pub async fn signal(&self, _delivery: &Delivery, _deadline: Duration) -> Result<Done, Failure> { unimplemented!() }
-    pub async fn signal_with_start(&self, _delivery: &Delivery, _start: &Start, _deadline: Duration) -> Result<Done, Failure> { unimplemented!() }
-    pub async fn describe(&self, _namespace: &str, _workflow: &str, _deadline: Duration) -> Result<WorkflowStatus, Failure> { unimplemented!() }
+    pub async fn signal(&self, _delivery: &Delivery, _deadline: Duration) -> Result<Done, Failure> {
+        unimplemented!()
+    }
+    pub async fn signal_with_start(
+        &self,
+        _delivery: &Delivery,
+        _start: &Start,
+        _deadline: Duration,
+    ) -> Result<Done, Failure> {
+        unimplemented!()
+    }
+    pub async fn describe(
+        &self,
+        _namespace: &str,
+        _workflow: &str,
+        _deadline: Duration,
+    ) -> Result<WorkflowStatus, Failure> {
+        unimplemented!()
+    }
     /// The result as JSON text. Only a [`Permit`] runs a query.
-    pub async fn query(&self, _permit: &Permit) -> Result<String, QueryError> { unimplemented!() }
+    pub async fn query(&self, _permit: &Permit) -> Result<String, QueryError> {
+        unimplemented!()
+    }
     #[must_use]
-    pub fn status(&self) -> Status { unimplemented!() }
+    pub fn status(&self) -> Status {
+        unimplemented!()
+    }
 }

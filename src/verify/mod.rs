@@ -28,7 +28,12 @@ pub struct WebhookRequest {
 impl WebhookRequest {
     #[must_use]
     pub fn new(headers: HeaderMap, query: String, peer: String, body: Bytes) -> Self {
-        Self { headers, query, peer, body }
+        Self {
+            headers,
+            query,
+            peer,
+            body,
+        }
     }
 }
 
@@ -57,7 +62,12 @@ pub enum Proof {
 
 /// How a body is read where the media type does not tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BodyRule { ByMediaType, Json, Form, Text }
+pub enum BodyRule {
+    ByMediaType,
+    Json,
+    Form,
+    Text,
+}
 
 /// Why a request is refused. The caller learns the class only.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -68,6 +78,10 @@ pub enum Refusal {
     Other,
 }
 
-pub fn authenticate(_source: &Source, _request: &WebhookRequest, _now: Timestamp) -> Result<Event, Refusal> {
+pub fn authenticate(
+    _source: &Source,
+    _request: &WebhookRequest,
+    _now: Timestamp,
+) -> Result<Event, Refusal> {
     unimplemented!()
 }
