@@ -2,13 +2,33 @@
 //!
 //! Compiled once at load, evaluated per event without converting the body. Pure: no clock, no I/O.
 //! May import `event` and what lies below it.
+//!
+//! `expression` is the whole of one expression; `syntax` and `names` turn its text into a checked
+//! tree, `scan` finds it in a template, `path` takes the plain paths out of CEL's
+//! hands, `view` and `node` show JSON to CEL, `exact` cuts text out of the raw body, `steps` bounds
+//! the work, `outcome` reads the result.
 
+mod exact;
+mod expression;
+mod names;
+mod node;
+mod outcome;
+mod path;
+mod scan;
+mod steps;
+mod syntax;
 pub mod template;
-pub mod value;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
 
 use serde_json::Value;
 
 use crate::event::Content;
+pub use expression::Expr;
 
 /// Which names an expression may use; anything else is a fault at load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +78,25 @@ pub struct Body<'a> {
     pub raw: &'a [u8],
 }
 
+impl<'a> Body<'a> {
+    /// The whole body as JSON text: as sent where it is JSON, an object where it is a form, a
+    /// string where it is text.
+    pub fn json(&self) -> Result<Cow<'a, str>, Error> {
+        match self.content {
+            Content::Json(_) => Ok(Cow::Borrowed(
+                self.text()?.trim_matches([' ', '\t', '\r', '\n']),
+            )),
+            Content::Form(fields) => Ok(Cow::Owned(fields.to_string())),
+            Content::Text => Ok(Cow::Owned(Value::from(self.text()?).to_string())),
+            Content::Binary => Err(Error::new("the body is not text")),
+        }
+    }
+
+    fn text(&self) -> Result<&'a str, Error> {
+        std::str::from_utf8(self.raw).map_err(|_| Error::new("the body is not text"))
+    }
+}
+
 /// What is wrong with an expression or template at load.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -73,42 +112,8 @@ pub struct Fault {
 #[error("{0}")]
 pub struct Error(pub String);
 
-/// One compiled CEL expression.
-#[derive(Debug)]
-pub struct Expr {}
-
-impl Expr {
-    pub fn compile(_text: &str, _scope: Scope) -> Result<Self, Fault> {
-        unimplemented!()
-    }
-    /// A bool, or an error (a field that is not there, another type, too many steps).
-    pub fn test(&self, _vars: &Variables<'_>) -> Result<bool, Error> {
-        unimplemented!()
-    }
-    pub fn value(&self, _vars: &Variables<'_>) -> Result<Value, Error> {
-        unimplemented!()
-    }
-    /// As text inside a longer string: text as it is, numbers as sent, `true`/`false`; else an error.
-    pub fn text(&self, _vars: &Variables<'_>) -> Result<String, Error> {
-        unimplemented!()
-    }
-    /// As JSON text; a plain path gives the text exactly as sent.
-    pub fn json(&self, _vars: &Variables<'_>) -> Result<String, Error> {
-        unimplemented!()
-    }
-    /// The top-level names that the expression reads, such as `headers`.
-    #[must_use]
-    pub fn reads(&self, _name: &str) -> bool {
-        unimplemented!()
-    }
-    /// `body.data.id` → `["body", "data", "id"]`; `headers['x-id']` → `["headers", "x-id"]`; none for anything but a plain path.
-    #[must_use]
-    pub fn plain_path(&self) -> Option<&[String]> {
-        unimplemented!()
-    }
-    /// The value of an expression that reads no variable (`true`, `1 == 2`).
-    #[must_use]
-    pub fn constant(&self) -> Option<Value> {
-        unimplemented!()
+impl Error {
+    fn new(text: &str) -> Self {
+        Self(text.to_owned())
     }
 }
