@@ -96,7 +96,7 @@ fn passes(connection: &Connection, nudged: &Receiver<()>, finish: &AtomicBool) {
             }
             // The writer meets the same disk and reports it; here it is only why the log grows.
             Err(error) => {
-                tracing::warn!(%error, "the store's log could not be moved into its database")
+                tracing::warn!(%error, "the store's log could not be moved into its database");
             }
         }
     }

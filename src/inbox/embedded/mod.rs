@@ -3,19 +3,18 @@
 //! Accepts and settlements go to the writer through a bounded queue; lanes live in memory and are rebuilt from the file at
 //! start; reads have connections of their own. The figures behind every choice are in the store's bench.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use tokio::sync::{Semaphore, oneshot};
 
 mod board;
 mod cache;
 mod checkpoint;
+mod claiming;
 mod lanes;
 mod lock;
 mod page;
@@ -26,20 +25,18 @@ mod step;
 mod sweep;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 use board::Board;
 pub(super) use board::Hold;
 use reader::Readers;
 use step::Mark;
 use writer::{Job, QUEUE, Writer};
 
-use super::{
-    Acceptance, Claim, Error, EventFilter, EventRecord, Page, Receipt, Settlement, Stats, Ticket,
-};
+use super::{Acceptance, Error, EventFilter, EventRecord, Page, Receipt, Settlement, Stats};
 use crate::clock;
 use crate::event::{Delivery, DeliveryId, EventId, State};
-
-/// Looks again at least this often, so that a wall clock that jumps cannot hold a lane for long.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Where the store is and how much may pend in it.
 #[derive(Clone, Debug)]
@@ -143,66 +140,6 @@ impl Store {
             })
             .map_err(|_| closed())?;
         answered.await.map_err(|_| closed())?
-    }
-
-    pub(super) async fn claim(&self, max: usize) -> Vec<Claim> {
-        loop {
-            let changed = self.board.changed.notified();
-            tokio::pin!(changed);
-            // Listens before it looks: what becomes ready in between is not missed.
-            changed.as_mut().enable();
-            if self.room.is_closed() {
-                std::future::pending::<()>().await;
-            }
-            let now = clock::now();
-            let (taken, due) = self.board.take_ready(now, max);
-            if taken.is_empty() {
-                let wait = due.map_or(LONGEST_WAIT, |due| due.since(now).min(LONGEST_WAIT));
-                tokio::select! {
-                    () = changed => {}
-                    () = tokio::time::sleep(wait) => {}
-                }
-                continue;
-            }
-            let claims = self.load(taken).await;
-            if !claims.is_empty() {
-                return claims;
-            }
-        }
-    }
-
-    /// Those that cannot be read return to their lanes as their holds are dropped.
-    async fn load(&self, taken: Vec<(Hold, Option<Delivery>)>) -> Vec<Claim> {
-        let missing: Vec<_> = taken
-            .iter()
-            .filter(|(_, delivery)| delivery.is_none())
-            .map(|(hold, _)| hold.seq)
-            .collect();
-        let mut read = if missing.is_empty() {
-            HashMap::new()
-        } else {
-            match self
-                .claims
-                .run(move |connection| reader::deliveries(connection, &missing))
-                .await
-            {
-                Ok(read) => read,
-                Err(error) => {
-                    self.board.set_trouble(Some(error.to_string()));
-                    HashMap::new()
-                }
-            }
-        };
-        taken
-            .into_iter()
-            .filter_map(|(hold, delivery)| {
-                let delivery = delivery.or_else(|| read.remove(&hold.seq))?;
-                Some(Claim {
-                    delivery,
-                    ticket: Ticket::Embedded(hold),
-                })
-            })
-            .collect()
     }
 
     pub(super) async fn settle(

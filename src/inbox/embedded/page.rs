@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
 use super::reader;
 use super::rows::{self, EVENT_COLUMNS};
+use crate::clock::Timestamp;
 use crate::event::State;
 use crate::inbox::{Error, EventFilter, EventState, Page};
 
@@ -149,10 +150,11 @@ fn query(
         values.push(Value::Integer(floor.seq));
         sql.push_str(" AND e.received_at >= ?4 AND (e.received_at > ?4 OR e.seq >= ?5)");
     }
+    // A bare `?` takes the number after the last one.
     let mut require = |condition: &str, value: &str| {
-        values.push(Value::Text(value.to_owned()));
         sql.push_str(" AND ");
-        sql.push_str(&condition.replace('?', &format!("?{}", values.len())));
+        sql.push_str(condition);
+        values.push(Value::Text(value.to_owned()));
     };
     let of_event = [
         ("e.source = ?", &filter.source),
@@ -172,10 +174,7 @@ fn query(
         None => {}
     }
     values.push(Value::Integer(i64::try_from(limit + 1).unwrap_or(i64::MAX)));
-    sql.push_str(&format!(
-        " ORDER BY e.received_at DESC, e.seq DESC LIMIT ?{}",
-        values.len()
-    ));
+    sql.push_str(" ORDER BY e.received_at DESC, e.seq DESC LIMIT ?");
     (sql, values)
 }
 
@@ -186,7 +185,7 @@ fn any_delivery(column: &str) -> String {
 }
 
 fn since(filter: &EventFilter) -> i64 {
-    filter.since.map_or(i64::MIN, |since| since.millis())
+    filter.since.map_or(i64::MIN, Timestamp::millis)
 }
 
 /// The latest time of receipt that still counts.

@@ -12,7 +12,7 @@ use crate::clock::{self, Timestamp};
 /// Keys looked at in one step.
 const STEP: usize = 1_000;
 const BETWEEN_STEPS: Duration = Duration::from_millis(250);
-const BETWEEN_ROUNDS: Duration = Duration::from_secs(60);
+const BETWEEN_ROUNDS: Duration = Duration::from_mins(1);
 
 /// Where the round through all keys stands.
 #[derive(Debug, Default)]

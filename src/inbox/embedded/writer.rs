@@ -120,7 +120,7 @@ impl Writer {
     }
 
     /// Commits and answers; returns the marks that could not be written.
-    fn commit(&mut self, batch: Vec<Job>) -> Vec<Job> {
+    pub(super) fn commit(&mut self, batch: Vec<Job>) -> Vec<Job> {
         match self.transact(&batch) {
             Ok(done) => {
                 self.board.set_trouble(None);
