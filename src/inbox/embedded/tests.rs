@@ -1,0 +1,252 @@
+//! What the contract suite cannot bring about from outside: a disk that refuses, a full queue, a sweep.
+
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tempfile::TempDir;
+use tokio::sync::{Semaphore, oneshot};
+
+use super::board::{Board, Tally};
+use super::checkpoint::Checkpoints;
+use super::lanes::Seq;
+use super::lock::StoreLock;
+use super::step::{self, Mark};
+use super::writer::{Job, QUEUE, Writer};
+use super::{Options, Store, schema};
+use crate::clock::Timestamp;
+use crate::event::{Content, DedupKey, Delivery, DeliveryId, Event, EventId, Rules, State, Target};
+use crate::inbox::{Acceptance, Error, Receipt, Settlement};
+
+const NOW: Timestamp = Timestamp::from_seconds(1_000);
+
+fn acceptance(key: &str, body_bytes: usize) -> Acceptance {
+    let event = Event {
+        id: EventId::generate(),
+        source: Arc::from("stripe"),
+        key: DedupKey {
+            text: key.to_owned(),
+            digest: false,
+            retention: Duration::from_secs(10),
+            strict: false,
+        },
+        kind: String::new(),
+        received_at: NOW,
+        peer: String::new(),
+        headers: Vec::new(),
+        query: Vec::new(),
+        claims: None,
+        body: Bytes::from(vec![b'x'; body_bytes]),
+        content: Content::Text,
+        secret: None,
+    };
+    let delivery = Delivery {
+        id: DeliveryId::generate(),
+        event: event.id,
+        source: Arc::clone(&event.source),
+        route: Arc::from("payments"),
+        target: Target {
+            namespace: "default".to_owned(),
+            workflow: key.to_owned(),
+            signal: "paid".to_owned(),
+        },
+        args: "[]".to_owned(),
+        rules: Rules::default(),
+        state: State::Pending,
+        reason: None,
+        attempts: 0,
+        accepted_at: NOW,
+        first_attempt_at: None,
+        next_attempt_at: None,
+        last_error: None,
+        request_id: String::new(),
+        run_id: None,
+        settled_at: None,
+    };
+    Acceptance {
+        event,
+        deliveries: vec![delivery],
+    }
+}
+
+/// A writer that the test drives by hand, and what must outlive it.
+struct Desk {
+    writer: Writer,
+    room: Arc<Semaphore>,
+    _jobs: SyncSender<Job>,
+    _folder: TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let (jobs, queue) = sync_channel(1);
+        let lock = StoreLock::acquire(&path).unwrap();
+        let connection = schema::open_writer(&path).unwrap();
+        let checkpoints = Checkpoints::start(schema::open_checkpointer(&path).unwrap()).unwrap();
+        Self {
+            writer: Writer {
+                connection,
+                jobs: queue,
+                board: Arc::new(Board::new(1_000, Tally::default())),
+                checkpoints,
+                lock,
+            },
+            room: Arc::new(Semaphore::new(100)),
+            _jobs: jobs,
+            _folder: folder,
+        }
+    }
+
+    fn accept(&self, acceptance: Acceptance) -> (Job, oneshot::Receiver<Result<Receipt, Error>>) {
+        let (answer, answered) = oneshot::channel();
+        let job = Job::Accept {
+            acceptance: Box::new(acceptance),
+            answer,
+            permit: Arc::clone(&self.room).try_acquire_owned().unwrap(),
+        };
+        (job, answered)
+    }
+
+    fn settle(&self, seq: u64) -> Job {
+        let delivered = Settlement::Delivered { run_id: None };
+        Job::Settle {
+            mark: Box::new(Mark::new(Seq::new(seq).unwrap(), NOW, delivered, NOW)),
+            permit: Arc::clone(&self.room).try_acquire_owned().unwrap(),
+        }
+    }
+
+    fn limit_pages(&self, pages: i64) {
+        let limit = format!("PRAGMA max_page_count = {pages}");
+        self.writer
+            .connection
+            .query_row(&limit, [], |_| Ok(()))
+            .unwrap();
+    }
+
+    fn count(&self, query: &str) -> i64 {
+        self.writer
+            .connection
+            .query_row(query, [], |row| row.get(0))
+            .unwrap()
+    }
+}
+
+#[test]
+fn a_full_disk_refuses_and_is_over_when_there_is_room() {
+    let mut desk = Desk::new();
+    let (first, mut answered) = desk.accept(acceptance("1", 10));
+    desk.writer.commit(vec![first]);
+    assert!(answered.try_recv().unwrap().is_ok());
+
+    desk.limit_pages(1);
+    let (large, mut refused) = desk.accept(acceptance("2", 100_000));
+    let mark = desk.settle(1);
+    let owed = desk.writer.commit(vec![large, mark]);
+    let refused = refused.try_recv().unwrap();
+    assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
+    assert!(desk.writer.board.troubled());
+    assert_eq!(owed.len(), 1, "the mark is kept for later");
+    assert_eq!(
+        desk.room.available_permits(),
+        99,
+        "and keeps its place in the queue"
+    );
+
+    desk.limit_pages(1_000_000);
+    assert!(desk.writer.commit(owed).is_empty());
+    assert!(!desk.writer.board.troubled());
+    assert_eq!(
+        desk.count("SELECT count(*) FROM delivery WHERE state = 'delivered'"),
+        1
+    );
+    assert_eq!(desk.room.available_permits(), 100);
+}
+
+#[test]
+fn one_bad_piece_does_not_fail_its_neighbours() {
+    let mut desk = Desk::new();
+    let twice = acceptance("1", 10);
+    let mut same_id = acceptance("2", 10);
+    same_id.event.id = twice.event.id;
+    let (jobs, answers): (Vec<_>, Vec<_>) = [twice, same_id, acceptance("3", 10)]
+        .into_iter()
+        .map(|acceptance| desk.accept(acceptance))
+        .unzip();
+    desk.writer.commit(jobs);
+    let answers: Vec<_> = answers
+        .into_iter()
+        .map(|mut answered| answered.try_recv().unwrap().is_ok())
+        .collect();
+    assert_eq!(answers, [true, false, true]);
+    assert!(!desk.writer.board.troubled());
+    assert_eq!(desk.writer.board.stats().pending, 2);
+}
+
+#[test]
+fn copies_in_one_batch_are_one_event() {
+    let mut desk = Desk::new();
+    let (jobs, answers): (Vec<_>, Vec<_>) =
+        (0..3).map(|_| desk.accept(acceptance("1", 10))).unzip();
+    desk.writer.commit(jobs);
+    let new = answers
+        .into_iter()
+        .map(|mut answered| answered.try_recv().unwrap().unwrap())
+        .filter(|receipt| matches!(receipt, Receipt::Accepted { .. }));
+    assert_eq!(new.count(), 1);
+    assert_eq!(desk.count("SELECT duplicates FROM event"), 2);
+}
+
+#[test]
+fn a_late_mark_does_not_undo_a_settlement() {
+    let mut desk = Desk::new();
+    let (job, _answered) = desk.accept(acceptance("1", 10));
+    desk.writer.commit(vec![job]);
+    let mark = desk.settle(1);
+    desk.writer.commit(vec![mark]);
+    let retry = Settlement::Retry {
+        at: NOW,
+        error: "late".to_owned(),
+    };
+    let late = Mark::new(Seq::MIN, NOW, retry, NOW);
+    late.write(&desk.writer.connection).unwrap();
+    assert_eq!(
+        desk.count("SELECT attempts FROM delivery WHERE state = 'delivered'"),
+        1
+    );
+}
+
+#[test]
+fn a_sweep_removes_the_expired_in_steps() {
+    let mut desk = Desk::new();
+    for n in 0..10 {
+        let mut acceptance = acceptance(&n.to_string(), 10);
+        if n < 3 {
+            acceptance.event.received_at = NOW.plus(Duration::from_mins(1));
+        }
+        let (job, _answered) = desk.accept(acceptance);
+        desk.writer.commit(vec![job]);
+    }
+    let later = NOW.plus(Duration::from_secs(20));
+    let (mut after, mut steps) = (Vec::new(), 0);
+    while let Some(last) = step::sweep(&desk.writer.connection, &after, 4, later).unwrap() {
+        (after, steps) = (last, steps + 1);
+    }
+    assert_eq!(steps, 3);
+    assert_eq!(desk.count("SELECT count(*) FROM dedup"), 3);
+}
+
+#[tokio::test]
+async fn a_full_queue_is_busy() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&Options::new(folder.path().join("store.db"))).unwrap();
+    let places = u32::try_from(QUEUE).unwrap();
+    let all = Arc::clone(&store.room)
+        .try_acquire_many_owned(places)
+        .unwrap();
+    assert_eq!(store.accept(acceptance("1", 10)).await, Err(Error::Busy));
+    drop(all);
+    assert!(store.accept(acceptance("1", 10)).await.is_ok());
+}
