@@ -1,25 +1,32 @@
 //! The inbox: dedup and a durable queue behind one contract.
 //!
 //! *accept* is one atomic step: dedup key, event and deliveries are on stable storage together, or
-//! nothing is. *claim* hands out heads of lanes, at most one per lane at a time. *settle* says what
-//! became of a claim and frees its lane. A claim that is never settled (the process died) is pending
-//! again after a restart. No SQL, row id or transaction shows here.
+//! nothing is. *claim* hands out heads of lanes, at most one per lane at a time, in the order in which
+//! their events were accepted. *settle* says what became of a claim and frees its lane. A claim that is
+//! never settled is pending again: at once where it was merely dropped, after a restart where the process
+//! died. No SQL, row id or transaction shows here. May import `event` and `clock`.
+
+use crate::clock::Timestamp;
+use crate::event::{Delivery, DeliveryId, Event, EventId, Reason};
+
+pub mod embedded;
+mod history;
 
 use std::sync::Arc;
 
-use crate::clock::Timestamp;
-use crate::event::{Delivery, DeliveryId, Event, EventId, Reason, State};
+pub use history::{EventFilter, EventRecord, EventState, Page, Stats};
 
 /// Where events are kept. A closed set: one arm for each home.
 #[derive(Clone, Debug)]
 pub enum Inbox {
-    Embedded(Arc<()>),
+    Embedded(Arc<embedded::Store>),
 }
 
 /// An event with everything that routing decided about it.
 #[derive(Debug)]
 pub struct Acceptance {
     pub event: Event,
+    /// Pending ones join their lanes; those already parked or dropped are only kept.
     pub deliveries: Vec<Delivery>,
 }
 
@@ -41,14 +48,20 @@ pub enum Receipt {
     },
 }
 
-/// The head of a lane, claimed for one attempt.
+/// The head of a lane, claimed for one attempt. Dropped unsettled, it returns to its lane.
 #[derive(Debug)]
 pub struct Claim {
     pub delivery: Delivery,
-    // token of the lane
+    ticket: Ticket,
 }
 
-/// What became of a claim.
+/// What binds a claim to its lane: one arm for each home.
+#[derive(Debug)]
+enum Ticket {
+    Embedded(embedded::Hold),
+}
+
+/// What became of a claim. Each of them ends one attempt and counts it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Settlement {
     Delivered {
@@ -62,7 +75,7 @@ pub enum Settlement {
         reason: Reason,
         detail: String,
     },
-    /// Not yet: the lane waits until then. `attempted`: the attempt counts as one.
+    /// Not yet: the lane waits until then.
     Retry {
         at: Timestamp,
         error: String,
@@ -83,97 +96,88 @@ pub enum Error {
     /// A strict key (Idempotency-Key) came with another body.
     #[error("the key was used with another body")]
     Conflict { first: EventId },
+    /// A cursor that no page of this store gave out.
+    #[error("the cursor is not one that this store gave out")]
+    Cursor,
     /// At open: what is wrong and what to do.
     #[error("{0}")]
     Open(String),
 }
 
-/// Filters of the events API; all given ones must hold.
-#[derive(Clone, Debug, Default)]
-pub struct EventFilter {
-    pub source: Option<String>,
-    pub kind: Option<String>,
-    pub key: Option<String>,
-    pub workflow: Option<String>,
-    pub route: Option<String>,
-    /// None of these: any. `Unrouted` or one of [`State`].
-    pub state: Option<EventState>,
-    pub since: Option<Timestamp>,
-    pub until: Option<Timestamp>,
-    /// 1 to 1000.
-    pub limit: usize,
-    pub cursor: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EventState {
-    Unrouted,
-    Of(State),
-}
-
-/// An event as kept, with its deliveries in order of acceptance.
-#[derive(Clone, Debug)]
-pub struct EventRecord {
-    pub event: Event,
-    pub duplicates: u64,
-    pub conflicts: u64,
-    pub erased_at: Option<Timestamp>,
-    pub deliveries: Vec<Delivery>,
-}
-
-#[derive(Clone, Debug)]
-pub struct Page {
-    pub events: Vec<EventRecord>,
-    pub next: Option<String>,
-}
-
-/// For `/ready` and metrics.
-#[derive(Clone, Debug, Default)]
-pub struct Stats {
-    pub pending: u64,
-    pub parked: u64,
-    pub delivered: u64,
-    pub dropped: u64,
-    pub unrouted: u64,
-    /// Acceptance of the oldest pending delivery.
-    pub oldest_pending: Option<Timestamp>,
-    /// Bytes on disk.
-    pub bytes: u64,
-    /// Why the store cannot promise at present.
-    pub trouble: Option<String>,
-}
-
 impl Inbox {
-    pub async fn accept(&self, _acceptance: Acceptance) -> Result<Receipt, Error> {
-        unimplemented!()
+    /// Opens the embedded store, or says in one sentence what keeps it from being opened. Blocks on the disk.
+    pub fn open_embedded(options: &embedded::Options) -> Result<Self, Error> {
+        embedded::Store::open(options).map(|store| Self::Embedded(Arc::new(store)))
     }
+
+    /// Keeps the event and its deliveries, or finds that it was kept before. `Ok` is durable.
+    pub async fn accept(&self, acceptance: Acceptance) -> Result<Receipt, Error> {
+        match self {
+            Self::Embedded(store) => store.accept(acceptance).await,
+        }
+    }
+
     /// Waits until at least one lane is ready, then claims up to `max` heads, oldest first.
-    pub async fn claim(&self, _max: usize) -> Vec<Claim> {
-        unimplemented!()
+    ///
+    /// Cancel-safe: a future dropped early leaves every head in its lane. Never resolves once the store is closed.
+    pub async fn claim(&self, max: usize) -> Vec<Claim> {
+        match self {
+            Self::Embedded(store) => store.claim(max).await,
+        }
     }
-    /// Frees the lane at once; what is written rides on the next batch.
-    pub async fn settle(&self, _claim: Claim, _settlement: Settlement) -> Result<(), Error> {
-        unimplemented!()
+
+    /// Frees the lane at once; what is written rides on the next batch and is not waited for.
+    ///
+    /// If the process dies before that batch, the delivery is pending again after the restart: one more
+    /// attempt with the same request id, which the server knows as a repeat.
+    pub async fn settle(&self, claim: Claim, settlement: Settlement) -> Result<(), Error> {
+        match (self, claim.ticket) {
+            (Self::Embedded(store), Ticket::Embedded(hold)) => {
+                store.settle(claim.delivery, hold, settlement).await
+            }
+        }
     }
+
     /// Makes every waiting lane ready now (Temporal answers again).
     pub fn wake(&self) {
-        unimplemented!()
+        match self {
+            Self::Embedded(store) => store.wake(),
+        }
     }
-    pub async fn events(&self, _filter: EventFilter) -> Result<Page, Error> {
-        unimplemented!()
+
+    /// One page of events, newest first.
+    ///
+    /// A page may hold fewer events than `limit`, even none, and still name a `next`: the work and the bytes of one call are
+    /// bounded. The end is where `next` is absent.
+    pub async fn events(&self, filter: EventFilter) -> Result<Page, Error> {
+        match self {
+            Self::Embedded(store) => store.events(filter).await,
+        }
     }
-    pub async fn event(&self, _id: EventId) -> Result<Option<EventRecord>, Error> {
-        unimplemented!()
+
+    pub async fn event(&self, id: EventId) -> Result<Option<EventRecord>, Error> {
+        match self {
+            Self::Embedded(store) => store.event(id).await,
+        }
     }
-    pub async fn delivery(&self, _id: DeliveryId) -> Result<Option<Delivery>, Error> {
-        unimplemented!()
+
+    pub async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, Error> {
+        match self {
+            Self::Embedded(store) => store.delivery(id).await,
+        }
     }
+
     #[must_use]
     pub fn stats(&self) -> Stats {
-        unimplemented!()
+        match self {
+            Self::Embedded(store) => store.stats(),
+        }
     }
+
     /// Writes what is queued and closes the store.
     pub async fn close(&self) {
-        unimplemented!()
+        match self {
+            Self::Embedded(store) => store.close().await,
+        }
     }
 }

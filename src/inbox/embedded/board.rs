@@ -1,0 +1,216 @@
+//! What the callers and the writer share in memory: lanes, fresh deliveries, counters, the store's trouble.
+//!
+//! Locks are short and never held across an await or a disk access.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::cache::Cache;
+use super::lanes::{Arrival, Lanes, Seq};
+use crate::clock::{self, Timestamp};
+use crate::event::{Delivery, State};
+use crate::inbox::{Error, Stats};
+
+/// A claim dropped unsettled waits this long: a task that panics on a delivery must not spin on it.
+const RETURN_AFTER: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+pub(super) struct Board {
+    desk: Mutex<Desk>,
+    trouble: Mutex<Option<String>>,
+    /// Told whenever a lane may have become ready.
+    pub changed: Notify,
+    max_backlog: u64,
+}
+
+#[derive(Debug, Default)]
+struct Desk {
+    lanes: Lanes,
+    cache: Cache,
+    tally: Tally,
+}
+
+/// Deliveries by state, pending ones apart, and events without any.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tally {
+    pub parked: u64,
+    pub delivered: u64,
+    pub dropped: u64,
+    pub unrouted: u64,
+}
+
+/// Binds a claim to its lane; dropped, it gives the head back.
+#[derive(Debug)]
+pub(crate) struct Hold {
+    board: Arc<Board>,
+    pub(super) seq: Seq,
+    pub(super) claimed_at: Timestamp,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let due = clock::now().plus(RETURN_AFTER);
+        // Settled heads are gone from the lanes already: nothing to give back then.
+        if self.board.desk().lanes.retry_at(self.seq, due) {
+            self.board.changed.notify_waiters();
+        }
+    }
+}
+
+impl Board {
+    pub(super) fn new(max_backlog: u64, tally: Tally) -> Self {
+        Self {
+            desk: Mutex::new(Desk {
+                tally,
+                ..Desk::default()
+            }),
+            trouble: Mutex::default(),
+            changed: Notify::new(),
+            max_backlog,
+        }
+    }
+
+    /// Puts one that was found pending at start into its lane.
+    pub(super) fn restore(&self, arrival: &Arrival<'_>) {
+        self.desk().lanes.push(arrival);
+    }
+
+    /// Enters what was committed, in the order of commit.
+    pub(super) fn enter(&self, committed: impl IntoIterator<Item = (Vec<Seq>, Vec<Delivery>)>) {
+        let mut desk = self.desk();
+        for (seqs, deliveries) in committed {
+            if seqs.is_empty() {
+                desk.tally.unrouted += 1;
+            }
+            for (seq, delivery) in seqs.into_iter().zip(deliveries) {
+                desk.enter(seq, delivery);
+            }
+        }
+        drop(desk);
+        self.changed.notify_waiters();
+    }
+
+    /// Claims heads that are due, with their deliveries where these are still in memory; and when to look again.
+    pub(super) fn take_ready(
+        self: &Arc<Self>,
+        now: Timestamp,
+        max: usize,
+    ) -> (Vec<(Hold, Option<Delivery>)>, Option<Timestamp>) {
+        let mut desk = self.desk();
+        let taken = desk.lanes.take_ready(now, max);
+        let taken = taken
+            .into_iter()
+            .map(|seq| {
+                let hold = Hold {
+                    board: Arc::clone(self),
+                    seq,
+                    claimed_at: now,
+                };
+                (hold, desk.cache.take(seq))
+            })
+            .collect();
+        (taken, desk.lanes.next_due())
+    }
+
+    /// Frees the lane of a settled head, or lets the lane wait for its next attempt.
+    pub(super) fn settle(&self, seq: Seq, state: State, retry: Option<(Timestamp, Delivery)>) {
+        let mut desk = self.desk();
+        if let Some((at, delivery)) = retry {
+            desk.cache.insert(seq, delivery);
+            desk.lanes.retry_at(seq, at);
+        } else {
+            desk.lanes.settle(seq);
+            desk.tally.count(state);
+        }
+        drop(desk);
+        self.changed.notify_waiters();
+    }
+
+    pub(super) fn wake(&self) {
+        self.desk().lanes.wake_all();
+        self.changed.notify_waiters();
+    }
+
+    /// Refuses what would make the backlog too long. What is on its way to the writer is not counted: the limit is approximate.
+    pub(super) fn admit(&self, source: &str, arriving: u64) -> Result<(), Error> {
+        if arriving == 0 {
+            return Ok(());
+        }
+        let desk = self.desk();
+        if desk.lanes.pending() + arriving > self.max_backlog {
+            return Err(Error::Backlog { source_only: false });
+        }
+        if desk.lanes.pending_of(source) + arriving > self.max_backlog.div_ceil(2) {
+            return Err(Error::Backlog { source_only: true });
+        }
+        Ok(())
+    }
+
+    /// Everything but the bytes on disk.
+    pub(super) fn stats(&self) -> Stats {
+        let trouble = self.trouble().clone();
+        let desk = self.desk();
+        Stats {
+            pending: desk.lanes.pending(),
+            parked: desk.tally.parked,
+            delivered: desk.tally.delivered,
+            dropped: desk.tally.dropped,
+            unrouted: desk.tally.unrouted,
+            oldest_pending: desk.lanes.oldest(),
+            bytes: 0,
+            trouble,
+        }
+    }
+
+    /// None: a write has succeeded.
+    pub(super) fn set_trouble(&self, why: Option<String>) {
+        *self.trouble() = why;
+    }
+
+    pub(super) fn troubled(&self) -> bool {
+        self.trouble().is_some()
+    }
+
+    // What these locks guard is whole between any two statements, so that a panic elsewhere does not spoil it.
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn trouble(&self) -> MutexGuard<'_, Option<String>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Desk {
+    fn enter(&mut self, seq: Seq, delivery: Delivery) {
+        if delivery.state != State::Pending {
+            self.tally.count(delivery.state);
+            return;
+        }
+        self.lanes.push(&arrival(seq, &delivery));
+        self.cache.insert(seq, delivery);
+    }
+}
+
+impl Tally {
+    fn count(&mut self, state: State) {
+        match state {
+            State::Pending => {}
+            State::Delivered => self.delivered += 1,
+            State::Parked => self.parked += 1,
+            State::Dropped => self.dropped += 1,
+        }
+    }
+}
+
+fn arrival(seq: Seq, delivery: &Delivery) -> Arrival<'_> {
+    Arrival {
+        seq,
+        namespace: &delivery.target.namespace,
+        workflow: &delivery.target.workflow,
+        source: &delivery.source,
+        accepted_at: delivery.accepted_at,
+    }
+}

@@ -1,0 +1,305 @@
+//! The embedded inbox: one SQLite file, one process, one writing thread.
+//!
+//! Accepts and settlements go to the writer through a bounded queue; lanes live in memory and are rebuilt from the file at
+//! start; reads have connections of their own. The figures behind every choice are in the store's bench.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, oneshot};
+
+mod board;
+mod cache;
+mod checkpoint;
+mod lanes;
+mod lock;
+mod page;
+mod reader;
+mod rows;
+mod schema;
+mod step;
+mod sweep;
+mod writer;
+
+use board::Board;
+pub(super) use board::Hold;
+use reader::Readers;
+use step::Mark;
+use writer::{Job, QUEUE, Writer};
+
+use super::{
+    Acceptance, Claim, Error, EventFilter, EventRecord, Page, Receipt, Settlement, Stats, Ticket,
+};
+use crate::clock;
+use crate::event::{Delivery, DeliveryId, EventId, State};
+
+/// Looks again at least this often, so that a wall clock that jumps cannot hold a lane for long.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// Where the store is and how much may pend in it.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub path: PathBuf,
+    /// Pending deliveries, about; one source may hold half of them.
+    pub max_backlog: u64,
+}
+
+impl Options {
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            max_backlog: 1_000_000,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub struct Store {
+    board: Arc<Board>,
+    jobs: SyncSender<Job>,
+    /// Places in the queue. Closed with the store.
+    room: Arc<Semaphore>,
+    /// For people who look at history.
+    history: Readers,
+    /// For claims alone, so that no look at history holds up a delivery.
+    claims: Readers,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    stopped: AtomicBool,
+    path: PathBuf,
+}
+
+impl Store {
+    pub(super) fn open(options: &Options) -> Result<Self, Error> {
+        let path = options.path.clone();
+        let lock = lock::StoreLock::acquire(&path)?;
+        let connection = schema::open_writer(&path)?;
+        let unreadable = |error: rusqlite::Error| {
+            Error::Open(format!(
+                "cannot read the store {}: {error}; restore it from a backup",
+                path.display()
+            ))
+        };
+        let tally = reader::tally(&connection).map_err(unreadable)?;
+        let board = Arc::new(Board::new(options.max_backlog, tally));
+        reader::restore(&connection, &board).map_err(unreadable)?;
+        let no_thread = |error: std::io::Error| {
+            Error::Open(format!(
+                "cannot start a thread for the store: {error}; raise the limit on processes"
+            ))
+        };
+        let checkpoints =
+            checkpoint::Checkpoints::start(schema::open_checkpointer(&path)?).map_err(no_thread)?;
+        // One place more than there are permits: the word to stop always fits.
+        let (jobs, queue) = sync_channel(QUEUE + 1);
+        let writer = Writer {
+            connection,
+            jobs: queue,
+            board: Arc::clone(&board),
+            checkpoints,
+            lock,
+        };
+        let writer = std::thread::Builder::new()
+            .name("inbox-writer".to_owned())
+            .spawn(move || writer.run())
+            .map_err(no_thread)?;
+        Ok(Self {
+            board,
+            jobs,
+            room: Arc::new(Semaphore::new(QUEUE)),
+            history: Readers::new(path.clone(), 2),
+            claims: Readers::new(path.clone(), 1),
+            writer: Mutex::new(Some(writer)),
+            stopped: AtomicBool::new(false),
+            path,
+        })
+    }
+
+    pub(super) async fn accept(&self, acceptance: Acceptance) -> Result<Receipt, Error> {
+        let pending = acceptance
+            .deliveries
+            .iter()
+            .filter(|delivery| delivery.state == State::Pending);
+        self.board
+            .admit(&acceptance.event.source, pending.count() as u64)?;
+        let permit = Arc::clone(&self.room).try_acquire_owned().map_err(|_| {
+            if self.room.is_closed() {
+                closed()
+            } else {
+                Error::Busy
+            }
+        })?;
+        let (answer, answered) = oneshot::channel();
+        let acceptance = Box::new(acceptance);
+        self.jobs
+            .try_send(Job::Accept {
+                acceptance,
+                answer,
+                permit,
+            })
+            .map_err(|_| closed())?;
+        answered.await.map_err(|_| closed())?
+    }
+
+    pub(super) async fn claim(&self, max: usize) -> Vec<Claim> {
+        loop {
+            let changed = self.board.changed.notified();
+            tokio::pin!(changed);
+            // Listens before it looks: what becomes ready in between is not missed.
+            changed.as_mut().enable();
+            if self.room.is_closed() {
+                std::future::pending::<()>().await;
+            }
+            let now = clock::now();
+            let (taken, due) = self.board.take_ready(now, max);
+            if taken.is_empty() {
+                let wait = due.map_or(LONGEST_WAIT, |due| due.since(now).min(LONGEST_WAIT));
+                tokio::select! {
+                    () = changed => {}
+                    () = tokio::time::sleep(wait) => {}
+                }
+                continue;
+            }
+            let claims = self.load(taken).await;
+            if !claims.is_empty() {
+                return claims;
+            }
+        }
+    }
+
+    /// Those that cannot be read return to their lanes as their holds are dropped.
+    async fn load(&self, taken: Vec<(Hold, Option<Delivery>)>) -> Vec<Claim> {
+        let missing: Vec<_> = taken
+            .iter()
+            .filter(|(_, delivery)| delivery.is_none())
+            .map(|(hold, _)| hold.seq)
+            .collect();
+        let mut read = if missing.is_empty() {
+            HashMap::new()
+        } else {
+            match self
+                .claims
+                .run(move |connection| reader::deliveries(connection, &missing))
+                .await
+            {
+                Ok(read) => read,
+                Err(error) => {
+                    self.board.set_trouble(Some(error.to_string()));
+                    HashMap::new()
+                }
+            }
+        };
+        taken
+            .into_iter()
+            .filter_map(|(hold, delivery)| {
+                let delivery = delivery.or_else(|| read.remove(&hold.seq))?;
+                Some(Claim {
+                    delivery,
+                    ticket: Ticket::Embedded(hold),
+                })
+            })
+            .collect()
+    }
+
+    pub(super) async fn settle(
+        &self,
+        mut delivery: Delivery,
+        hold: Hold,
+        settlement: Settlement,
+    ) -> Result<(), Error> {
+        // Cancelled while it waits here, the claim is merely dropped: nothing has been said yet.
+        let permit = Arc::clone(&self.room)
+            .acquire_owned()
+            .await
+            .map_err(|_| closed())?;
+        let seq = hold.seq;
+        let mark = Box::new(Mark::new(seq, hold.claimed_at, settlement, clock::now()));
+        let state = mark.state;
+        let retry = mark.retry_at().map(|at| {
+            mark.apply(&mut delivery);
+            (at, delivery)
+        });
+        // Queued before the lane is free, so that the marks of one delivery are written in order.
+        self.jobs
+            .try_send(Job::Settle { mark, permit })
+            .map_err(|_| closed())?;
+        self.board.settle(seq, state, retry);
+        drop(hold);
+        Ok(())
+    }
+
+    pub(super) fn wake(&self) {
+        self.board.wake();
+    }
+
+    pub(super) async fn events(&self, filter: EventFilter) -> Result<Page, Error> {
+        let start = filter
+            .cursor
+            .as_deref()
+            .map(page::Position::parse)
+            .transpose()?;
+        self.history
+            .run(move |connection| page::events(connection, &filter, start))
+            .await
+    }
+
+    pub(super) async fn event(&self, id: EventId) -> Result<Option<EventRecord>, Error> {
+        self.history
+            .run(move |connection| reader::event(connection, id))
+            .await
+    }
+
+    pub(super) async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, Error> {
+        self.history
+            .run(move |connection| reader::delivery(connection, id))
+            .await
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        let mut log = self.path.clone().into_os_string();
+        log.push("-wal");
+        let size = |path: &std::path::Path| std::fs::metadata(path).map_or(0, |file| file.len());
+        Stats {
+            bytes: size(&self.path) + size(log.as_ref()),
+            ..self.board.stats()
+        }
+    }
+
+    pub(super) async fn close(&self) {
+        self.stop();
+        let writer = self
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(writer) = writer {
+            let joined = tokio::task::spawn_blocking(move || writer.join()).await;
+            if !matches!(joined, Ok(Ok(()))) {
+                tracing::error!("the writer of the store has panicked");
+            }
+        }
+    }
+
+    /// New work is refused from here on; what is queued is still written.
+    fn stop(&self) {
+        self.room.close();
+        if !self.stopped.swap(true, Ordering::AcqRel) {
+            // Fails only if the writer has ended already.
+            drop(self.jobs.try_send(Job::Stop));
+        }
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn closed() -> Error {
+    Error::Unavailable("it is closed".to_owned())
+}

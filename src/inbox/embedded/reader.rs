@@ -1,0 +1,162 @@
+//! Reads beside the writer: on connections that cannot write, off the async threads.
+//!
+//! Every read is short: a reader that lingers keeps the write-ahead log from starting over.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::{Connection, OptionalExtension, params};
+use tokio::sync::Semaphore;
+
+use super::board::{Board, Tally};
+use super::lanes::{Arrival, Seq};
+use super::rows::{self, DELIVERY_COLUMNS, EVENT_COLUMNS};
+use super::schema;
+use crate::clock::Timestamp;
+use crate::event::{Delivery, DeliveryId, EventId};
+use crate::inbox::{Error, EventRecord};
+
+/// A few connections, opened when first needed.
+#[derive(Debug)]
+pub(super) struct Readers {
+    path: PathBuf,
+    turns: Arc<Semaphore>,
+    idle: Arc<Mutex<Vec<Connection>>>,
+}
+
+impl Readers {
+    pub(super) fn new(path: PathBuf, connections: usize) -> Self {
+        Self {
+            path,
+            turns: Arc::new(Semaphore::new(connections)),
+            idle: Arc::default(),
+        }
+    }
+
+    /// Runs `read` on a connection of its own, on a thread that may block.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let turn = Arc::clone(&self.turns)
+            .acquire_owned()
+            .await
+            .map_err(unavailable)?;
+        let path = self.path.clone();
+        let idle = Arc::clone(&self.idle);
+        let task = tokio::task::spawn_blocking(move || {
+            let kept = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let connection = match kept {
+                Some(connection) => connection,
+                None => schema::open_reader(&path)?,
+            };
+            let result = read(&connection);
+            idle.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(connection);
+            drop(turn);
+            result
+        });
+        task.await.map_err(unavailable)?.map_err(unavailable)
+    }
+}
+
+fn unavailable(error: impl std::fmt::Display) -> Error {
+    Error::Unavailable(error.to_string())
+}
+
+/// Counts once, at start: by small indexes, and all deliveries by one that holds two numbers a row.
+pub(super) fn tally(connection: &Connection) -> rusqlite::Result<Tally> {
+    let count = |query: &str| -> rusqlite::Result<u64> {
+        connection
+            .query_row(query, [], |row| row.get::<_, i64>(0))
+            .map(i64::unsigned_abs)
+    };
+    let all = count("SELECT count(*) FROM delivery")?;
+    let pending = count("SELECT count(*) FROM delivery WHERE state = 'pending'")?;
+    let parked = count("SELECT count(*) FROM delivery WHERE state = 'parked'")?;
+    let dropped = count("SELECT count(*) FROM delivery WHERE state = 'dropped'")?;
+    Ok(Tally {
+        parked,
+        dropped,
+        delivered: all.saturating_sub(pending + parked + dropped),
+        unrouted: count("SELECT count(*) FROM event WHERE unrouted")?,
+    })
+}
+
+/// Puts everything pending back into its lane, in order, due at once.
+pub(super) fn restore(connection: &Connection, board: &Board) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(
+        "SELECT seq, namespace, workflow, source, accepted_at FROM delivery INDEXED BY delivery_pending \
+         WHERE state = 'pending' ORDER BY seq",
+    )?;
+    let mut found = statement.query([])?;
+    while let Some(row) = found.next()? {
+        board.restore(&Arrival {
+            seq: rows::seq_from(row.get(0)?)?,
+            namespace: row.get_ref(1)?.as_str()?,
+            workflow: row.get_ref(2)?.as_str()?,
+            source: &Arc::from(row.get_ref(3)?.as_str()?),
+            accepted_at: Timestamp::from_millis(row.get(4)?),
+        });
+    }
+    Ok(())
+}
+
+/// The deliveries at these places.
+pub(super) fn deliveries(
+    connection: &Connection,
+    seqs: &[Seq],
+) -> rusqlite::Result<HashMap<Seq, Delivery>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {DELIVERY_COLUMNS} FROM delivery d JOIN event e ON e.seq = d.event WHERE d.seq = ?"
+    ))?;
+    let mut found = HashMap::with_capacity(seqs.len());
+    for &seq in seqs {
+        let delivery = statement
+            .query_row([rows::rowid(seq)], rows::delivery_from)
+            .optional()?;
+        found.extend(delivery.map(|delivery| (seq, delivery)));
+    }
+    Ok(found)
+}
+
+pub(super) fn delivery(
+    connection: &Connection,
+    id: DeliveryId,
+) -> rusqlite::Result<Option<Delivery>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT {DELIVERY_COLUMNS} FROM delivery d JOIN event e ON e.seq = d.event WHERE d.id = ?"
+        ))?
+        .query_row(params![id.0.as_bytes()], rows::delivery_from)
+        .optional()
+}
+
+pub(super) fn event(connection: &Connection, id: EventId) -> rusqlite::Result<Option<EventRecord>> {
+    let found = connection
+        .prepare_cached(&format!(
+            "SELECT {EVENT_COLUMNS} FROM event e WHERE e.id = ?"
+        ))?
+        .query_row(params![id.0.as_bytes()], rows::event_from)
+        .optional()?;
+    found
+        .map(|(seq, record)| with_deliveries(connection, seq, record))
+        .transpose()
+}
+
+/// Adds the deliveries of the event at this place, in order of acceptance.
+pub(super) fn with_deliveries(
+    connection: &Connection,
+    seq: i64,
+    mut record: EventRecord,
+) -> rusqlite::Result<EventRecord> {
+    record.deliveries = connection
+        .prepare_cached(&format!(
+            "SELECT {DELIVERY_COLUMNS} FROM delivery d JOIN event e ON e.seq = d.event WHERE d.event = ? ORDER BY d.seq"
+        ))?
+        .query_map([seq], rows::delivery_from)?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(record)
+}

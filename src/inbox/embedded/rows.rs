@@ -1,0 +1,231 @@
+//! Events and deliveries as rows, there and back.
+//!
+//! The only place that knows the order of columns.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rusqlite::types::Type;
+use rusqlite::{Connection, Row, ToSql, named_params};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use super::lanes::Seq;
+use crate::clock::Timestamp;
+use crate::event::{
+    Content, DedupKey, Delivery, DeliveryId, Event, EventId, Reason, State, Target,
+};
+use crate::inbox::EventRecord;
+
+const INSERT_EVENT: &str = "INSERT INTO event (id, source, key, key_digest, key_strict, retention, type, received_at, \
+     unrouted, secret, peer, content, query, claims, form, headers, body) \
+     VALUES (:id, :source, :key, :key_digest, :key_strict, :retention, :type, :received_at, \
+     :unrouted, :secret, :peer, :content, :query, :claims, :form, :headers, :body)";
+
+const INSERT_DELIVERY: &str = "INSERT INTO delivery (id, event, source, route, namespace, workflow, signal, state, reason, attempts, \
+     accepted_at, first_attempt_at, next_attempt_at, settled_at, request_id, run_id, last_error, rules, args) \
+     VALUES (:id, :event, :source, :route, :namespace, :workflow, :signal, :state, :reason, :attempts, \
+     :accepted_at, :first_attempt_at, :next_attempt_at, :settled_at, :request_id, :run_id, :last_error, :rules, :args)";
+
+/// What [`event_from`] reads, from a table `event` named `e`.
+pub(super) const EVENT_COLUMNS: &str = "e.seq, e.id, e.source, e.key, e.key_digest, e.key_strict, e.retention, e.type, \
+     e.received_at, e.duplicates, e.conflicts, e.erased_at, e.secret, e.peer, e.content, e.query, e.claims, e.form, \
+     e.headers, e.body";
+
+/// What [`delivery_from`] reads, from a table `delivery` named `d` and its `event` named `e`.
+pub(super) const DELIVERY_COLUMNS: &str = "d.id, e.id AS event_id, d.source, d.route, d.namespace, d.workflow, d.signal, \
+     d.state, d.reason, d.attempts, d.accepted_at, d.first_attempt_at, d.next_attempt_at, d.settled_at, d.request_id, \
+     d.run_id, d.last_error, d.rules, d.args";
+
+pub(super) fn insert_event(
+    connection: &Connection,
+    event: &Event,
+    unrouted: bool,
+) -> rusqlite::Result<i64> {
+    let (content, form) = match &event.content {
+        Content::Json(_) => ("json", None),
+        Content::Form(fields) => ("form", Some(fields)),
+        Content::Text => ("text", None),
+        Content::Binary => ("binary", None),
+    };
+    connection
+        .prepare_cached(INSERT_EVENT)?
+        .insert(named_params! {
+            ":id": event.id.0.as_bytes(),
+            ":source": &*event.source,
+            ":key": event.key.text,
+            ":key_digest": event.key.digest,
+            ":key_strict": event.key.strict,
+            ":retention": i64::try_from(event.key.retention.as_millis()).unwrap_or(i64::MAX),
+            ":type": event.kind,
+            ":received_at": event.received_at.millis(),
+            ":unrouted": unrouted,
+            ":secret": event.secret.map(|number| i64::try_from(number).unwrap_or(i64::MAX)),
+            ":peer": event.peer,
+            ":content": content,
+            ":query": json(&event.query)?,
+            ":claims": event.claims.as_ref().map(json).transpose()?,
+            ":form": form.map(json).transpose()?,
+            ":headers": json(&event.headers)?,
+            ":body": &event.body[..],
+        })
+}
+
+pub(super) fn insert_delivery(
+    connection: &Connection,
+    event: i64,
+    delivery: &Delivery,
+) -> rusqlite::Result<Seq> {
+    let seq = connection
+        .prepare_cached(INSERT_DELIVERY)?
+        .insert(named_params! {
+            ":id": delivery.id.0.as_bytes(),
+            ":event": event,
+            ":source": &*delivery.source,
+            ":route": &*delivery.route,
+            ":namespace": delivery.target.namespace,
+            ":workflow": delivery.target.workflow,
+            ":signal": delivery.target.signal,
+            ":state": delivery.state.as_str(),
+            ":reason": delivery.reason.map(Reason::code),
+            ":attempts": delivery.attempts,
+            ":accepted_at": delivery.accepted_at.millis(),
+            ":first_attempt_at": delivery.first_attempt_at.map(Timestamp::millis),
+            ":next_attempt_at": delivery.next_attempt_at.map(Timestamp::millis),
+            ":settled_at": delivery.settled_at.map(Timestamp::millis),
+            ":request_id": delivery.request_id,
+            ":run_id": delivery.run_id,
+            ":last_error": delivery.last_error,
+            ":rules": json(&delivery.rules)?,
+            ":args": delivery.args,
+        })?;
+    seq_from(seq)
+}
+
+/// The event of a row, without its deliveries, and its place in line.
+pub(super) fn event_from(row: &Row<'_>) -> rusqlite::Result<(i64, EventRecord)> {
+    let body = Bytes::from(row.get::<_, Vec<u8>>("body")?);
+    let event = Event {
+        id: EventId(uuid(row, "id")?),
+        source: text(row, "source")?,
+        key: DedupKey {
+            text: row.get("key")?,
+            digest: row.get("key_digest")?,
+            retention: Duration::from_millis(row.get::<_, i64>("retention")?.unsigned_abs()),
+            strict: row.get("key_strict")?,
+        },
+        kind: row.get("type")?,
+        received_at: Timestamp::from_millis(row.get("received_at")?),
+        peer: row.get("peer")?,
+        headers: parsed(row, "headers")?,
+        query: parsed(row, "query")?,
+        claims: maybe_parsed(row, "claims")?,
+        content: content(row, &body)?,
+        body,
+        secret: row
+            .get::<_, Option<i64>>("secret")?
+            .and_then(|number| usize::try_from(number).ok()),
+    };
+    let record = EventRecord {
+        event,
+        duplicates: row.get::<_, i64>("duplicates")?.unsigned_abs(),
+        conflicts: row.get::<_, i64>("conflicts")?.unsigned_abs(),
+        erased_at: time(row, "erased_at")?,
+        deliveries: Vec::new(),
+    };
+    Ok((row.get("seq")?, record))
+}
+
+pub(super) fn delivery_from(row: &Row<'_>) -> rusqlite::Result<Delivery> {
+    let state: String = row.get("state")?;
+    let state = State::ALL
+        .into_iter()
+        .find(|known| known.as_str() == state)
+        .ok_or_else(|| unreadable("unknown state"))?;
+    let reason = row
+        .get::<_, Option<String>>("reason")?
+        .map(|code| Reason::from_code(&code).ok_or_else(|| unreadable("unknown reason")))
+        .transpose()?;
+    Ok(Delivery {
+        id: DeliveryId(uuid(row, "id")?),
+        event: EventId(uuid(row, "event_id")?),
+        source: text(row, "source")?,
+        route: text(row, "route")?,
+        target: Target {
+            namespace: row.get("namespace")?,
+            workflow: row.get("workflow")?,
+            signal: row.get("signal")?,
+        },
+        args: row.get("args")?,
+        rules: parsed(row, "rules")?,
+        state,
+        reason,
+        attempts: row.get("attempts")?,
+        accepted_at: Timestamp::from_millis(row.get("accepted_at")?),
+        first_attempt_at: time(row, "first_attempt_at")?,
+        next_attempt_at: time(row, "next_attempt_at")?,
+        last_error: row.get("last_error")?,
+        request_id: row.get("request_id")?,
+        run_id: row.get("run_id")?,
+        settled_at: time(row, "settled_at")?,
+    })
+}
+
+pub(super) fn seq_from(rowid: i64) -> rusqlite::Result<Seq> {
+    u64::try_from(rowid)
+        .ok()
+        .and_then(Seq::new)
+        .ok_or_else(|| unreadable("a row number below one"))
+}
+
+/// Rows number from 1 upwards and fit: SQLite cannot make others.
+pub(super) fn rowid(seq: Seq) -> impl ToSql {
+    i64::try_from(seq.get()).unwrap_or(i64::MAX)
+}
+
+/// A body that says JSON was parsed before it was kept; one that was erased since reads as binary.
+fn content(row: &Row<'_>, body: &[u8]) -> rusqlite::Result<Content> {
+    Ok(match row.get_ref("content")?.as_str()? {
+        "json" => serde_json::from_slice(body).map_or(Content::Binary, Content::Json),
+        "form" => maybe_parsed(row, "form")?.map_or(Content::Binary, Content::Form),
+        "text" => Content::Text,
+        _ => Content::Binary,
+    })
+}
+
+fn text(row: &Row<'_>, column: &str) -> rusqlite::Result<Arc<str>> {
+    Ok(Arc::from(row.get_ref(column)?.as_str()?))
+}
+
+fn uuid(row: &Row<'_>, column: &str) -> rusqlite::Result<Uuid> {
+    row.get(column).map(Uuid::from_bytes)
+}
+
+fn time(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<Timestamp>> {
+    Ok(row
+        .get::<_, Option<i64>>(column)?
+        .map(Timestamp::from_millis))
+}
+
+fn json(value: &impl Serialize) -> rusqlite::Result<String> {
+    serde_json::to_string(value)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}
+
+fn parsed<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<T> {
+    maybe_parsed(row, column)?.ok_or_else(|| unreadable("no JSON where there must be some"))
+}
+
+fn maybe_parsed<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<T>> {
+    row.get_ref(column)?
+        .as_str_or_null()?
+        .map(|text| serde_json::from_str(text).map_err(|_| unreadable("JSON that does not parse")))
+        .transpose()
+}
+
+/// Says what is wrong with a row, never what stands in it.
+fn unreadable(what: &'static str) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(0, Type::Text, what.into())
+}

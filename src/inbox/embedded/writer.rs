@@ -1,0 +1,254 @@
+//! The one thread that writes: group commit.
+//!
+//! It takes one piece of work, drains what else is queued, commits all of it in one transaction and answers. There is no batch
+//! window: while one batch is being synced the next one gathers by itself. A batch that fails is rolled back and tried again one
+//! by one, so that one bad piece cannot fail its neighbours.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use super::board::Board;
+use super::checkpoint::Checkpoints;
+use super::lock::StoreLock;
+use super::step::{self, Kept, Mark};
+use super::sweep::Sweep;
+use crate::inbox::{Acceptance, Error, Receipt};
+
+/// Pieces of work that may wait, answered ones not counted.
+pub(super) const QUEUE: usize = 8_192;
+const BATCH: usize = 512;
+/// How long the queue must be empty for work that can wait.
+const IDLE: Duration = Duration::from_millis(250);
+
+/// The permit is a place in the queue: it is given back when the work is done.
+#[derive(Debug)]
+pub(super) enum Job {
+    Accept {
+        acceptance: Box<Acceptance>,
+        answer: oneshot::Sender<Result<Receipt, Error>>,
+        permit: OwnedSemaphorePermit,
+    },
+    Settle {
+        mark: Box<Mark>,
+        #[expect(
+            dead_code,
+            reason = "held until the mark is on disk, and let go with it"
+        )]
+        permit: OwnedSemaphorePermit,
+    },
+    /// Finish what is queued and end.
+    Stop,
+}
+
+/// Fields are dropped in this order: the lock goes last.
+#[derive(Debug)]
+pub(super) struct Writer {
+    pub connection: Connection,
+    pub jobs: Receiver<Job>,
+    pub board: Arc<Board>,
+    pub checkpoints: Checkpoints,
+    #[expect(dead_code, reason = "held for as long as the writer runs")]
+    pub lock: StoreLock,
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.board
+            .set_trouble(Some("its writer has stopped".to_owned()));
+    }
+}
+
+/// What one job came to inside the transaction.
+enum Done {
+    Accepted(Kept),
+    Marked,
+}
+
+impl Writer {
+    /// Runs until it is told to stop or every sender has gone.
+    pub(super) fn run(mut self) {
+        let mut sweep = Sweep::default();
+        // Marks that the disk refused: tried again before anything else. Bounded by the queue, whose places they keep.
+        let mut owed: Vec<Job> = Vec::new();
+        loop {
+            let (batch, stop) = self.gather(std::mem::take(&mut owed));
+            if batch.is_empty() && !stop {
+                self.idle(&mut sweep);
+                continue;
+            }
+            owed = self.commit(batch);
+            if stop {
+                break;
+            }
+            if let Err(error) = self.checkpoints.after_batch(&self.connection) {
+                self.board.set_trouble(Some(error.to_string()));
+            }
+            sweep.step(&self.connection);
+        }
+        if let Err(error) = self.checkpoints.close(&self.connection) {
+            tracing::warn!(%error, "the store's log stays beside its database; the next start reads it");
+        }
+    }
+
+    /// Waits for one job, then takes what else is there. Nothing and not told to stop: the queue was idle.
+    fn gather(&self, owed: Vec<Job>) -> (Vec<Job>, bool) {
+        let mut batch = owed;
+        match self.jobs.recv_timeout(IDLE) {
+            Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => {
+                batch.extend(self.jobs.try_iter());
+                batch.retain(|job| !matches!(job, Job::Stop));
+                return (batch, true);
+            }
+            Ok(job) => batch.push(job),
+            Err(RecvTimeoutError::Timeout) => return (batch, false),
+        }
+        while batch.len() < BATCH {
+            match self.jobs.try_recv() {
+                Ok(Job::Stop) => {
+                    batch.extend(self.jobs.try_iter());
+                    return (batch, true);
+                }
+                Ok(job) => batch.push(job),
+                Err(_) => break,
+            }
+        }
+        (batch, false)
+    }
+
+    /// Commits and answers; returns the marks that could not be written.
+    fn commit(&mut self, batch: Vec<Job>) -> Vec<Job> {
+        match self.transact(&batch) {
+            Ok(done) => {
+                self.board.set_trouble(None);
+                self.publish(batch.into_iter().zip(done));
+                Vec::new()
+            }
+            Err(_) => self.commit_singly(batch),
+        }
+    }
+
+    fn commit_singly(&mut self, batch: Vec<Job>) -> Vec<Job> {
+        let mut owed = Vec::new();
+        let mut broken: Option<Error> = None;
+        for job in batch {
+            let result = match &broken {
+                // The disk has just refused: asking it once for each would hold up the answers.
+                Some(error) => Err(error.clone()),
+                None => self.transact(std::slice::from_ref(&job)).map_err(|error| {
+                    let refusal = Error::Unavailable(error.to_string());
+                    if is_trouble(&error) {
+                        self.board.set_trouble(Some(error.to_string()));
+                        broken = Some(refusal.clone());
+                    }
+                    refusal
+                }),
+            };
+            match result {
+                Ok(done) => {
+                    self.board.set_trouble(None);
+                    self.publish(std::iter::once(job).zip(done));
+                }
+                Err(error) => owed.extend(refuse(job, error)),
+            }
+        }
+        owed
+    }
+
+    fn transact(&mut self, batch: &[Job]) -> rusqlite::Result<Vec<Done>> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut done = Vec::with_capacity(batch.len());
+        for job in batch {
+            done.push(match job {
+                Job::Accept { acceptance, .. } => {
+                    Done::Accepted(step::accept(&transaction, acceptance)?)
+                }
+                Job::Settle { mark, .. } => {
+                    mark.write(&transaction)?;
+                    Done::Marked
+                }
+                Job::Stop => Done::Marked,
+            });
+        }
+        transaction.commit()?;
+        Ok(done)
+    }
+
+    /// Enters what is now durable into the lanes, then answers. An answer nobody waits for any more is no loss.
+    fn publish(&self, done: impl Iterator<Item = (Job, Done)>) {
+        let mut committed = Vec::new();
+        let mut answers = Vec::new();
+        for (job, done) in done {
+            if let (
+                Job::Accept {
+                    acceptance,
+                    answer,
+                    permit,
+                },
+                Done::Accepted(kept),
+            ) = (job, done)
+            {
+                if matches!(
+                    kept.receipt,
+                    Ok(Receipt::Accepted { .. } | Receipt::Unrouted { .. })
+                ) {
+                    committed.push((kept.seqs, acceptance.deliveries));
+                }
+                answers.push((answer, kept.receipt, permit));
+            }
+        }
+        self.board.enter(committed);
+        for (answer, receipt, permit) in answers {
+            drop(permit);
+            drop(answer.send(receipt));
+        }
+    }
+
+    /// The queue is empty: looks whether the disk has come back, sweeps, lets the log shrink.
+    fn idle(&mut self, sweep: &mut Sweep) {
+        if self.board.troubled() && probe(&mut self.connection).is_ok() {
+            self.board.set_trouble(None);
+        }
+        sweep.step(&self.connection);
+        self.checkpoints.when_idle();
+    }
+}
+
+/// Writes the schema version anew: the smallest change that must reach the disk.
+fn probe(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    transaction.pragma_update(None, "user_version", version)?;
+    transaction.commit()
+}
+
+/// Answers an acceptance; keeps a mark for later.
+fn refuse(job: Job, error: Error) -> Option<Job> {
+    match job {
+        Job::Accept { answer, .. } => {
+            drop(answer.send(Err(error)));
+            None
+        }
+        Job::Settle { .. } => Some(job),
+        Job::Stop => None,
+    }
+}
+
+/// Whether the store as a whole is hurt, or only the piece of work at hand.
+fn is_trouble(error: &rusqlite::Error) -> bool {
+    match error.sqlite_error_code() {
+        Some(
+            ErrorCode::ConstraintViolation
+            | ErrorCode::TooBig
+            | ErrorCode::TypeMismatch
+            | ErrorCode::ParameterOutOfRange,
+        )
+        | None => false,
+        Some(_) => true,
+    }
+}

@@ -1,0 +1,247 @@
+//! Cases about what the inbox tells of the past.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use signalpost::clock::Timestamp;
+use signalpost::event::{Event, State};
+use signalpost::inbox::{Error, EventFilter, EventState, Inbox, Page};
+
+use super::Home;
+use super::samples::{accept, acceptance, event, routed};
+
+fn all() -> EventFilter {
+    EventFilter {
+        limit: 1_000,
+        ..EventFilter::default()
+    }
+}
+
+async fn page(inbox: &Inbox, filter: EventFilter) -> Page {
+    inbox.events(filter).await.unwrap()
+}
+
+async fn found(inbox: &Inbox, filter: EventFilter) -> Vec<String> {
+    let page = page(inbox, filter).await;
+    assert_eq!(page.next, None);
+    page.events
+        .into_iter()
+        .map(|record| record.event.key.text)
+        .collect()
+}
+
+/// Three events that differ in everything one can ask for.
+async fn mixed(inbox: &Inbox) {
+    accept(inbox, routed(event("stripe", "a"), &["order-1", "order-2"])).await;
+    let carrier = Event {
+        kind: "parcel.moved".to_owned(),
+        ..event("carrier", "b")
+    };
+    let mut moved = routed(carrier, &["order-1"]);
+    moved.deliveries[0].route = Arc::from("parcels");
+    moved.deliveries[0].state = State::Parked;
+    accept(inbox, moved).await;
+    accept(inbox, routed(event("stripe", "c"), &[])).await;
+}
+
+pub(super) async fn each_filter_finds_its_own(home: impl Home) {
+    let inbox = home.open();
+    mixed(&inbox).await;
+    let text = |text: &str| Some(text.to_owned());
+    let cases = [
+        (all(), vec!["c", "b", "a"]),
+        (
+            EventFilter {
+                source: text("stripe"),
+                ..all()
+            },
+            vec!["c", "a"],
+        ),
+        (
+            EventFilter {
+                kind: text("parcel.moved"),
+                ..all()
+            },
+            vec!["b"],
+        ),
+        (
+            EventFilter {
+                kind: text("parcel"),
+                ..all()
+            },
+            vec![],
+        ),
+        (
+            EventFilter {
+                key: text("a"),
+                ..all()
+            },
+            vec!["a"],
+        ),
+        (
+            EventFilter {
+                workflow: text("order-1"),
+                ..all()
+            },
+            vec!["b", "a"],
+        ),
+        (
+            EventFilter {
+                workflow: text("order-2"),
+                ..all()
+            },
+            vec!["a"],
+        ),
+        (
+            EventFilter {
+                route: text("parcels"),
+                ..all()
+            },
+            vec!["b"],
+        ),
+        (
+            EventFilter {
+                state: Some(EventState::Unrouted),
+                ..all()
+            },
+            vec!["c"],
+        ),
+        (
+            EventFilter {
+                state: Some(EventState::Of(State::Parked)),
+                ..all()
+            },
+            vec!["b"],
+        ),
+        (
+            EventFilter {
+                state: Some(EventState::Of(State::Pending)),
+                ..all()
+            },
+            vec!["a"],
+        ),
+        (
+            EventFilter {
+                state: Some(EventState::Of(State::Delivered)),
+                ..all()
+            },
+            vec![],
+        ),
+        (
+            EventFilter {
+                source: text("' OR 1=1 --"),
+                ..all()
+            },
+            vec![],
+        ),
+    ];
+    for (filter, expected) in cases {
+        assert_eq!(found(&inbox, filter.clone()).await, expected, "{filter:?}");
+    }
+}
+
+pub(super) async fn filters_hold_together(home: impl Home) {
+    let inbox = home.open();
+    mixed(&inbox).await;
+    let both = EventFilter {
+        source: Some("stripe".to_owned()),
+        workflow: Some("order-1".to_owned()),
+        state: Some(EventState::Of(State::Pending)),
+        ..all()
+    };
+    assert_eq!(found(&inbox, both.clone()).await, ["a"]);
+    let none = EventFilter {
+        route: Some("parcels".to_owned()),
+        ..both
+    };
+    assert!(found(&inbox, none).await.is_empty());
+}
+
+pub(super) async fn pages_join_without_gap_or_repeat(home: impl Home) {
+    let inbox = home.open();
+    for n in 0..25 {
+        let mut sent = acceptance(&format!("{n:02}"), &["w"]);
+        // Several share a time, so that the cursor must tell them apart.
+        sent.event.received_at = Timestamp::from_seconds(1_000 + n / 4);
+        accept(&inbox, sent).await;
+    }
+    for source in [None, Some("stripe".to_owned())] {
+        let (mut seen, mut cursor) = (Vec::new(), None);
+        loop {
+            let filter = EventFilter {
+                limit: 3,
+                cursor,
+                source: source.clone(),
+                ..EventFilter::default()
+            };
+            let page = page(&inbox, filter).await;
+            assert!(page.events.len() <= 3);
+            seen.extend(page.events.into_iter().map(|record| record.event.key.text));
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        let expected: Vec<_> = (0..25).rev().map(|n| format!("{n:02}")).collect();
+        assert_eq!(seen, expected);
+    }
+}
+
+pub(super) async fn times_bound_a_list(home: impl Home) {
+    let inbox = home.open();
+    let start = Timestamp::from_seconds(1_000);
+    for n in 0..5_u64 {
+        let mut sent = acceptance(&n.to_string(), &["w"]);
+        sent.event.received_at = start.plus(Duration::from_secs(n));
+        accept(&inbox, sent).await;
+    }
+    let bounds = EventFilter {
+        since: Some(start.plus(Duration::from_secs(1))),
+        until: Some(start.plus(Duration::from_secs(3))),
+        ..all()
+    };
+    assert_eq!(found(&inbox, bounds.clone()).await, ["3", "2", "1"]);
+    let first = page(
+        &inbox,
+        EventFilter {
+            limit: 2,
+            ..bounds.clone()
+        },
+    )
+    .await;
+    let rest = EventFilter {
+        cursor: first.next,
+        ..bounds
+    };
+    assert_eq!(found(&inbox, rest).await, ["1"]);
+}
+
+pub(super) async fn a_strange_cursor_is_refused(home: impl Home) {
+    let inbox = home.open();
+    let filter = EventFilter {
+        cursor: Some("next please".to_owned()),
+        ..all()
+    };
+    assert_eq!(inbox.events(filter).await.unwrap_err(), Error::Cursor);
+}
+
+pub(super) async fn counters_survive_a_restart(home: impl Home) {
+    let inbox = home.open();
+    mixed(&inbox).await;
+    let before = inbox.stats();
+    inbox.close().await;
+    let after = home.open().stats();
+    let counts = |stats: &signalpost::inbox::Stats| {
+        (
+            stats.pending,
+            stats.parked,
+            stats.delivered,
+            stats.dropped,
+            stats.unrouted,
+            stats.oldest_pending,
+        )
+    };
+    assert_eq!(counts(&before), counts(&after));
+    assert_eq!((before.pending, before.parked, before.unrouted), (2, 1, 1));
+    assert!(after.bytes > 0 && after.trouble.is_none() && after.oldest_pending.is_some());
+}

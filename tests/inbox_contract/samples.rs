@@ -1,0 +1,114 @@
+//! Events and deliveries to play with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use signalpost::clock::{self, Timestamp};
+use signalpost::event::{
+    Content, DedupKey, Delivery, DeliveryId, Event, EventId, Rules, State, Target,
+};
+use signalpost::inbox::{Acceptance, Claim, Inbox, Receipt};
+
+pub(super) const HOUR: Duration = Duration::from_secs(3_600);
+
+pub(super) fn event(source: &str, key: &str) -> Event {
+    let body = format!(r#"{{"id":"{key}"}}"#);
+    Event {
+        id: EventId::generate(),
+        source: Arc::from(source),
+        key: DedupKey {
+            text: key.to_owned(),
+            digest: false,
+            retention: HOUR,
+            strict: false,
+        },
+        kind: "payment.succeeded".to_owned(),
+        received_at: clock::now(),
+        peer: "192.0.2.7".to_owned(),
+        headers: vec![("x-id".to_owned(), key.to_owned())],
+        query: Vec::new(),
+        claims: None,
+        content: Content::Json(serde_json::from_str(&body).unwrap()),
+        body: Bytes::from(body),
+        secret: Some(0),
+    }
+}
+
+pub(super) fn delivery(event: &Event, workflow: &str) -> Delivery {
+    Delivery {
+        id: DeliveryId::generate(),
+        event: event.id,
+        source: Arc::clone(&event.source),
+        route: Arc::from("payments"),
+        target: Target {
+            namespace: "default".to_owned(),
+            workflow: workflow.to_owned(),
+            signal: "payment_received".to_owned(),
+        },
+        args: format!("[{}]", String::from_utf8_lossy(&event.body)),
+        rules: Rules::default(),
+        state: State::Pending,
+        reason: None,
+        attempts: 0,
+        accepted_at: event.received_at,
+        first_attempt_at: None,
+        next_attempt_at: None,
+        last_error: None,
+        request_id: "0123456789abcdef0123456789abcdef".to_owned(),
+        run_id: None,
+        settled_at: None,
+    }
+}
+
+/// An event of source `stripe` with one delivery to each of the workflows.
+pub(super) fn acceptance(key: &str, workflows: &[&str]) -> Acceptance {
+    routed(event("stripe", key), workflows)
+}
+
+pub(super) fn routed(event: Event, workflows: &[&str]) -> Acceptance {
+    let deliveries = workflows
+        .iter()
+        .map(|workflow| delivery(&event, workflow))
+        .collect();
+    Acceptance { event, deliveries }
+}
+
+/// Accepts what must be new and returns its id.
+pub(super) async fn accept(inbox: &Inbox, acceptance: Acceptance) -> EventId {
+    match inbox.accept(acceptance).await.unwrap() {
+        Receipt::Accepted { event, .. } | Receipt::Unrouted { event } => event,
+        duplicate @ Receipt::Duplicate { .. } => panic!("{duplicate:?}"),
+    }
+}
+
+/// Claims what is ready now; fails the test if that takes too long.
+pub(super) async fn claim(inbox: &Inbox, max: usize) -> Vec<Claim> {
+    tokio::time::timeout(Duration::from_secs(10), inbox.claim(max))
+        .await
+        .expect("nothing became ready")
+}
+
+/// Nothing is ready: a claim, polled, does not resolve.
+pub(super) async fn assert_nothing_ready(inbox: &Inbox) {
+    let claim = std::pin::pin!(inbox.claim(10));
+    tokio::select! {
+        biased;
+        claims = claim => panic!("{claims:?}"),
+        () = std::future::ready(()) => {}
+    }
+}
+
+pub(super) fn keys(claims: &[Claim]) -> Vec<String> {
+    claims.iter().map(|claim| key_of(&claim.delivery)).collect()
+}
+
+/// The key stands in the arguments: `[{"id":"KEY"}]`.
+pub(super) fn key_of(delivery: &Delivery) -> String {
+    let args: serde_json::Value = serde_json::from_str(&delivery.args).unwrap();
+    args[0]["id"].as_str().unwrap().to_owned()
+}
+
+pub(super) fn in_an_hour() -> Timestamp {
+    clock::now().plus(HOUR)
+}
