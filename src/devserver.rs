@@ -6,12 +6,15 @@
 
 pub mod binary;
 
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, ChildStderr, Command};
 
@@ -92,7 +95,10 @@ impl DevServer {
         let mut ports = free_ports().await?;
         ports.grpc = options.port.unwrap_or(ports.grpc);
         let mut child = command(options, ports).spawn()?;
-        let tail = child.stderr.take().map(follow).unwrap_or_default();
+        let tail = match child.stderr.take() {
+            Some(stderr) => follow(stderr)?,
+            None => Tail::default(),
+        };
         let watchdog = watchdog(&child)?;
         let mut server = Self {
             watchdog,
@@ -252,21 +258,25 @@ async fn knows(port: u16, namespace: &str) -> std::io::Result<bool> {
         .unwrap_or(Ok(false))
 }
 
-/// Reads what the server complains about, so that its pipe never fills up.
-fn follow(stderr: ChildStderr) -> Tail {
+/// Reads what the server complains about: its pipe must never fill up, nor break. A thread, because
+/// the server may outlive the runtime that started it.
+fn follow(stderr: ChildStderr) -> std::io::Result<Tail> {
+    let lines = BufReader::new(File::from(stderr.into_owned_fd()?)).lines();
     let tail = Tail::default();
     let kept = Arc::clone(&tail);
-    tokio::spawn(async move {
-        let mut lines = BufReader::new(stderr).lines();
-        while let Ok(Some(line)) = lines.next_line().await {
+    let read = move || {
+        for line in lines.map_while(Result::ok) {
             let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
             if kept.len() == TAIL_LINES {
                 kept.remove(0);
             }
             kept.push(line);
         }
-    });
-    tail
+    };
+    thread::Builder::new()
+        .name("temporal-stderr".to_owned())
+        .spawn(read)?;
+    Ok(tail)
 }
 
 /// A process that has just ended may still have words in its pipe.

@@ -61,12 +61,7 @@ pub async fn run(
 
 /// Turns claims into attempts. Nothing is claimed before the first connection: what cannot be sent
 /// is not tried.
-async fn claim(
-    inbox: &Inbox,
-    temporal: &Temporal,
-    options: &Options,
-    attempts: &mut JoinSet<()>,
-) {
+async fn claim(inbox: &Inbox, temporal: &Temporal, options: &Options, attempts: &mut JoinSet<()>) {
     let mut connections = temporal.connections();
     if connections.wait_for(|&count| count > 0).await.is_err() {
         return;
@@ -183,7 +178,7 @@ fn report(delivery: &Delivery, settlement: &Settlement, now: Timestamp) {
     }
 }
 
-/// An attempt that panicked has not settled: its lane stands until the next start.
+/// An attempt that panicked has dropped its claim, which is pending again.
 fn reap(end: Result<(), JoinError>) {
     if let Err(error) = end {
         tracing::error!(%error, "an attempt ended abnormally");

@@ -67,10 +67,9 @@ impl Options {
             Some(address) => ClientConfigProfile::builder()
                 .address(address.clone())
                 .build(),
-            None => load_client_config_profile(
-                LoadClientConfigProfileOptions::default(),
-                environment,
-            )?,
+            None => {
+                load_client_config_profile(LoadClientConfigProfileOptions::default(), environment)?
+            }
         };
         let namespace = self
             .namespace
@@ -118,7 +117,10 @@ fn checked(profile: ClientConfigProfile) -> Result<ConnectionOptions, Error> {
 
 /// Shown in history as the sender of every signal.
 fn identity() -> String {
-    format!("signalpost@{}", gethostname::gethostname().to_string_lossy())
+    format!(
+        "signalpost@{}",
+        gethostname::gethostname().to_string_lossy()
+    )
 }
 
 #[cfg(test)]

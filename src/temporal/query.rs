@@ -79,10 +79,7 @@ impl Temporal {
     /// A workflow that closed before its first task will never answer; any other may.
     async fn why_not_ready(&self, permit: &Permit) -> QueryError {
         let (namespace, workflow) = (permit.namespace(), permit.workflow());
-        match self
-            .describe(namespace, workflow, DIAGNOSIS_DEADLINE)
-            .await
-        {
+        match self.describe(namespace, workflow, DIAGNOSIS_DEADLINE).await {
             Ok(WorkflowStatus::Closed) => {
                 QueryError::Failed("the workflow closed before it could be asked".to_owned())
             }

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use signalpost::clock;
 use signalpost::event::{
-    Closed, Delivery, DeliveryId, EventId, Missing, Rules, Start, State, Target,
+    Closed, Content, DedupKey, Delivery, DeliveryId, Event, EventId, Missing, Rules, Start, State,
+    Target,
 };
 use signalpost::temporal::{Options, Temporal};
 use tokio::task::JoinHandle;
@@ -50,6 +52,29 @@ pub(crate) fn starting(workflow: &str) -> Delivery {
         args: r#"["first"]"#.to_owned(),
     });
     delivery
+}
+
+/// The event that a delivery belongs to.
+pub(crate) fn event_of(delivery: &Delivery) -> Event {
+    Event {
+        id: delivery.event,
+        source: Arc::clone(&delivery.source),
+        key: DedupKey {
+            text: delivery.event.to_string(),
+            digest: false,
+            retention: Duration::from_secs(3600),
+            strict: false,
+        },
+        kind: "payment".to_owned(),
+        received_at: delivery.accepted_at,
+        peer: "127.0.0.1".to_owned(),
+        headers: Vec::new(),
+        query: Vec::new(),
+        claims: None,
+        body: Bytes::from_static(b"hello"),
+        content: Content::Text,
+        secret: None,
+    }
 }
 
 /// A handle that keeps its connection until it is dropped.

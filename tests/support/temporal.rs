@@ -171,7 +171,11 @@ async fn answer(
 ) -> Result<Response<Body>, Infallible> {
     let path = request.uri().path().to_owned();
     let method = path.rsplit('/').next().unwrap_or_default().to_owned();
-    let body = request.into_body().collect().await.expect("a whole request");
+    let body = request
+        .into_body()
+        .collect()
+        .await
+        .expect("a whole request");
     let received = read(&method, &body.to_bytes());
     let workflow = received.workflow.clone();
     let reply = state.enter(received);
@@ -273,13 +277,11 @@ fn text(data: Vec<u8>) -> String {
 fn success(method: &str, state: WorkflowExecutionStatus) -> Response<Body> {
     match method {
         "SignalWorkflowExecution" => grpc::ok(&SignalWorkflowExecutionResponse::default()),
-        "SignalWithStartWorkflowExecution" => {
-            grpc::ok(&SignalWithStartWorkflowExecutionResponse {
-                run_id: "run-1".to_owned(),
-                started: true,
-                ..Default::default()
-            })
-        }
+        "SignalWithStartWorkflowExecution" => grpc::ok(&SignalWithStartWorkflowExecutionResponse {
+            run_id: "run-1".to_owned(),
+            started: true,
+            ..Default::default()
+        }),
         "DescribeWorkflowExecution" => grpc::ok(&DescribeWorkflowExecutionResponse {
             workflow_execution_info: Some(WorkflowExecutionInfo {
                 status: state.into(),

@@ -38,7 +38,11 @@ fn bare(code: Code, message: &str) -> FailureKind {
 
 #[test]
 fn a_missing_namespace_is_no_missing_workflow() {
-    let workflow = status(Code::NotFound, "workflow not found", &NotFoundFailure::default());
+    let workflow = status(
+        Code::NotFound,
+        "workflow not found",
+        &NotFoundFailure::default(),
+    );
     assert_eq!(kind_of(&workflow), FailureKind::WorkflowNotFound);
     let namespace = NamespaceNotFoundFailure::default();
     let namespace = status(Code::NotFound, "Namespace x is not found.", &namespace);
@@ -61,18 +65,30 @@ fn already_started_tells_whose_run_it_is() {
 #[test]
 fn invalid_arguments_are_told_apart_by_text() {
     let rows = [
-        ("Blob data size exceeds limit.", FailureKind::PayloadTooLarge),
+        (
+            "Blob data size exceeds limit.",
+            FailureKind::PayloadTooLarge,
+        ),
         (
             "exceeded workflow execution limit for signal events",
             FailureKind::SignalLimit,
         ),
-        ("Workflow history count exceeds limit.", FailureKind::RunEnding),
-        ("Workflow history size exceeds limit.", FailureKind::RunEnding),
+        (
+            "Workflow history count exceeds limit.",
+            FailureKind::RunEnding,
+        ),
+        (
+            "Workflow history size exceeds limit.",
+            FailureKind::RunEnding,
+        ),
         (
             "Workflow mutable state size exceeds limit.",
             FailureKind::RunEnding,
         ),
-        ("SignalName is not set on request.", FailureKind::BadArgument),
+        (
+            "SignalName is not set on request.",
+            FailureKind::BadArgument,
+        ),
     ];
     for (text, expected) in rows {
         assert_eq!(bare(Code::InvalidArgument, text), expected, "{text}");
@@ -106,7 +122,10 @@ fn exhaustion_without_detail_is_an_oversized_message_unless_it_speaks_of_rates()
 
 #[test]
 fn our_credentials_and_our_namespace_never_park() {
-    assert_eq!(bare(Code::PermissionDenied, "no"), FailureKind::Unauthorized);
+    assert_eq!(
+        bare(Code::PermissionDenied, "no"),
+        FailureKind::Unauthorized
+    );
     assert_eq!(bare(Code::Unauthenticated, "no"), FailureKind::Unauthorized);
     let inactive = NamespaceNotActiveFailure::default();
     let inactive = status(Code::FailedPrecondition, "not active", &inactive);
@@ -142,7 +161,10 @@ fn a_connection_that_broke_is_ambiguous_and_one_that_never_was_is_not() {
 
 #[test]
 fn an_old_server_is_told_from_no_temporal_at_all() {
-    let old = bare(Code::Unimplemented, "unknown method SignalWorkflowExecution");
+    let old = bare(
+        Code::Unimplemented,
+        "unknown method SignalWorkflowExecution",
+    );
     assert_eq!(old, FailureKind::Unimplemented);
     let text = "grpc-status header missing, mapped from HTTP status code 404";
     assert_eq!(bare(Code::Unimplemented, text), FailureKind::Transient);

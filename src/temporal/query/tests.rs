@@ -22,7 +22,10 @@ fn answer(encoding: &str, data: &[u8]) -> Result<String, QueryError> {
 
 #[test]
 fn json_comes_back_as_it_is() {
-    assert_eq!(answer("json/plain", b"{\"n\":0.10}").unwrap(), "{\"n\":0.10}");
+    assert_eq!(
+        answer("json/plain", b"{\"n\":0.10}").unwrap(),
+        "{\"n\":0.10}"
+    );
     assert_eq!(answer("json/protobuf", b"{}").unwrap(), "{}");
 }
 
@@ -84,7 +87,10 @@ fn a_waiting_task_means_no_worker_and_a_started_one_a_slow_one() {
         row(PendingWorkflowTaskState::Started),
         Some(QueryError::Timeout)
     );
-    assert_eq!(from_pending_task(&DescribeWorkflowExecutionResponse::default()), None);
+    assert_eq!(
+        from_pending_task(&DescribeWorkflowExecutionResponse::default()),
+        None
+    );
 }
 
 #[test]
@@ -96,5 +102,8 @@ fn a_poller_counts_for_a_little_over_a_minute() {
     };
     assert_eq!(seen(940), QueryError::Timeout);
     assert_eq!(seen(930), QueryError::NoWorker);
-    assert_eq!(from_pollers(&[], Timestamp::default()), QueryError::NoWorker);
+    assert_eq!(
+        from_pollers(&[], Timestamp::default()),
+        QueryError::NoWorker
+    );
 }
