@@ -1,21 +1,36 @@
 //! The only gRPC: signal, signal-with-start, describe, query.
+//!
+//! One attempt for each call, with a deadline of its own and no retries of the client: when to try
+//! again is for `delivery` to say, which is why a failure comes back as a [`FailureKind`]. What the
+//! handle keeps alive is the connection (`connection`); what a status means is in `error`. May
+//! import `access`, `event` and `clock`.
 
-use std::time::Duration;
+mod connection;
+mod error;
+mod options;
+mod query;
+mod signal;
 
-use crate::access::Permit;
-use crate::event::{Delivery, Start};
+use std::sync::Arc;
 
-/// A handle to one Temporal cluster. Cheap to clone. Usable before it is connected: calls then fail as unreachable.
+use connection::Link;
+pub use options::{Error, Options};
+
+/// A handle to one Temporal cluster. Cheap to clone. Usable before it is connected: calls then fail
+/// as [`FailureKind::Transient`] at once.
 #[derive(Clone, Debug)]
-pub struct Temporal {}
+pub struct Temporal {
+    link: Arc<Link>,
+}
 
 /// One attempt's success.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Done {
+    /// The run that has the signal, where the server says so.
     pub run_id: Option<String>,
 }
 
-/// How a call failed, told apart by status and details (reference table B2a), never by status alone.
+/// How a call failed, told apart by status and details, never by status alone.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind:?}: {message}")]
 pub struct Failure {
@@ -64,7 +79,8 @@ pub enum WorkflowStatus {
 pub enum QueryError {
     #[error("no such workflow")]
     WorkflowNotFound,
-    #[error("no worker polls the task queue")]
+    /// Nobody polls the task queue, or the workflow cannot be asked yet; later it may answer.
+    #[error("no worker can answer now")]
     NoWorker,
     #[error("a worker polls, but did not answer in time")]
     Timeout,
@@ -80,39 +96,46 @@ pub enum QueryError {
 }
 
 /// For `/ready` and the log.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Status {
     pub connected: bool,
     pub server_version: Option<String>,
+    /// Why there is no connection, or what Temporal refuses us (namespace, credentials).
     pub trouble: Option<String>,
 }
 
 impl Temporal {
-    pub async fn signal(&self, _delivery: &Delivery, _deadline: Duration) -> Result<Done, Failure> {
-        unimplemented!()
+    /// Reads and checks the settings; connects to nothing yet, [`Temporal::run`] does.
+    pub fn new(options: &Options) -> Result<Self, Error> {
+        let settings = options.resolve()?;
+        Ok(Self {
+            link: Arc::new(Link::new(settings)),
+        })
     }
-    pub async fn signal_with_start(
-        &self,
-        _delivery: &Delivery,
-        _start: &Start,
-        _deadline: Duration,
-    ) -> Result<Done, Failure> {
-        unimplemented!()
+
+    /// Connects, and keeps the connection until `shutdown` is ready.
+    pub async fn run(&self, shutdown: impl Future<Output = ()>) {
+        tokio::select! {
+            () = shutdown => {}
+            () = self.link.keep() => {}
+        }
     }
-    pub async fn describe(
-        &self,
-        _namespace: &str,
-        _workflow: &str,
-        _deadline: Duration,
-    ) -> Result<WorkflowStatus, Failure> {
-        unimplemented!()
+
+    /// The namespace that Temporal's own settings name; for routes and queries that name none.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        self.link.namespace()
     }
-    /// The result as JSON text. Only a [`Permit`] runs a query.
-    pub async fn query(&self, _permit: &Permit) -> Result<String, QueryError> {
-        unimplemented!()
-    }
+
     #[must_use]
     pub fn status(&self) -> Status {
-        unimplemented!()
+        self.link.status()
+    }
+
+    /// Counts how often the connection came up; 0 until the first time. A change is the sign that
+    /// whatever failed for want of Temporal may be tried again now.
+    #[must_use]
+    pub fn connections(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.link.connections()
     }
 }

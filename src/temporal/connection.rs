@@ -1,0 +1,287 @@
+//! The one connection: made with patience, watched, made anew when it fails.
+//!
+//! HTTP/2 multiplexes every call over it. A call that fails for want of an answer only raises a
+//! doubt; whether Temporal is away, [`Link::keep`] finds out by asking, and it asks again every two
+//! seconds at the most until there is an answer. Imports `clock` and its own module.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use temporalio_client::grpc::WorkflowService;
+use temporalio_client::{Connection, ConnectionOptions};
+use temporalio_common::protos::temporal::api::common::v1::WorkflowExecution;
+use temporalio_common::protos::temporal::api::workflowservice::v1::{
+    DescribeWorkflowExecutionRequest, GetSystemInfoRequest,
+};
+use tokio::sync::{Notify, watch};
+use tonic::{Request, Response, Status};
+
+use super::options::Settings;
+use super::{FailureKind, error};
+use crate::clock::{self, Timestamp};
+
+/// First and longest pause between two attempts to connect. With [`PROBE_DEADLINE`] the longest one
+/// keeps what waits for Temporal within ten seconds of its return.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// How long one attempt to connect, or one question whether Temporal is there, may take.
+const PROBE_DEADLINE: Duration = Duration::from_secs(4);
+/// Doubts are looked into at most this often.
+const DOUBT_INTERVAL: Duration = Duration::from_secs(1);
+/// An idle connection is looked after this often, so that `/ready` tells the truth.
+const IDLE_INTERVAL: Duration = Duration::from_secs(30);
+/// The client's own timer ends a call first; this one covers a channel that never gets ready.
+const GRACE: Duration = Duration::from_millis(250);
+/// What Temporal refuses us stays in the status this long; deliveries ask more often.
+const REFUSAL_SHOWN: Duration = Duration::from_secs(60);
+/// No workflow has this id. Describing it asks the whole cluster, not only its front end.
+const PROBE_WORKFLOW: &str = "signalpost-connection-probe";
+
+/// What a raw call of the client gives back.
+pub(super) type Call<'a, T> =
+    Pin<Box<dyn Future<Output = Result<Response<T>, Status>> + Send + 'a>>;
+
+pub(super) struct Link {
+    options: ConnectionOptions,
+    namespace: String,
+    identity: String,
+    connection: ArcSwapOption<Connection>,
+    status: watch::Sender<super::Status>,
+    connections: watch::Sender<u64>,
+    doubt: Notify,
+    refusal: Mutex<Option<(Timestamp, String)>>,
+}
+
+impl Link {
+    pub(super) fn new(settings: Settings) -> Self {
+        Self {
+            options: settings.connection,
+            namespace: settings.namespace,
+            identity: settings.identity,
+            connection: ArcSwapOption::empty(),
+            status: watch::Sender::default(),
+            connections: watch::Sender::default(),
+            doubt: Notify::new(),
+            refusal: Mutex::new(None),
+        }
+    }
+
+    pub(super) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    pub(super) fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    pub(super) fn connections(&self) -> watch::Receiver<u64> {
+        self.connections.subscribe()
+    }
+
+    pub(super) fn status(&self) -> super::Status {
+        let mut status = self.status.borrow().clone();
+        if status.trouble.is_none() {
+            status.trouble = self.recent_refusal(clock::now());
+        }
+        status
+    }
+
+    /// One attempt over the present connection, without any retry of the client's.
+    pub(super) async fn call<Q, A>(
+        &self,
+        deadline: Duration,
+        message: Q,
+        send: impl for<'a> FnOnce(&'a mut dyn WorkflowService, Request<Q>) -> Call<'a, A>,
+    ) -> Result<A, Status> {
+        let Some(connection) = self.connection.load_full() else {
+            return Err(Status::unavailable("not connected to Temporal yet"));
+        };
+        let mut request = Request::new(message);
+        request.set_timeout(deadline);
+        let mut service = connection.workflow_service();
+        let answer = tokio::time::timeout(deadline + GRACE, send(service.as_mut(), request)).await;
+        match answer {
+            Ok(answer) => answer.map(Response::into_inner),
+            Err(_) => Err(Status::cancelled("Timeout expired")),
+        }
+    }
+
+    /// Takes note of a failed call: is Temporal away, or does it refuse us?
+    pub(super) fn observe(&self, failure: &super::Failure) {
+        match failure.kind {
+            FailureKind::Transient | FailureKind::Ambiguous => self.doubt.notify_one(),
+            FailureKind::NamespaceNotFound | FailureKind::Unauthorized => {
+                self.refused(clock::now(), &failure.message);
+            }
+            FailureKind::WorkflowNotFound
+            | FailureKind::AlreadyStarted { .. }
+            | FailureKind::PayloadTooLarge
+            | FailureKind::SignalLimit
+            | FailureKind::RunEnding
+            | FailureKind::BadArgument
+            | FailureKind::BusyWorkflow
+            | FailureKind::NamespaceThrottled
+            | FailureKind::SystemThrottled
+            | FailureKind::Unimplemented
+            | FailureKind::Other => {}
+        }
+    }
+
+    /// Connects and stays connected, for ever.
+    pub(super) async fn keep(&self) {
+        loop {
+            let connection = self.connect().await;
+            self.connection.store(Some(Arc::new(connection)));
+            self.connections.send_modify(|count| *count += 1);
+            let trouble = self.watch().await;
+            tracing::warn!(%trouble, "Temporal does not answer");
+            self.down(trouble);
+        }
+    }
+
+    async fn connect(&self) -> Connection {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match self.connect_once().await {
+                Ok((connection, version)) => {
+                    tracing::info!(server = %version, "connected to Temporal");
+                    self.status.send_replace(super::Status {
+                        connected: true,
+                        server_version: Some(version),
+                        trouble: None,
+                    });
+                    return connection;
+                }
+                Err(trouble) => {
+                    if self.status.borrow().trouble.as_deref() != Some(trouble.as_str()) {
+                        tracing::warn!(
+                            %trouble,
+                            host = self.options.target.host_str(),
+                            port = self.options.target.port_or_known_default(),
+                            "cannot connect to Temporal, will keep trying"
+                        );
+                    }
+                    self.down(trouble);
+                }
+            }
+            tokio::time::sleep(pause.mul_f64(0.8 + 0.2 * random())).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// A new connection that has answered, and the server's version.
+    async fn connect_once(&self) -> Result<(Connection, String), String> {
+        let connect = Connection::connect(self.options.clone());
+        let connection = tokio::time::timeout(PROBE_DEADLINE, connect)
+            .await
+            .map_err(|_| "no answer while connecting".to_owned())?
+            .map_err(|error| chain(&error))?;
+        let mut request = Request::new(GetSystemInfoRequest {});
+        request.set_timeout(PROBE_DEADLINE);
+        let mut service = connection.workflow_service();
+        let info = tokio::time::timeout(PROBE_DEADLINE, service.get_system_info(request))
+            .await
+            .map_err(|_| "no answer to GetSystemInfo".to_owned())?
+            .map_err(|status| error::message(&status))?
+            .into_inner();
+        probe(&connection, &self.namespace).await?;
+        Ok((connection, info.server_version))
+    }
+
+    /// Ends when the connection no longer answers, with the reason.
+    async fn watch(&self) -> String {
+        loop {
+            let doubted = tokio::time::timeout(IDLE_INTERVAL, self.doubt.notified()).await;
+            let Some(connection) = self.connection.load_full() else {
+                return "no connection".to_owned();
+            };
+            if let Err(trouble) = probe(&connection, &self.namespace).await {
+                return trouble;
+            }
+            if doubted.is_ok() {
+                tokio::time::sleep(DOUBT_INTERVAL).await;
+            }
+        }
+    }
+
+    fn down(&self, trouble: String) {
+        self.status.send_modify(|status| {
+            status.connected = false;
+            status.trouble = Some(trouble);
+        });
+    }
+
+    /// Loud once, then once again whenever it has been quiet for a while.
+    fn refused(&self, now: Timestamp, message: &str) {
+        if self.recent_refusal(now).is_none() {
+            tracing::error!(message, "Temporal refuses us: deliveries wait");
+        }
+        let mut refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
+        *refusal = Some((now, message.to_owned()));
+    }
+
+    fn recent_refusal(&self, now: Timestamp) -> Option<String> {
+        let refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
+        refusal
+            .as_ref()
+            .filter(|(at, _)| now.since(*at) < REFUSAL_SHOWN)
+            .map(|(_, message)| message.clone())
+    }
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link")
+            .field("host", &self.options.target.host_str())
+            .field("namespace", &self.namespace)
+            .field("status", &*self.status.borrow())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether Temporal answers at all; a refusal is an answer.
+async fn probe(connection: &Connection, namespace: &str) -> Result<(), String> {
+    let mut request = Request::new(DescribeWorkflowExecutionRequest {
+        namespace: namespace.to_owned(),
+        execution: Some(WorkflowExecution {
+            workflow_id: PROBE_WORKFLOW.to_owned(),
+            run_id: String::new(),
+        }),
+    });
+    request.set_timeout(PROBE_DEADLINE);
+    let mut service = connection.workflow_service();
+    let answer = service.describe_workflow_execution(request);
+    let Ok(answer) = tokio::time::timeout(PROBE_DEADLINE, answer).await else {
+        return Err("no answer in time".to_owned());
+    };
+    let Err(status) = answer else {
+        return Ok(());
+    };
+    let failure = error::classify(&status, "");
+    match failure.kind {
+        FailureKind::Transient | FailureKind::Ambiguous => Err(failure.message),
+        _ => Ok(()),
+    }
+}
+
+/// An error and its causes in one line; the same text is said once.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// From 0 to 1.
+fn random() -> f64 {
+    f64::from(uuid::Uuid::new_v4().as_fields().0) / f64::from(u32::MAX)
+}

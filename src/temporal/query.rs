@@ -1,0 +1,200 @@
+//! A query, run with a [`Permit`] and in no other way.
+//!
+//! Strongly consistent, one attempt. When nobody answers, the query itself cannot tell a slow worker
+//! from none: two cheap questions afterwards do. Imports `access` and `clock`.
+
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use temporalio_common::protos::temporal::api::common::v1::{Payload, Payloads};
+use temporalio_common::protos::temporal::api::enums::v1::{
+    PendingWorkflowTaskState, TaskQueueType,
+};
+use temporalio_common::protos::temporal::api::query::v1::WorkflowQuery;
+use temporalio_common::protos::temporal::api::taskqueue::v1::{PollerInfo, TaskQueue};
+use temporalio_common::protos::temporal::api::workflowservice::v1::{
+    DescribeTaskQueueRequest, DescribeWorkflowExecutionResponse, QueryWorkflowRequest,
+    QueryWorkflowResponse,
+};
+use tonic::{Code, Status};
+
+use super::error::{self, Detail};
+use super::signal::{payloads, present_run};
+use super::{FailureKind, QueryError, Temporal, WorkflowStatus};
+use crate::access::Permit;
+use crate::clock::{self, Timestamp};
+
+/// For each of the questions after a timeout.
+const DIAGNOSIS_DEADLINE: Duration = Duration::from_secs(2);
+/// An idle worker polls once a minute; one not seen for longer is gone.
+const POLLER_SEEN: Duration = Duration::from_secs(65);
+
+/// A failed query, before the questions that some failures need.
+#[derive(Debug, PartialEq)]
+enum Verdict {
+    Known(QueryError),
+    /// Nobody answered in time.
+    TimedOut,
+    /// The workflow has no completed task to replay.
+    NotReady,
+}
+
+impl Temporal {
+    /// The result as JSON text. Only a [`Permit`] runs a query.
+    pub async fn query(&self, permit: &Permit) -> Result<String, QueryError> {
+        let args =
+            payloads(permit.args()).map_err(|failure| QueryError::Failed(failure.message))?;
+        let message = QueryWorkflowRequest {
+            namespace: permit.namespace().to_owned(),
+            execution: Some(present_run(permit.workflow())),
+            query: Some(WorkflowQuery {
+                query_type: permit.query().to_owned(),
+                query_args: Some(args),
+                header: None,
+            }),
+            ..Default::default()
+        };
+        let answer = self
+            .link
+            .call(permit.timeout(), message, |service, request| {
+                service.query_workflow(request)
+            })
+            .await;
+        let status = match answer {
+            Ok(answer) => return result(answer),
+            Err(status) => status,
+        };
+        match verdict(&status) {
+            Verdict::Known(error) => {
+                if matches!(error, QueryError::Unreachable(_)) {
+                    self.failed(&status, "");
+                }
+                Err(error)
+            }
+            Verdict::NotReady => Err(self.why_not_ready(permit).await),
+            Verdict::TimedOut => Err(self.why_no_answer(permit).await),
+        }
+    }
+
+    /// A workflow that closed before its first task will never answer; any other may.
+    async fn why_not_ready(&self, permit: &Permit) -> QueryError {
+        let (namespace, workflow) = (permit.namespace(), permit.workflow());
+        match self.describe(namespace, workflow, DIAGNOSIS_DEADLINE).await {
+            Ok(WorkflowStatus::Closed) => {
+                QueryError::Failed("the workflow closed before it could be asked".to_owned())
+            }
+            Ok(WorkflowStatus::Missing) => QueryError::WorkflowNotFound,
+            Ok(WorkflowStatus::Running) | Err(_) => QueryError::NoWorker,
+        }
+    }
+
+    async fn why_no_answer(&self, permit: &Permit) -> QueryError {
+        let namespace = permit.namespace();
+        let run = match self
+            .describe_run(namespace, permit.workflow(), DIAGNOSIS_DEADLINE)
+            .await
+        {
+            Ok(run) => run,
+            Err(status) => return undiagnosed(self.failed(&status, "").kind),
+        };
+        if let Some(error) = from_pending_task(&run) {
+            return error;
+        }
+        let queue = run
+            .execution_config
+            .and_then(|config| config.task_queue)
+            .unwrap_or_default();
+        match self.pollers(namespace, queue).await {
+            Ok(pollers) => from_pollers(&pollers, clock::now()),
+            Err(status) => undiagnosed(self.failed(&status, "").kind),
+        }
+    }
+
+    async fn pollers(&self, namespace: &str, queue: TaskQueue) -> Result<Vec<PollerInfo>, Status> {
+        let message = DescribeTaskQueueRequest {
+            namespace: namespace.to_owned(),
+            task_queue: Some(queue),
+            task_queue_type: TaskQueueType::Workflow.into(),
+            ..Default::default()
+        };
+        let answer = self
+            .link
+            .call(DIAGNOSIS_DEADLINE, message, |service, request| {
+                service.describe_task_queue(request)
+            })
+            .await?;
+        Ok(answer.pollers)
+    }
+}
+
+fn verdict(status: &Status) -> Verdict {
+    let known = |error| Verdict::Known(error);
+    match (status.code(), error::detail(status)) {
+        (Code::NotFound, Detail::NotFound) => known(QueryError::WorkflowNotFound),
+        (Code::InvalidArgument, _) => known(QueryError::Failed(error::message(status))),
+        (Code::FailedPrecondition, Detail::WorkflowNotReady) => Verdict::NotReady,
+        (Code::FailedPrecondition, Detail::None) => known(QueryError::NoWorker),
+        (Code::ResourceExhausted, _) => known(QueryError::Throttled),
+        (Code::Cancelled | Code::DeadlineExceeded, _) => Verdict::TimedOut,
+        _ => known(QueryError::Unreachable(error::message(status))),
+    }
+}
+
+/// When the questions fail as well, the caller's time has still run out.
+fn undiagnosed(kind: FailureKind) -> QueryError {
+    match kind {
+        FailureKind::WorkflowNotFound => QueryError::WorkflowNotFound,
+        _ => QueryError::Timeout,
+    }
+}
+
+/// A task that waits means that nobody took it; a started one, that a worker has it and is slow.
+fn from_pending_task(run: &DescribeWorkflowExecutionResponse) -> Option<QueryError> {
+    match run.pending_workflow_task.as_ref()?.state() {
+        PendingWorkflowTaskState::Scheduled => Some(QueryError::NoWorker),
+        PendingWorkflowTaskState::Started => Some(QueryError::Timeout),
+        PendingWorkflowTaskState::Unspecified => None,
+    }
+}
+
+fn from_pollers(pollers: &[PollerInfo], now: Timestamp) -> QueryError {
+    let alive = pollers.iter().any(|poller| {
+        poller
+            .last_access_time
+            .as_ref()
+            .is_some_and(|at| now.since(Timestamp::from_seconds(at.seconds)) <= POLLER_SEEN)
+    });
+    if alive {
+        QueryError::Timeout
+    } else {
+        QueryError::NoWorker
+    }
+}
+
+fn result(answer: QueryWorkflowResponse) -> Result<String, QueryError> {
+    if let Some(rejected) = answer.query_rejected {
+        tracing::debug!(status = ?rejected.status(), "query rejected");
+        return Err(QueryError::NoWorker);
+    }
+    let Payloads { payloads } = answer.query_result.unwrap_or_default();
+    payloads
+        .into_iter()
+        .next()
+        .map_or_else(|| Ok("null".to_owned()), json_of)
+}
+
+fn json_of(payload: Payload) -> Result<String, QueryError> {
+    let encoding = payload.metadata.get("encoding").map(Vec::as_slice);
+    match encoding {
+        Some(b"binary/null") => Ok("null".to_owned()),
+        Some(b"json/plain" | b"json/protobuf") => {
+            let text = String::from_utf8(payload.data).map_err(|_| QueryError::NotJson)?;
+            serde_json::from_str::<&RawValue>(&text).map_err(|_| QueryError::NotJson)?;
+            Ok(text)
+        }
+        _ => Err(QueryError::NotJson),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,261 @@
+//! Signal, signal-with-start and describe: what `delivery` asks for.
+//!
+//! Every attempt of a delivery carries the same request id and the same two header fields, by which
+//! a repeat can be known. Arguments go out as the JSON text they are. Imports `event`.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use temporalio_common::protos::temporal::api::common::v1::{
+    Header, Link, Payload, Payloads, WorkflowExecution, WorkflowType, link,
+};
+use temporalio_common::protos::temporal::api::enums::v1::{
+    TaskQueueKind, WorkflowExecutionStatus, WorkflowIdReusePolicy,
+};
+use temporalio_common::protos::temporal::api::taskqueue::v1::TaskQueue;
+use temporalio_common::protos::temporal::api::workflowservice::v1::{
+    DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse,
+    SignalWithStartWorkflowExecutionRequest, SignalWorkflowExecutionRequest,
+};
+use tonic::Status;
+
+use super::{Done, Failure, FailureKind, Temporal, WorkflowStatus, error};
+use crate::event::{Delivery, Start, Target};
+
+/// Temporal's own limit, in bytes. A signal to a longer workflow id is answered like one to a
+/// workflow that does not exist, so the answer must not be waited for.
+const ID_LIMIT: usize = 1000;
+
+impl Temporal {
+    /// One attempt to signal the present run.
+    pub async fn signal(&self, delivery: &Delivery, deadline: Duration) -> Result<Done, Failure> {
+        check_ids(&delivery.target)?;
+        let message = SignalWorkflowExecutionRequest {
+            namespace: delivery.target.namespace.clone(),
+            workflow_execution: Some(present_run(&delivery.target.workflow)),
+            signal_name: delivery.target.signal.clone(),
+            input: Some(payloads(&delivery.args)?),
+            identity: self.link.identity().to_owned(),
+            request_id: delivery.request_id.clone(),
+            header: Some(header(delivery)),
+            ..Default::default()
+        };
+        let answer = self
+            .link
+            .call(deadline, message, |service, request| {
+                service.signal_workflow_execution(request)
+            })
+            .await
+            .map_err(|status| self.failed(&status, &delivery.request_id))?;
+        Ok(Done {
+            run_id: answer.link.and_then(run_of),
+        })
+    }
+
+    /// One attempt to signal the present run, or to start one with that signal. A run that has closed
+    /// is never followed by a new one: that would deliver twice when a repeat meets a closed run.
+    pub async fn signal_with_start(
+        &self,
+        delivery: &Delivery,
+        start: &Start,
+        deadline: Duration,
+    ) -> Result<Done, Failure> {
+        check_ids(&delivery.target)?;
+        let message = SignalWithStartWorkflowExecutionRequest {
+            namespace: delivery.target.namespace.clone(),
+            workflow_id: delivery.target.workflow.clone(),
+            workflow_type: Some(WorkflowType {
+                name: start.workflow_type.clone(),
+            }),
+            task_queue: Some(TaskQueue {
+                name: start.task_queue.clone(),
+                kind: TaskQueueKind::Normal.into(),
+                normal_name: String::new(),
+            }),
+            input: Some(payloads(&start.args)?),
+            identity: self.link.identity().to_owned(),
+            request_id: delivery.request_id.clone(),
+            workflow_id_reuse_policy: WorkflowIdReusePolicy::RejectDuplicate.into(),
+            signal_name: delivery.target.signal.clone(),
+            signal_input: Some(payloads(&delivery.args)?),
+            header: Some(header(delivery)),
+            ..Default::default()
+        };
+        let answer = self
+            .link
+            .call(deadline, message, |service, request| {
+                service.signal_with_start_workflow_execution(request)
+            })
+            .await
+            .map_err(|status| self.failed(&status, &delivery.request_id))?;
+        Ok(Done {
+            run_id: Some(answer.run_id).filter(|id| !id.is_empty()),
+        })
+    }
+
+    /// Whether a workflow id has a run, and whether its latest one is open.
+    pub async fn describe(
+        &self,
+        namespace: &str,
+        workflow: &str,
+        deadline: Duration,
+    ) -> Result<WorkflowStatus, Failure> {
+        match self.describe_run(namespace, workflow, deadline).await {
+            Ok(run) => Ok(status_of(&run)),
+            Err(status) => {
+                let failure = self.failed(&status, "");
+                match failure.kind {
+                    FailureKind::WorkflowNotFound => Ok(WorkflowStatus::Missing),
+                    _ => Err(failure),
+                }
+            }
+        }
+    }
+
+    pub(super) async fn describe_run(
+        &self,
+        namespace: &str,
+        workflow: &str,
+        deadline: Duration,
+    ) -> Result<DescribeWorkflowExecutionResponse, Status> {
+        let message = DescribeWorkflowExecutionRequest {
+            namespace: namespace.to_owned(),
+            execution: Some(present_run(workflow)),
+        };
+        self.link
+            .call(deadline, message, |service, request| {
+                service.describe_workflow_execution(request)
+            })
+            .await
+    }
+
+    /// Classifies a failed call and takes note of it.
+    pub(super) fn failed(&self, status: &Status, request_id: &str) -> Failure {
+        let mut failure = error::classify(status, request_id);
+        if failure.kind == FailureKind::Unimplemented
+            && let Some(version) = self.link.status().server_version
+        {
+            failure.message = format!("{} (server {version})", failure.message);
+        }
+        self.link.observe(&failure);
+        failure
+    }
+}
+
+/// Never a fixed run: the workflow may continue as new between two attempts.
+pub(super) fn present_run(workflow: &str) -> WorkflowExecution {
+    WorkflowExecution {
+        workflow_id: workflow.to_owned(),
+        run_id: String::new(),
+    }
+}
+
+/// A list's elements as one payload each, their text untouched.
+pub(super) fn payloads(list: &str) -> Result<Payloads, Failure> {
+    let elements: Vec<&RawValue> = serde_json::from_str(list).map_err(|error| Failure {
+        kind: FailureKind::BadArgument,
+        message: format!("the arguments are not a JSON list: {error}"),
+    })?;
+    Ok(Payloads {
+        payloads: elements.iter().map(|e| json_payload(e.get())).collect(),
+    })
+}
+
+fn json_payload(text: &str) -> Payload {
+    Payload {
+        metadata: HashMap::from([("encoding".to_owned(), b"json/plain".to_vec())]),
+        data: text.as_bytes().to_vec(),
+        ..Default::default()
+    }
+}
+
+/// Kept in history with the signal: the proof of delivery, and how a workflow knows a repeat.
+fn header(delivery: &Delivery) -> Header {
+    // A UUID needs no escaping in JSON.
+    let field = |name: &str, id: String| (name.to_owned(), json_payload(&format!("\"{id}\"")));
+    Header {
+        fields: HashMap::from([
+            field("signalpost-event", delivery.event.to_string()),
+            field("signalpost-delivery", delivery.id.to_string()),
+        ]),
+    }
+}
+
+fn check_ids(target: &Target) -> Result<(), Failure> {
+    for (what, text) in [
+        ("workflow id", &target.workflow),
+        ("signal name", &target.signal),
+    ] {
+        if text.is_empty() || text.len() > ID_LIMIT {
+            return Err(Failure {
+                kind: FailureKind::BadArgument,
+                message: format!(
+                    "the {what} has {} bytes, 1 to {ID_LIMIT} are allowed",
+                    text.len()
+                ),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Servers from 1.31 on link the event that the signal became.
+fn run_of(link: Link) -> Option<String> {
+    match link.variant? {
+        link::Variant::WorkflowEvent(event) => Some(event.run_id).filter(|id| !id.is_empty()),
+        _ => None,
+    }
+}
+
+/// A run that has continued as new has a successor, which is the one to signal.
+pub(super) fn status_of(run: &DescribeWorkflowExecutionResponse) -> WorkflowStatus {
+    let Some(info) = &run.workflow_execution_info else {
+        return WorkflowStatus::Running;
+    };
+    match info.status() {
+        WorkflowExecutionStatus::Unspecified
+        | WorkflowExecutionStatus::Running
+        | WorkflowExecutionStatus::Paused
+        | WorkflowExecutionStatus::ContinuedAsNew => WorkflowStatus::Running,
+        WorkflowExecutionStatus::Completed
+        | WorkflowExecutionStatus::Failed
+        | WorkflowExecutionStatus::Canceled
+        | WorkflowExecutionStatus::Terminated
+        | WorkflowExecutionStatus::TimedOut => WorkflowStatus::Closed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_keep_their_text() {
+        let sent = payloads(r#"[0.10, {"b":1e2,"a":null}, 12345678901234567890]"#).unwrap();
+        let texts: Vec<&[u8]> = sent.payloads.iter().map(|p| p.data.as_slice()).collect();
+        let expected: [&[u8]; 3] = [b"0.10", br#"{"b":1e2,"a":null}"#, b"12345678901234567890"];
+        assert_eq!(texts, expected);
+        assert_eq!(sent.payloads[0].metadata["encoding"], b"json/plain");
+    }
+
+    #[test]
+    fn what_is_no_list_is_a_bad_argument() {
+        assert_eq!(payloads("{}").unwrap_err().kind, FailureKind::BadArgument);
+    }
+
+    #[test]
+    fn ids_over_the_limit_are_not_sent() {
+        let mut target = Target {
+            namespace: "default".to_owned(),
+            workflow: "é".repeat(500),
+            signal: "s".to_owned(),
+        };
+        assert!(check_ids(&target).is_ok());
+        target.workflow.push('x');
+        assert_eq!(
+            check_ids(&target).unwrap_err().kind,
+            FailureKind::BadArgument
+        );
+    }
+}

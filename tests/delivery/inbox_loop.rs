@@ -1,0 +1,178 @@
+//! The loop: from accepted events to signals, in order, over failures and restarts of Temporal.
+
+use std::time::Duration;
+
+use signalpost::delivery::{self, Options};
+use signalpost::event::{Delivery, State};
+use signalpost::inbox::{Acceptance, Inbox, embedded};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tonic::Code;
+
+use super::super::support::deliveries::{Connected, delivery, event_of};
+use super::super::support::temporal::{FakeTemporal, Reply};
+use super::bare;
+
+/// Inbox and loop, with everything that they need.
+struct Running {
+    inbox: Inbox,
+    connected: Connected,
+    stop: oneshot::Sender<()>,
+    ended: JoinHandle<()>,
+    _folder: tempfile::TempDir,
+}
+
+impl Running {
+    fn start(address: &str, concurrency: usize) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("signalpost.db");
+        let inbox = Inbox::open_embedded(&embedded::Options::new(path)).unwrap();
+        let connected = Connected::starting(address);
+        let options = Options {
+            concurrency,
+            deadline: Duration::from_secs(5),
+        };
+        let (stop, stopped) = oneshot::channel();
+        let stopped = async { drop(stopped.await) };
+        let temporal = connected.temporal.clone();
+        let ended = tokio::spawn(delivery::run(inbox.clone(), temporal, options, stopped));
+        Self {
+            inbox,
+            connected,
+            stop,
+            ended,
+            _folder: folder,
+        }
+    }
+
+    async fn accept(&self, delivery: &Delivery) {
+        let acceptance = Acceptance {
+            event: event_of(delivery),
+            deliveries: vec![delivery.clone()],
+        };
+        self.inbox.accept(acceptance).await.unwrap();
+    }
+
+    /// Waits until the inbox shows this many delivered.
+    async fn until_delivered(&self, count: u64) {
+        let delivered = async {
+            while self.inbox.stats().delivered < count {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let in_time = tokio::time::timeout(Duration::from_secs(20), delivered).await;
+        in_time.expect("all delivered in time");
+    }
+
+    async fn stop(self) {
+        self.stop.send(()).unwrap();
+        self.ended.await.unwrap();
+    }
+}
+
+fn to_order(workflow: &str, count: usize) -> Vec<Delivery> {
+    (0..count).map(|_| delivery(workflow)).collect()
+}
+
+#[tokio::test]
+async fn signals_of_a_workflow_leave_one_by_one_and_in_order_over_retries() {
+    let fake = FakeTemporal::start_at("127.0.0.1:0", Duration::from_millis(20)).await;
+    let failing = || bare(Code::Unavailable, "later");
+    fake.script("order-1", [failing(), failing(), Reply::Ok, failing()]);
+    let running = Running::start(&fake.address.to_string(), 16);
+    let sent = to_order("order-1", 5);
+    for delivery in &sent {
+        running.accept(delivery).await;
+    }
+    running.until_delivered(5).await;
+    let expected: Vec<&str> = [0, 0, 0, 1, 1, 2, 3, 4]
+        .map(|n: usize| sent[n].request_id.as_str())
+        .to_vec();
+    let received = fake.received("order-1");
+    let ids: Vec<&str> = received.iter().map(|r| r.request_id.as_str()).collect();
+    assert_eq!(ids, expected);
+    assert_eq!(fake.most_in_flight("order-1"), 1);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_failing_workflow_holds_up_no_other() {
+    let fake = FakeTemporal::start().await;
+    fake.script("bad", (0..200).map(|_| bare(Code::Unavailable, "later")));
+    let running = Running::start(&fake.address.to_string(), 2);
+    for workflow in ["bad", "good-1", "good-2", "good-3"] {
+        running.accept(&delivery(workflow)).await;
+    }
+    running.until_delivered(3).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_parked_delivery_frees_its_lane_and_is_kept() {
+    let fake = FakeTemporal::start().await;
+    fake.script("order-1", [bare(Code::InvalidArgument, "no")]);
+    let running = Running::start(&fake.address.to_string(), 4);
+    let sent = to_order("order-1", 2);
+    for delivery in &sent {
+        running.accept(delivery).await;
+    }
+    running.until_delivered(1).await;
+    let first = running.inbox.delivery(sent[0].id).await.unwrap().unwrap();
+    assert_eq!(first.state, State::Parked);
+    assert_eq!(first.reason.map(|r| r.code()), Some("SP-D205"));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_accepted_before_temporal_is_there_burns_no_attempt() {
+    let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = held.local_addr().unwrap().to_string();
+    drop(held);
+    let running = Running::start(&address, 4);
+    let sent = delivery("order-1");
+    running.accept(&sent).await;
+    assert!(!running.connected.temporal.status().connected);
+    let fake = FakeTemporal::start_at(&address, Duration::ZERO).await;
+    running.until_delivered(1).await;
+    assert_eq!(fake.methods("order-1"), ["SignalWorkflowExecution"]);
+    let kept = running.inbox.delivery(sent.id).await.unwrap().unwrap();
+    assert_eq!(kept.attempts, 1);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_temporal_that_comes_back_wakes_every_lane() {
+    let fake = FakeTemporal::start().await;
+    let address = fake.address.to_string();
+    let running = Running::start(&address, 4);
+    running.connected.until_connections(1).await;
+    fake.stop().await;
+    for n in 0..20 {
+        let mut waiting = delivery(&format!("order-{n}"));
+        // A lane that has failed for long would sleep for half a minute.
+        waiting.attempts = 20;
+        running.accept(&waiting).await;
+    }
+    let mut news = running.connected.temporal.connections();
+    while running.connected.temporal.status().connected {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let _fake = FakeTemporal::start_at(&address, Duration::ZERO).await;
+    let back = news.wait_for(|&count| count > 1);
+    let back = tokio::time::timeout(Duration::from_secs(10), back).await;
+    back.expect("connected again in time").unwrap();
+    running.until_delivered(20).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_shutdown_waits_for_the_attempt_in_flight() {
+    let fake = FakeTemporal::start_at("127.0.0.1:0", Duration::from_millis(300)).await;
+    let running = Running::start(&fake.address.to_string(), 4);
+    running.accept(&delivery("order-1")).await;
+    fake.until_received("order-1", 1).await;
+    let inbox = running.inbox.clone();
+    running.stop().await;
+    inbox.close().await;
+    assert_eq!(inbox.stats().delivered, 1);
+}

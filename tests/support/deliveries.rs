@@ -1,0 +1,118 @@
+//! Deliveries to send, and a connected handle to send them with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use signalpost::clock;
+use signalpost::event::{
+    Closed, Content, DedupKey, Delivery, DeliveryId, Event, EventId, Missing, Rules, Start, State,
+    Target,
+};
+use signalpost::temporal::{Options, Temporal};
+use tokio::task::JoinHandle;
+
+/// A delivery of `["hello", {"n": 0.10}]` to a workflow of the default namespace.
+pub(crate) fn delivery(workflow: &str) -> Delivery {
+    let id = DeliveryId::generate();
+    Delivery {
+        id,
+        event: EventId::generate(),
+        source: Arc::from("stripe"),
+        route: Arc::from("paid"),
+        target: Target {
+            namespace: "default".to_owned(),
+            workflow: workflow.to_owned(),
+            signal: "paid".to_owned(),
+        },
+        args: r#"["hello",{"n":0.10}]"#.to_owned(),
+        rules: Rules {
+            missing: Missing::default(),
+            closed: Closed::Park,
+        },
+        state: State::Pending,
+        reason: None,
+        attempts: 0,
+        accepted_at: clock::now(),
+        first_attempt_at: None,
+        next_attempt_at: None,
+        last_error: None,
+        request_id: id.0.simple().to_string(),
+        run_id: None,
+        settled_at: None,
+    }
+}
+
+/// The same, starting a workflow that is not there.
+pub(crate) fn starting(workflow: &str) -> Delivery {
+    let mut delivery = delivery(workflow);
+    delivery.rules.missing = Missing::Start(Start {
+        workflow_type: "Order".to_owned(),
+        task_queue: "nobody-polls".to_owned(),
+        args: r#"["first"]"#.to_owned(),
+    });
+    delivery
+}
+
+/// The event that a delivery belongs to.
+pub(crate) fn event_of(delivery: &Delivery) -> Event {
+    Event {
+        id: delivery.event,
+        source: Arc::clone(&delivery.source),
+        key: DedupKey {
+            text: delivery.event.to_string(),
+            digest: false,
+            retention: Duration::from_secs(3600),
+            strict: false,
+        },
+        kind: "payment".to_owned(),
+        received_at: delivery.accepted_at,
+        peer: "127.0.0.1".to_owned(),
+        headers: Vec::new(),
+        query: Vec::new(),
+        claims: None,
+        body: Bytes::from_static(b"hello"),
+        content: Content::Text,
+        secret: None,
+    }
+}
+
+/// A handle that keeps its connection until it is dropped.
+pub(crate) struct Connected {
+    pub(crate) temporal: Temporal,
+    running: JoinHandle<()>,
+}
+
+impl Connected {
+    /// Does not wait for the connection.
+    pub(crate) fn starting(address: &str) -> Self {
+        let temporal = Temporal::new(&Options {
+            address: Some(address.to_owned()),
+            namespace: None,
+        })
+        .expect("a plain address");
+        let handle = temporal.clone();
+        let running = tokio::spawn(async move { handle.run(std::future::pending()).await });
+        Self { temporal, running }
+    }
+
+    pub(crate) async fn to(address: &str) -> Self {
+        let connected = Self::starting(address);
+        connected.until_connections(1).await;
+        connected
+    }
+
+    /// Waits until the connection has come up that often.
+    pub(crate) async fn until_connections(&self, count: u64) {
+        let mut connections = self.temporal.connections();
+        let up = connections.wait_for(|&so_far| so_far >= count);
+        let up = tokio::time::timeout(Duration::from_secs(20), up).await;
+        up.expect("a connection in time").expect("the handle lives");
+    }
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.running.abort();
+    }
+}
