@@ -4,7 +4,7 @@ use std::path::Path;
 
 use signalpost::devserver::{DevServer, Options, binary};
 use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions};
-use temporalio_common::protos::temporal::api::common::v1::{WorkflowExecution, WorkflowType};
+use temporalio_common::protos::temporal::api::common::v1::{Payloads, WorkflowExecution, WorkflowType};
 use temporalio_common::protos::temporal::api::history::v1::{
     WorkflowExecutionSignaledEventAttributes, history_event::Attributes,
 };
@@ -48,8 +48,13 @@ pub(crate) struct Observer {
 }
 
 impl Observer {
+    /// Of the server that all tests share.
     pub(crate) async fn new() -> Self {
-        let url = format!("http://{}", address().await);
+        Self::at(address().await).await
+    }
+
+    pub(crate) async fn at(address: &str) -> Self {
+        let url = format!("http://{address}");
         let options = ConnectionOptions::new(url.parse::<temporalio_client::Url>().unwrap());
         let connection = Connection::connect(options.build()).await.unwrap();
         let options = ClientOptions::new("default").build();
@@ -59,14 +64,25 @@ impl Observer {
 
     /// A workflow that no worker ever takes up.
     pub(crate) async fn start(&self, workflow: &str) {
+        self.start_on("nobody-polls", "Order", workflow, None).await;
+    }
+
+    pub(crate) async fn start_on(
+        &self,
+        task_queue: &str,
+        workflow_type: &str,
+        workflow: &str,
+        input: Option<Payloads>,
+    ) {
         let request = StartWorkflowExecutionRequest {
             namespace: "default".to_owned(),
             workflow_id: workflow.to_owned(),
             workflow_type: Some(WorkflowType {
-                name: "Order".to_owned(),
+                name: workflow_type.to_owned(),
             }),
+            input,
             task_queue: Some(TaskQueue {
-                name: "nobody-polls".to_owned(),
+                name: task_queue.to_owned(),
                 ..Default::default()
             }),
             request_id: uuid::Uuid::new_v4().to_string(),
@@ -97,24 +113,33 @@ impl Observer {
         &self,
         workflow: &str,
     ) -> Vec<WorkflowExecutionSignaledEventAttributes> {
-        let request = GetWorkflowExecutionHistoryRequest {
-            namespace: "default".to_owned(),
-            execution: Some(run(workflow)),
-            ..Default::default()
-        };
-        let mut service = self.client.connection().workflow_service();
-        let answer = service
-            .get_workflow_execution_history(Request::new(request))
-            .await
-            .unwrap();
-        let events = answer.into_inner().history.unwrap_or_default().events;
-        events
-            .into_iter()
-            .filter_map(|event| match event.attributes {
-                Some(Attributes::WorkflowExecutionSignaledEventAttributes(signal)) => Some(signal),
-                _ => None,
-            })
-            .collect()
+        let mut signals = Vec::new();
+        let mut page = Vec::new();
+        loop {
+            let request = GetWorkflowExecutionHistoryRequest {
+                namespace: "default".to_owned(),
+                execution: Some(run(workflow)),
+                next_page_token: page,
+                ..Default::default()
+            };
+            let mut service = self.client.connection().workflow_service();
+            let answer = service
+                .get_workflow_execution_history(Request::new(request))
+                .await
+                .unwrap()
+                .into_inner();
+            for event in answer.history.unwrap_or_default().events {
+                if let Some(Attributes::WorkflowExecutionSignaledEventAttributes(signal)) =
+                    event.attributes
+                {
+                    signals.push(signal);
+                }
+            }
+            page = answer.next_page_token;
+            if page.is_empty() {
+                return signals;
+            }
+        }
     }
 }
 

@@ -15,18 +15,18 @@ use tempfile::TempDir;
 use super::eventually;
 
 /// What a gateway is started with.
-pub struct Setup {
-    pub routes: String,
-    pub env: Vec<(String, String)>,
-    pub flags: Vec<String>,
+pub(crate) struct Setup {
+    pub(crate) routes: String,
+    pub(crate) env: Vec<(String, String)>,
+    pub(crate) flags: Vec<String>,
     /// Address of a Temporal server, or of nothing at all.
-    pub temporal: String,
+    pub(crate) temporal: String,
     /// Files beside routes.toml: name and content.
-    pub files: Vec<(String, String)>,
+    pub(crate) files: Vec<(String, String)>,
 }
 
 impl Setup {
-    pub fn new(routes: &str, temporal: &str) -> Self {
+    pub(crate) fn new(routes: &str, temporal: &str) -> Self {
         Self {
             routes: routes.to_owned(),
             env: Vec::new(),
@@ -36,22 +36,22 @@ impl Setup {
         }
     }
 
-    pub fn env(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    pub fn flag(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn flag(mut self, name: &str, value: &str) -> Self {
         self.flags.extend([name.to_owned(), value.to_owned()]);
         self
     }
 
-    pub fn file(mut self, name: &str, content: &str) -> Self {
+    pub(crate) fn file(mut self, name: &str, content: &str) -> Self {
         self.files.push((name.to_owned(), content.to_owned()));
         self
     }
 
-    pub async fn start(self) -> Gateway {
+    pub(crate) async fn start(self) -> Gateway {
         let folder = tempfile::tempdir().expect("a folder for the gateway");
         std::fs::write(folder.path().join("routes.toml"), &self.routes).expect("routes.toml");
         for (name, content) in &self.files {
@@ -63,7 +63,7 @@ impl Setup {
 }
 
 /// A running gateway; killed when dropped.
-pub struct Gateway {
+pub(crate) struct Gateway {
     setup: Setup,
     folder: TempDir,
     running: Running,
@@ -71,45 +71,45 @@ pub struct Gateway {
 
 impl Gateway {
     /// Base of the public listener: `http://127.0.0.1:PORT`.
-    pub fn public(&self) -> &str {
+    pub(crate) fn public(&self) -> &str {
         &self.running.public
     }
 
-    pub fn ops(&self) -> &str {
+    pub(crate) fn ops(&self) -> &str {
         &self.running.ops
     }
 
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    pub fn store(&self) -> PathBuf {
+    pub(crate) fn store(&self) -> PathBuf {
         self.folder.path().join("store.db")
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.running.child.id()
     }
 
     /// SIGKILL: no goodbye of any kind.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.running.child.kill().expect("kill");
         self.running.child.wait().expect("wait");
     }
 
     /// Starts again on the same store and routes, at new ports.
-    pub async fn restart(&mut self) {
+    pub(crate) async fn restart(&mut self) {
         self.kill();
         self.running = Running::start(&self.setup, self.folder.path()).await;
     }
 
     /// SIGTERM, without waiting for the end.
-    pub fn terminate(&self) {
+    pub(crate) fn terminate(&self) {
         let status = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status().expect("kill -TERM");
         assert!(status.success());
     }
 
-    pub async fn exited(&mut self) -> ExitStatus {
+    pub(crate) async fn exited(&mut self) -> ExitStatus {
         let child = &mut self.running.child;
         let mut status = None;
         eventually("the gateway ends", || {
@@ -121,11 +121,11 @@ impl Gateway {
     }
 
     /// Everything it has logged so far.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         self.running.log.lock().expect("log").join("\n")
     }
 
-    pub async fn get(&self, path: &str) -> (u16, Value) {
+    pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
         let response = reqwest::get(format!("{}{path}", self.ops())).await.expect("the ops listener answers");
         let status = response.status().as_u16();
         let text = response.text().await.expect("a body");
@@ -133,7 +133,7 @@ impl Gateway {
     }
 
     /// Waits until no delivery is pending.
-    pub async fn settled(&self) {
+    pub(crate) async fn settled(&self) {
         eventually("every delivery is settled", || async {
             let (_, page) = self.get("/v1/events?state=pending&limit=1").await;
             page["events"].as_array().is_some_and(Vec::is_empty)

@@ -7,14 +7,14 @@ use serde_json::Value;
 use super::workflows::Signaled;
 
 /// The payment's id in a signal's first argument.
-pub fn payment(argument: &str) -> String {
+pub(crate) fn payment(argument: &str) -> String {
     let value: Value = serde_json::from_str(argument).expect("JSON");
     value["payment"].as_str().expect("a payment").to_owned()
 }
 
 /// Every acknowledged payment is there once, in the order of the yeses. What was sent and never answered may be
 /// there too, once.
-pub fn nothing_lost_twice_or_out_of_order(acknowledged: &[String], signals: &[Signaled]) {
+pub(crate) fn nothing_lost_twice_or_out_of_order(acknowledged: &[String], signals: &[Signaled]) {
     let arrived: Vec<String> = signals.iter().map(|signal| payment(&signal.args[0])).collect();
     let distinct: HashSet<&String> = arrived.iter().collect();
     assert_eq!(distinct.len(), arrived.len(), "a payment arrived twice: {arrived:?}");
@@ -24,7 +24,7 @@ pub fn nothing_lost_twice_or_out_of_order(acknowledged: &[String], signals: &[Si
 }
 
 /// The sum of all samples whose line begins with `prefix`.
-pub fn sum(metrics: &str, prefix: &str) -> u64 {
+pub(crate) fn sum(metrics: &str, prefix: &str) -> u64 {
     metrics
         .lines()
         .filter(|line| line.starts_with(prefix))

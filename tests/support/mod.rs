@@ -1,6 +1,37 @@
-//! What several suites share: a fake Temporal, a real one, deliveries to send.
+//! What several suites share: the real binary, a fake Temporal, a real one, deliveries to send, a ledger.
 
 pub(crate) mod deliveries;
 pub(crate) mod devserver;
+pub(crate) mod gateway;
 pub(crate) mod grpc;
+pub(crate) mod ledger;
+#[path = "../../examples/orders/sender.rs"]
+pub(crate) mod sender;
 pub(crate) mod temporal;
+#[path = "../../examples/orders/worker.rs"]
+pub(crate) mod worker;
+pub(crate) mod workflows;
+
+use std::future::Future;
+use std::time::Duration;
+
+/// Waits until `condition` holds; fails after a minute, naming what was waited for.
+pub(crate) async fn eventually<F, C>(what: &str, mut condition: C)
+where
+    C: FnMut() -> F,
+    F: Future<Output = bool>,
+{
+    let mut tick = tokio::time::interval(Duration::from_millis(20));
+    let wait = async {
+        loop {
+            tick.tick().await;
+            if condition().await {
+                return;
+            }
+        }
+    };
+    assert!(
+        tokio::time::timeout(Duration::from_secs(60), wait).await.is_ok(),
+        "waited a minute in vain: {what}"
+    );
+}

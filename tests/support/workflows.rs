@@ -1,0 +1,148 @@
+//! Workflows on a real Temporal, and what their histories say, once it is said.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use signalpost::devserver::{DevServer, Options, binary};
+use temporalio_common::protos::temporal::api::common::v1::Payloads;
+use tokio::sync::OnceCell;
+
+use super::devserver::{self, Observer};
+use super::{eventually, worker};
+
+/// A signal as history keeps it.
+#[derive(Clone, Debug)]
+pub(crate) struct Signaled {
+    pub(crate) name: String,
+    /// JSON text of each argument.
+    pub(crate) args: Vec<String>,
+    pub(crate) identity: String,
+    /// JSON text of each header field.
+    pub(crate) header: HashMap<String, String>,
+}
+
+/// An id that no other test uses.
+pub(crate) fn unique(prefix: &str) -> String {
+    format!("{prefix}-{}", uuid::Uuid::now_v7().simple())
+}
+
+/// Workflows of one server.
+pub(crate) struct Workflows {
+    address: String,
+    observer: Observer,
+}
+
+static WORKER: OnceCell<()> = OnceCell::const_new();
+
+impl Workflows {
+    /// On the server that all tests share.
+    pub(crate) async fn connect() -> Self {
+        Self::at(devserver::address().await).await
+    }
+
+    async fn at(address: &str) -> Self {
+        let observer = Observer::at(address).await;
+        Self { address: address.to_owned(), observer }
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// A workflow that no worker runs: it stays open.
+    pub(crate) async fn start(&self, id: &str) {
+        self.observer.start(id).await;
+    }
+
+    /// An order that the demo's worker runs.
+    pub(crate) async fn start_with_worker(&self, id: &str, order: &str) {
+        let address = self.address.clone();
+        WORKER.get_or_init(|| async { run_worker(address) }).await;
+        let input = Payloads { payloads: worker::text(order).payloads };
+        self.observer.start_on(worker::TASK_QUEUE, "OrderWorkflow", id, Some(input)).await;
+    }
+
+    /// All signals of a workflow's history, once there are at least `at_least`.
+    pub(crate) async fn signals(&self, id: &str, at_least: usize) -> Vec<Signaled> {
+        let signals = std::sync::Mutex::new(Vec::new());
+        eventually(&format!("{at_least} signals in {id}"), || async {
+            let found = self.observer.signals(id).await;
+            let enough = found.len() >= at_least;
+            *signals.lock().expect("signals") = found;
+            enough
+        })
+        .await;
+        let text = |data: Vec<u8>| String::from_utf8(data).expect("JSON text");
+        let found = signals.into_inner().expect("signals");
+        found
+            .into_iter()
+            .map(|signal| Signaled {
+                name: signal.signal_name,
+                args: signal.input.unwrap_or_default().payloads.into_iter().map(|p| text(p.data)).collect(),
+                identity: signal.identity,
+                header: signal.header.unwrap_or_default().fields.into_iter().map(|(n, p)| (n, text(p.data))).collect(),
+            })
+            .collect()
+    }
+}
+
+/// The demo's worker, in a thread that outlives the test that came first.
+fn run_worker(address: String) {
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(async {
+            let client = worker::client(&address, "default").await.expect("a connection");
+            worker::run(client).await.expect("the worker runs");
+        });
+    });
+}
+
+/// A server with a file store, for a test that ends it and starts it again.
+pub(crate) struct PrivateServer {
+    options: Options,
+    server: Option<DevServer>,
+    address: String,
+    _folder: tempfile::TempDir,
+}
+
+impl PrivateServer {
+    pub(crate) async fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut options = Options {
+            binary: program().await,
+            db_file: Some(folder.path().join("temporal.db")),
+            ..Options::default()
+        };
+        let server = DevServer::start(&options).await.expect("a dev server");
+        let address = server.address();
+        options.port = address.rsplit(':').next().and_then(|port| port.parse().ok());
+        Self { options, server: Some(server), address, _folder: folder }
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    pub(crate) async fn workflows(&self) -> Workflows {
+        Workflows::at(&self.address).await
+    }
+
+    pub(crate) async fn kill(&mut self) {
+        let server = self.server.take().expect("it runs");
+        server.kill().await.expect("killed");
+    }
+
+    /// Up again at the same address, with what it had on disk.
+    pub(crate) async fn restart(&mut self) {
+        self.server = Some(DevServer::start(&self.options).await.expect("a dev server"));
+    }
+}
+
+async fn program() -> std::path::PathBuf {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
+    match binary::find(&directory, &|line| eprintln!("{line}")).await.expect("a Temporal") {
+        binary::Found::Program(program) => program,
+        // A server given by TEMPORAL_ADDRESS is not ours to end.
+        binary::Found::Address(_) => directory.join("temporal"),
+    }
+}
