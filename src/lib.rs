@@ -16,4 +16,5 @@ pub mod verify;
 
 pub mod config;
 pub mod inbox;
+pub mod jwks;
 pub mod temporal;
