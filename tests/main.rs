@@ -1,1 +1,3 @@
-fn main() {}
+//! One test binary, so that the library is linked once.
+
+mod config;

@@ -35,11 +35,7 @@ pub struct Preset {
 }
 
 /// By name, in alphabetical order.
-pub static ALL: [&Preset; 3] = [
-    &github::PRESET,
-    &standard_webhooks::PRESET,
-    &stripe::PRESET,
-];
+pub static ALL: [&Preset; 3] = [&github::PRESET, &standard_webhooks::PRESET, &stripe::PRESET];
 
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Preset> {
