@@ -1,6 +1,16 @@
 //! All integration tests, in one binary: it links once.
 
+mod architecture;
+mod cli;
+mod config;
 mod delivery;
+mod docs;
+mod faults;
 mod inbox_contract;
+mod listener;
+mod providers;
+mod queries;
+mod settings;
 mod support;
 mod temporal;
+mod webhooks;
