@@ -17,3 +17,7 @@ pub mod verify;
 pub mod config;
 pub mod inbox;
 pub mod temporal;
+
+pub mod server;
+pub mod settings;
+pub mod telemetry;
