@@ -28,6 +28,9 @@ use super::pace::Paced;
 /// unread makes the system reset the connection, and the client loses the answer (a 413, say).
 const LINGER: Duration = Duration::from_secs(1);
 
+/// hyper insists on it.
+const MIN_BUFFER: usize = 8 * 1024;
+
 pub(super) async fn serve(
     stream: TcpStream,
     peer: SocketAddr,
@@ -39,8 +42,9 @@ pub(super) async fn serve(
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
     let (stream, turn) = Paced::new(stream, &options);
+    let turn_of_service = turn.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        let handling = turn.handling();
+        let handling = turn_of_service.handling();
         request.extensions_mut().insert(ConnectInfo(peer));
         let answer = router.clone().oneshot(request.map(Body::new));
         Box::pin(async move {
@@ -52,7 +56,8 @@ pub(super) async fn serve(
     let mut connection = http1::Builder::new()
         // `Paced` does this, and tells a slow head from a connection at rest.
         .header_read_timeout(None)
-        .max_buf_size(options.max_head_bytes)
+        .max_header_size(options.max_head_bytes)
+        .max_buf_size(options.max_head_bytes.max(MIN_BUFFER))
         .max_headers(options.max_headers)
         .serve_connection(TokioIo::new(stream), service);
 
@@ -64,9 +69,14 @@ pub(super) async fn serve(
                 Ok(()) => break,
                 Err(error) => {
                     tracing::debug!(%error, %peer, "a connection broke off");
+                    // What cannot be parsed has been answered, and the client shall see that.
+                    if error.is_parse() {
+                        break;
+                    }
                     return;
                 }
             },
+            () = turn.ended() => {}
             () = shutdown.cancelled(), if !draining => {
                 draining = true;
                 std::pin::Pin::new(&mut connection).graceful_shutdown();

@@ -31,7 +31,7 @@ pub struct Options {
     /// How long a client may leave an answer unread before the connection is cut.
     pub write_timeout: Duration,
     pub max_connections: usize,
-    /// Longer request heads are answered 431. At least 8 KiB, which hyper insists on.
+    /// Longer request heads are answered 431.
     pub max_head_bytes: usize,
     /// More header fields are answered 431.
     pub max_headers: usize,

@@ -13,15 +13,22 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::listener::Options;
 
-/// Whose turn it is, shared by the stream and the service behind it: a count of the beginnings and
-/// ends of requests. Odd is ours. A count and not a flag, so that a request which began and ended
-/// between two reads is noticed.
+/// Whose turn it is, shared by the stream and the service behind it.
 #[derive(Clone, Debug)]
-pub(super) struct Turn(Arc<AtomicU64>);
+pub(super) struct Turn(Arc<Turns>);
+
+#[derive(Debug, Default)]
+struct Turns {
+    /// Beginnings and ends of requests: odd is ours. A count and not a flag, so that a request that
+    /// began and ended between two reads is noticed.
+    count: AtomicU64,
+    ended: Notify,
+}
 
 /// While this lives, a request is being handled.
 #[derive(Debug)]
@@ -29,18 +36,26 @@ pub(super) struct Handling(Turn);
 
 impl Turn {
     pub(super) fn handling(&self) -> Handling {
-        self.0.fetch_add(1, Ordering::AcqRel);
+        self.0.count.fetch_add(1, Ordering::AcqRel);
         Handling(self.clone())
     }
 
+    /// Waits for the end of a request. The connection must be polled then: hyper itself need not
+    /// read again before the client sends, and the idle time would not begin to count.
+    pub(super) async fn ended(&self) {
+        self.0.ended.notified().await;
+    }
+
     fn count(&self) -> u64 {
-        self.0.load(Ordering::Acquire)
+        self.0.count.load(Ordering::Acquire)
     }
 }
 
 impl Drop for Handling {
     fn drop(&mut self) {
-        self.0.0.fetch_add(1, Ordering::AcqRel);
+        let turns = &self.0.0;
+        turns.count.fetch_add(1, Ordering::AcqRel);
+        turns.ended.notify_one();
     }
 }
 
@@ -73,7 +88,7 @@ pub(super) struct Paced<S> {
 impl<S> Paced<S> {
     /// A new connection owes a head from its first moment on.
     pub(super) fn new(stream: S, options: &Options) -> (Self, Turn) {
-        let turn = Turn(Arc::new(AtomicU64::new(0)));
+        let turn = Turn(Arc::default());
         let paced = Self {
             stream,
             turn: turn.clone(),
