@@ -1,0 +1,208 @@
+//! The real binary, started for one test: own folder, ports picked by the system, its log read as it is written.
+//!
+//! The harness notices what a test forgets: a gateway that panicked fails the test that used it.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::eventually;
+
+/// What a gateway is started with.
+pub struct Setup {
+    pub routes: String,
+    pub env: Vec<(String, String)>,
+    pub flags: Vec<String>,
+    /// Address of a Temporal server, or of nothing at all.
+    pub temporal: String,
+    /// Files beside routes.toml: name and content.
+    pub files: Vec<(String, String)>,
+}
+
+impl Setup {
+    pub fn new(routes: &str, temporal: &str) -> Self {
+        Self {
+            routes: routes.to_owned(),
+            env: Vec::new(),
+            flags: Vec::new(),
+            temporal: temporal.to_owned(),
+            files: Vec::new(),
+        }
+    }
+
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn flag(mut self, name: &str, value: &str) -> Self {
+        self.flags.extend([name.to_owned(), value.to_owned()]);
+        self
+    }
+
+    pub fn file(mut self, name: &str, content: &str) -> Self {
+        self.files.push((name.to_owned(), content.to_owned()));
+        self
+    }
+
+    pub async fn start(self) -> Gateway {
+        let folder = tempfile::tempdir().expect("a folder for the gateway");
+        std::fs::write(folder.path().join("routes.toml"), &self.routes).expect("routes.toml");
+        for (name, content) in &self.files {
+            std::fs::write(folder.path().join(name), content).expect("a file beside routes.toml");
+        }
+        let running = Running::start(&self, folder.path()).await;
+        Gateway { setup: self, folder, running }
+    }
+}
+
+/// A running gateway; killed when dropped.
+pub struct Gateway {
+    setup: Setup,
+    folder: TempDir,
+    running: Running,
+}
+
+impl Gateway {
+    /// Base of the public listener: `http://127.0.0.1:PORT`.
+    pub fn public(&self) -> &str {
+        &self.running.public
+    }
+
+    pub fn ops(&self) -> &str {
+        &self.running.ops
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn store(&self) -> PathBuf {
+        self.folder.path().join("store.db")
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.running.child.id()
+    }
+
+    /// SIGKILL: no goodbye of any kind.
+    pub fn kill(&mut self) {
+        self.running.child.kill().expect("kill");
+        self.running.child.wait().expect("wait");
+    }
+
+    /// Starts again on the same store and routes, at new ports.
+    pub async fn restart(&mut self) {
+        self.kill();
+        self.running = Running::start(&self.setup, self.folder.path()).await;
+    }
+
+    /// SIGTERM, without waiting for the end.
+    pub fn terminate(&self) {
+        let status = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status().expect("kill -TERM");
+        assert!(status.success());
+    }
+
+    pub async fn exited(&mut self) -> ExitStatus {
+        let child = &mut self.running.child;
+        let mut status = None;
+        eventually("the gateway ends", || {
+            status = child.try_wait().expect("try_wait");
+            std::future::ready(status.is_some())
+        })
+        .await;
+        status.expect("ended")
+    }
+
+    /// Everything it has logged so far.
+    pub fn log(&self) -> String {
+        self.running.log.lock().expect("log").join("\n")
+    }
+
+    pub async fn get(&self, path: &str) -> (u16, Value) {
+        let response = reqwest::get(format!("{}{path}", self.ops())).await.expect("the ops listener answers");
+        let status = response.status().as_u16();
+        let text = response.text().await.expect("a body");
+        (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
+    /// Waits until no delivery is pending.
+    pub async fn settled(&self) {
+        eventually("every delivery is settled", || async {
+            let (_, page) = self.get("/v1/events?state=pending&limit=1").await;
+            page["events"].as_array().is_some_and(Vec::is_empty)
+        })
+        .await;
+    }
+}
+
+struct Running {
+    child: Child,
+    public: String,
+    ops: String,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+impl Running {
+    async fn start(setup: &Setup, folder: &Path) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_signalpost"))
+            .arg("serve")
+            .args(["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--log-format", "json"])
+            .arg("--routes")
+            .arg(folder.join("routes.toml"))
+            .arg("--store")
+            .arg(folder.join("store.db"))
+            .args(&setup.flags)
+            .envs(setup.env.iter().map(|(name, value)| (name, value)))
+            .env("TEMPORAL_ADDRESS", &setup.temporal)
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the gateway starts");
+        let (log, addresses) = read_log(&mut child);
+        let (public, ops) = tokio::task::spawn_blocking(move || addresses.recv_timeout(Duration::from_secs(60)))
+            .await
+            .expect("the log reader")
+            .unwrap_or_else(|_| panic!("the gateway says where it listens; it said:\n{}", log.lock().expect("log").join("\n")));
+        Self { child, public, ops, log }
+    }
+}
+
+type Log = Arc<Mutex<Vec<String>>>;
+
+/// Collects stderr in a thread; sends the addresses once the gateway has said them.
+fn read_log(child: &mut Child) -> (Log, Receiver<(String, String)>) {
+    let log = Log::default();
+    let lines = Arc::clone(&log);
+    let (found, addresses) = channel();
+    let stderr = child.stderr.take().expect("stderr is piped");
+    std::thread::spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            let entry: Value = serde_json::from_str(&line).unwrap_or_default();
+            if let (Some(public), Some(ops)) = (entry["fields"]["public"].as_str(), entry["fields"]["ops"].as_str()) {
+                let _ = found.send((format!("http://{public}"), format!("http://{ops}")));
+            }
+            lines.lock().expect("log").push(line);
+        }
+    });
+    (log, addresses)
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.running.child.kill();
+        let _ = self.running.child.wait();
+        let log = self.log();
+        if !std::thread::panicking() {
+            assert!(!log.contains("panicked at"), "the gateway panicked:\n{log}");
+        } else {
+            eprintln!("log of the gateway:\n{log}");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! What was answered 200 against what stands in the workflows' histories (P3, P4, P5).
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use super::workflows::Signaled;
+
+/// The payment's id in a signal's first argument.
+pub fn payment(argument: &str) -> String {
+    let value: Value = serde_json::from_str(argument).expect("JSON");
+    value["payment"].as_str().expect("a payment").to_owned()
+}
+
+/// Every acknowledged payment is there once, in the order of the yeses. What was sent and never answered may be
+/// there too, once.
+pub fn nothing_lost_twice_or_out_of_order(acknowledged: &[String], signals: &[Signaled]) {
+    let arrived: Vec<String> = signals.iter().map(|signal| payment(&signal.args[0])).collect();
+    let distinct: HashSet<&String> = arrived.iter().collect();
+    assert_eq!(distinct.len(), arrived.len(), "a payment arrived twice: {arrived:?}");
+    let yes: HashSet<&String> = acknowledged.iter().collect();
+    let in_order: Vec<&String> = arrived.iter().filter(|payment| yes.contains(payment)).collect();
+    assert_eq!(in_order, acknowledged.iter().collect::<Vec<_>>(), "lost or out of order");
+}
+
+/// The sum of all samples whose line begins with `prefix`.
+pub fn sum(metrics: &str, prefix: &str) -> u64 {
+    metrics
+        .lines()
+        .filter(|line| line.starts_with(prefix))
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+        .map(|value| value as u64)
+        .sum()
+}
