@@ -1,4 +1,5 @@
 //! One test binary, so that it links once.
 
 mod listener;
+mod providers;
 mod settings;
