@@ -1,6 +1,7 @@
 //! Signalpost: the front door for webhooks into Temporal.
 //!
-//! The modules in reading order; `ARCHITECTURE.md` has the map and who may import whom.
+//! The modules in the order of the map in `ARCHITECTURE.md`, which says who may import whom; read
+//! `server::webhooks`, `inbox` and `delivery` first.
 
 pub mod clock;
 pub mod secret;
@@ -14,11 +15,19 @@ pub mod access;
 pub mod routing;
 pub mod verify;
 
+pub mod telemetry;
+
 pub mod config;
+pub mod devserver;
 pub mod inbox;
 pub mod jwks;
 pub mod temporal;
 
 pub mod delivery;
+pub mod server;
 
-pub mod devserver;
+pub mod settings;
+
+pub mod gateway;
+
+pub mod cli;

@@ -89,19 +89,12 @@ impl Path {
     fn prefix(&self, segments: usize) -> String {
         let mut text = format!("`{}", self.root());
         for segment in self.segments.iter().take(segments) {
-<<<<<<< HEAD
             let part = match segment {
-=======
-            text += &match segment {
->>>>>>> w-e
                 Segment::Key(name) if is_identifier(name) => format!(".{name}"),
                 Segment::Key(name) => format!("['{name}']"),
                 Segment::Index(index) => format!("[{index}]"),
             };
-<<<<<<< HEAD
             text.push_str(&part);
-=======
->>>>>>> w-e
         }
         text.push('`');
         text

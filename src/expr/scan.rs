@@ -109,11 +109,7 @@ mod tests {
             .into_iter()
             .map(|piece| match piece {
                 Piece::Literal(text) => format!("={text}"),
-<<<<<<< HEAD
                 Piece::Expr(range) => text.get(range).unwrap().to_owned(),
-=======
-                Piece::Expr(range) => text[range].to_owned(),
->>>>>>> w-e
             })
             .collect()
     }

@@ -9,11 +9,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-<<<<<<< HEAD
 use cel::common::ast::{CallExpr, EntryExpr, Expr as Node, operators};
-=======
-use cel::common::ast::{CallExpr, Expr as Node, operators};
->>>>>>> w-e
 use cel::common::types::{CelBytes, CelString, Type};
 use cel::common::value::{CowVal, StaticVal, Val};
 use cel::{ExecutionError, IdedExpr};
@@ -92,7 +88,6 @@ fn cost(value: &dyn Val) -> usize {
 
 /// Makes an expression pay for its loops. True if it has any, and so needs [`COUNTER`].
 pub(super) fn meter(expr: &mut IdedExpr) -> bool {
-<<<<<<< HEAD
     let mut meter = Meter { loops: false };
     meter.visit(expr, false);
     meter.loops
@@ -141,74 +136,22 @@ impl Meter {
         if !looping {
             return;
         }
-=======
-    visit(expr, false)
-}
-
-fn visit(expr: &mut IdedExpr, looping: bool) -> bool {
-    match &mut expr.expr {
-        Node::Call(call) => visit_call(call, looping),
-        Node::Comprehension(macro_) => {
-            visit(&mut macro_.iter_range, looping);
-            wrap(&mut macro_.iter_range);
-            visit(&mut macro_.loop_step, true);
-            visit(&mut macro_.result, true);
-            true
-        }
-        Node::List(list) => list
-            .elements
-            .iter_mut()
-            .fold(false, |found, element| visit(element, looping) || found),
-        Node::Map(map) => map.entries.iter_mut().fold(false, |found, entry| {
-            use cel::common::ast::EntryExpr::{MapEntry, StructField};
-            match &mut entry.expr {
-                MapEntry(entry) => {
-                    let key = visit(&mut entry.key, looping);
-                    visit(&mut entry.value, looping) || key || found
-                }
-                StructField(field) => visit(&mut field.value, looping) || found,
-            }
-        }),
-        Node::Select(select) => visit(&mut select.operand, looping),
-        Node::Ident(_) | Node::Literal(_) | Node::Struct(_) | Node::Unspecified => false,
-    }
-}
-
-fn visit_call(call: &mut CallExpr, looping: bool) -> bool {
-    let mut found = false;
-    for operand in call.target.as_deref_mut().into_iter().chain(&mut call.args) {
-        found |= visit(operand, looping);
-    }
-    if looping {
->>>>>>> w-e
         match call.func_name.as_str() {
             operators::IN => call.args.iter_mut().skip(1).for_each(wrap),
             // `@result + [x]` is the macro's own way of growing its list, and cheap as it stands.
             operators::ADD if !call.args.first().is_some_and(is_accumulator) => {
-<<<<<<< HEAD
                 operands(call).for_each(wrap);
             }
             "contains" | "matches" | "endsWith" | "bytes" | "string" => {
                 operands(call).for_each(wrap);
-=======
-                call.args.iter_mut().for_each(wrap);
-            }
-            "contains" | "matches" | "endsWith" | "bytes" | "string" => {
-                let operands = call.target.as_deref_mut().into_iter().chain(&mut call.args);
-                operands.for_each(wrap);
->>>>>>> w-e
             }
             _ => {}
         }
     }
-<<<<<<< HEAD
 }
 
 fn operands(call: &mut CallExpr) -> impl Iterator<Item = &mut IdedExpr> {
     call.target.as_deref_mut().into_iter().chain(&mut call.args)
-=======
-    found
->>>>>>> w-e
 }
 
 fn is_accumulator(expr: &IdedExpr) -> bool {

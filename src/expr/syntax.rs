@@ -3,15 +3,10 @@
 //! CEL's parser speaks of its grammar ("mismatched input … expecting {…}"); whoever edits a
 //! routing file is told in our own words, at the same place.
 
-<<<<<<< HEAD
 use std::thread;
 
 use cel::common::ast::{EntryExpr, Expr as Node, SourceInfo};
 use cel::{Env, IdedExpr, ParseError, ParseErrors};
-=======
-use cel::common::ast::{EntryExpr, Expr as Node, SourceInfo};
-use cel::{Env, IdedExpr, ParseErrors};
->>>>>>> w-e
 
 use super::names::{self, Kind, Unknown};
 use super::{Fault, Scope};
@@ -19,14 +14,10 @@ use super::{Fault, Scope};
 /// Bounds what one line of the file can make the parser do.
 const MAX_TEXT: usize = 4096;
 /// Evaluation recurses once per level.
-<<<<<<< HEAD
 const MAX_DEPTH: usize = 32;
 /// Brackets inside brackets. CEL's parser takes up to 200 KB of stack for each.
 const MAX_NESTING: u16 = 24;
 const PARSER_STACK: usize = 16 * 1024 * 1024;
-=======
-const MAX_DEPTH: usize = 64;
->>>>>>> w-e
 
 /// The tree, and the top-level names it reads.
 pub(super) fn parse(
@@ -41,14 +32,8 @@ pub(super) fn parse(
     if text.len() > MAX_TEXT {
         return Err(whole("the expression is longer than 4096 bytes"));
     }
-<<<<<<< HEAD
     let (expr, source) = parse_apart(env, text)
         .unwrap_or_else(|| Err(ParseErrors { errors: Vec::new() }))
-=======
-    let (expr, source) = env
-        .parser()
-        .parse_with_source_info(text)
->>>>>>> w-e
         .map_err(|errors| syntax_fault(text, &errors))?;
     if depth(&expr) > MAX_DEPTH {
         return Err(whole("the expression is nested too deeply"));
@@ -58,7 +43,6 @@ pub(super) fn parse(
     Ok((expr, reads))
 }
 
-<<<<<<< HEAD
 /// On a stack of its own: a deep expression in a new file must not end a running gateway.
 fn parse_apart(env: &Env, text: &str) -> Option<Result<(IdedExpr, SourceInfo), ParseErrors>> {
     let parser = || {
@@ -72,8 +56,6 @@ fn parse_apart(env: &Env, text: &str) -> Option<Result<(IdedExpr, SourceInfo), P
     })
 }
 
-=======
->>>>>>> w-e
 fn fault(text: &str, at: usize, len: usize, message: String) -> Fault {
     let at = at.min(text.len());
     Fault {
@@ -122,12 +104,8 @@ fn syntax_fault(text: &str, errors: &ParseErrors) -> Fault {
         .get(at..)
         .map_or(0, |rest| rest.len() - rest.trim_start().len());
     let token = token_at(text, at);
-<<<<<<< HEAD
     let too_deep = |error: &ParseError| error.msg.contains("Recursion limit");
     let message = if errors.errors.iter().any(too_deep) {
-=======
-    let message = if first.msg.contains("recursion") {
->>>>>>> w-e
         "the expression is nested too deeply".to_owned()
     } else if token.is_empty() {
         "the expression ends too early".to_owned()
@@ -141,17 +119,9 @@ fn syntax_fault(text: &str, errors: &ParseErrors) -> Fault {
     let mut fault = fault(text, at, token.len(), message);
     fault.help = match token {
         "=" => Some("write `==` to compare".to_owned()),
-<<<<<<< HEAD
         "and" | "AND" | "&" => Some("write `&&`".to_owned()),
         "or" | "OR" | "|" => Some("write `||`".to_owned()),
         "not" | "NOT" => Some("write `!`".to_owned()),
-=======
-        "and" | "AND" => Some("write `&&`".to_owned()),
-        "or" | "OR" => Some("write `||`".to_owned()),
-        "not" | "NOT" => Some("write `!`".to_owned()),
-        "&" => Some("write `&&`".to_owned()),
-        "|" => Some("write `||`".to_owned()),
->>>>>>> w-e
         _ => None,
     };
     fault

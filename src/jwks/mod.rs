@@ -41,7 +41,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            refresh: Duration::from_secs(300),
+            refresh: Duration::from_mins(5),
             file_refresh: Duration::from_secs(2),
             on_demand: Duration::from_secs(10),
             timeout: Duration::from_secs(5),
@@ -69,7 +69,7 @@ struct Fetched {
 impl Jwks {
     pub fn new(options: Options) -> Result<Self, Error> {
         Ok(Self {
-            client: fetch::client(options.timeout)?,
+            client: fetch::client()?,
             options,
             slots: Mutex::default(),
             wake: Notify::new(),
@@ -95,9 +95,9 @@ impl Jwks {
         self.wake.notify_one();
     }
 
-    /// Asks for the keys of a location anew, for a token whose key is not among them. Callers at the
-    /// same time share one fetch, and within ten seconds of the last one nothing is fetched. Says whether the
-    /// last attempt succeeded: if not, an unknown key is no proof of a bad token.
+    /// Asks for the keys of a location anew, for a token whose key is not among them. Callers at one
+    /// moment share one fetch, and within ten seconds of the last one nothing is fetched. Says whether
+    /// the last attempt succeeded: if not, an unknown key is no proof of a bad token.
     pub async fn refresh(&self, location: &Location) -> bool {
         let mut attempts = {
             let mut slots = self.slots();
@@ -118,20 +118,20 @@ impl Jwks {
 
     /// Reads the keys of a location once, for a command that runs no gateway.
     pub async fn fetch(&self, location: &Location) -> Result<KeySet, Error> {
-        let bytes = fetch::read(&self.client, location).await?;
+        let bytes = fetch::read(&self.client, location, self.options.timeout).await?;
         Ok(KeySet::from_jwks(&bytes)?)
     }
 
     /// Works until `shutdown` resolves.
     pub async fn run(self: Arc<Self>, shutdown: impl Future<Output = ()>) {
         let mut shutdown = std::pin::pin!(shutdown);
-        let mut fetches = JoinSet::new();
+        let mut running = JoinSet::new();
         loop {
-            let next = self.start_due(&mut fetches);
+            let next = self.start_due(&mut running);
             tokio::select! {
                 () = &mut shutdown => return,
                 () = self.wake.notified() => {}
-                Some(fetched) = fetches.join_next() => match fetched {
+                Some(ended) = running.join_next() => match ended {
                     Ok(fetched) => self.settle(fetched),
                     Err(fault) => tracing::error!(%fault, "a fetch of keys ended without an outcome"),
                 },
@@ -141,7 +141,7 @@ impl Jwks {
     }
 
     /// Starts every fetch that is due; says when the next one will be.
-    fn start_due(&self, fetches: &mut JoinSet<Fetched>) -> Instant {
+    fn start_due(&self, running: &mut JoinSet<Fetched>) -> Instant {
         let now = Instant::now();
         let mut next = now + self.options.refresh;
         for (location, slot) in self.slots().iter_mut() {
@@ -150,8 +150,9 @@ impl Jwks {
                 continue;
             }
             let (client, location) = (self.client.clone(), location.clone());
-            fetches.spawn(async move {
-                let outcome = fetch::read(&client, &location).await;
+            let limit = self.options.timeout;
+            running.spawn(async move {
+                let outcome = fetch::read(&client, &location, limit).await;
                 Fetched { location, outcome }
             });
         }

@@ -35,6 +35,13 @@ impl Location {
             };
         }
         let uri: http::Uri = text.parse().map_err(|_| LocationFault)?;
+        // A name and password in an address would end in logs.
+        if uri
+            .authority()
+            .is_some_and(|part| part.as_str().contains('@'))
+        {
+            return Err(LocationFault);
+        }
         let allowed = match (uri.scheme_str(), uri.host()) {
             (Some("https"), Some(host)) => !host.is_empty(),
             (Some("http"), Some(host)) => is_loopback(host),

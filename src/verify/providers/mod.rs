@@ -42,10 +42,6 @@ pub fn find(name: &str) -> Option<&'static Preset> {
     ALL.iter().find(|preset| preset.name == name).copied()
 }
 
-const fn minutes(count: u64) -> Duration {
-    Duration::from_secs(count * 60)
-}
-
 const fn days(count: u64) -> Duration {
-    Duration::from_secs(count * 86_400)
+    Duration::from_hours(count * 24)
 }

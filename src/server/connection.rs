@@ -1,0 +1,116 @@
+//! One connection, from its first byte to its last.
+//!
+//! HTTP/1.1 by hyper, under the limits of the listener's options. Handlers find the peer's address
+//! as the request extension [`ConnectInfo`]. Answers that hyper's parser gives by itself (400, 414,
+//! 431 to a head that is no HTTP or too long) have no body and no request id: there is no request yet.
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use super::error::{Failure, RETRY_AFTER};
+use super::listener::Options;
+use super::pace::Paced;
+
+/// How long a closing connection goes on taking in what the client still sends. Closing with bytes
+/// unread makes the system reset the connection, and the client loses the answer (a 413, say).
+const LINGER: Duration = Duration::from_secs(1);
+
+/// hyper insists on it.
+const MIN_BUFFER: usize = 8 * 1024;
+
+pub(super) async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    options: Options,
+    shutdown: CancellationToken,
+) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "cannot set TCP_NODELAY");
+    }
+    let (stream, turn) = Paced::new(stream, &options);
+    let turn_of_service = turn.clone();
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        let handling = turn_of_service.handling();
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let answer = router.clone().oneshot(request.map(Body::new));
+        Box::pin(async move {
+            let answer = answer.await;
+            drop(handling);
+            answer
+        })
+    });
+    let mut connection = http1::Builder::new()
+        // `Paced` does this, and tells a slow head from a connection at rest.
+        .header_read_timeout(None)
+        .max_header_size(options.max_head_bytes)
+        .max_buf_size(options.max_head_bytes.max(MIN_BUFFER))
+        .max_headers(options.max_headers)
+        .serve_connection(TokioIo::new(stream), service);
+
+    let mut draining = false;
+    loop {
+        let served = poll_fn(|cx| connection.poll_without_shutdown(cx));
+        tokio::select! {
+            end = served => match end {
+                Ok(()) => break,
+                Err(error) => {
+                    tracing::debug!(%error, %peer, "a connection broke off");
+                    // What cannot be parsed has been answered, and the client shall see that.
+                    if error.is_parse() {
+                        break;
+                    }
+                    return;
+                }
+            },
+            () = turn.ended() => {}
+            () = shutdown.cancelled(), if !draining => {
+                draining = true;
+                std::pin::Pin::new(&mut connection).graceful_shutdown();
+            }
+        }
+    }
+    linger(connection.into_parts().io.into_inner()).await;
+}
+
+/// Answers 503 to a connection that finds no room. It was not read, so there is no request id.
+pub(super) async fn turn_away(mut stream: TcpStream) {
+    let problem = Failure::TooManyConnections.problem();
+    let body = problem.to_json(None);
+    let answer = format!(
+        "HTTP/1.1 {}\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n\
+         retry-after: {RETRY_AFTER}\r\nconnection: close\r\n\r\n{body}",
+        problem.status,
+        body.len(),
+    );
+    let written = tokio::time::timeout(LINGER, stream.write_all(answer.as_bytes())).await;
+    if matches!(written, Ok(Ok(()))) {
+        linger(stream).await;
+    }
+}
+
+/// Says that nothing more comes, then waits for the client to close, for [`LINGER`] at most.
+async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    let mut discarded = [0; 4096];
+    let closed = async {
+        stream.shutdown().await?;
+        while stream.read(&mut discarded).await? > 0 {}
+        Ok::<_, std::io::Error>(())
+    };
+    if let Ok(Err(error)) = tokio::time::timeout(LINGER, closed).await {
+        tracing::trace!(%error, "a client closed first");
+    }
+}

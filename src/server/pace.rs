@@ -1,0 +1,197 @@
+//! A stream that gives up on a slow peer.
+//!
+//! It knows three turns: *head* (the client owes us a request head), *handling* (we owe it an
+//! answer; reading the body has its own deadline in `body`) and *idle* (between two requests).
+//! Reading in the first and the last, and writing in any of them, ends with `TimedOut` when the
+//! peer takes too long. hyper's own header timeout counts idle time as head, so it is not used.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
+use tokio::time::{Instant, Sleep, sleep};
+
+use super::listener::Options;
+
+/// Whose turn it is, shared by the stream and the service behind it.
+#[derive(Clone, Debug)]
+pub(super) struct Turn(Arc<Turns>);
+
+#[derive(Debug, Default)]
+struct Turns {
+    /// Beginnings and ends of requests: odd is ours. A count and not a flag, so that a request that
+    /// began and ended between two reads is noticed.
+    count: AtomicU64,
+    ended: Notify,
+}
+
+/// While this lives, a request is being handled.
+#[derive(Debug)]
+pub(super) struct Handling(Turn);
+
+impl Turn {
+    pub(super) fn handling(&self) -> Handling {
+        self.0.count.fetch_add(1, Ordering::AcqRel);
+        Handling(self.clone())
+    }
+
+    /// Waits for the end of a request. The connection must be polled then: hyper itself need not
+    /// read again before the client sends, and the idle time would not begin to count.
+    pub(super) async fn ended(&self) {
+        self.0.ended.notified().await;
+    }
+
+    fn count(&self) -> u64 {
+        self.0.count.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Handling {
+    fn drop(&mut self) {
+        let turns = &self.0.0;
+        turns.count.fetch_add(1, Ordering::AcqRel);
+        turns.ended.notify_one();
+    }
+}
+
+/// What the client owes us, and until when [`Paced::patience`] waits for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owed {
+    /// The rest of a head.
+    Head,
+    /// A first byte, some time.
+    Idle,
+    /// Nothing: a request is being handled.
+    Nothing,
+}
+
+#[derive(Debug)]
+pub(super) struct Paced<S> {
+    stream: S,
+    turn: Turn,
+    /// The turn's count at the last read.
+    seen: u64,
+    owed: Owed,
+    patience: Pin<Box<Sleep>>,
+    /// Runs while a write is stuck.
+    stuck: Option<Pin<Box<Sleep>>>,
+    header_timeout: Duration,
+    idle_timeout: Duration,
+    write_timeout: Duration,
+}
+
+impl<S> Paced<S> {
+    /// A new connection owes a head from its first moment on.
+    pub(super) fn new(stream: S, options: &Options) -> (Self, Turn) {
+        let turn = Turn(Arc::default());
+        let paced = Self {
+            stream,
+            turn: turn.clone(),
+            seen: 0,
+            owed: Owed::Head,
+            patience: Box::pin(sleep(options.header_timeout)),
+            stuck: None,
+            header_timeout: options.header_timeout,
+            idle_timeout: options.idle_timeout,
+            write_timeout: options.write_timeout,
+        };
+        (paced, turn)
+    }
+
+    fn owe(&mut self, owed: Owed, within: Duration) {
+        self.owed = owed;
+        self.patience.as_mut().reset(Instant::now() + within);
+    }
+
+    /// Takes in what the service has done since the last read.
+    fn catch_up(&mut self) {
+        let count = self.turn.count();
+        if count == self.seen {
+            return;
+        }
+        self.seen = count;
+        if count % 2 == 1 {
+            self.owed = Owed::Nothing;
+        } else {
+            self.owe(Owed::Idle, self.idle_timeout);
+        }
+    }
+
+    /// Ready only with an error, once a stuck write has been stuck for too long.
+    fn poll_stuck<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        let timeout = self.write_timeout;
+        let stuck = self.stuck.get_or_insert_with(|| Box::pin(sleep(timeout)));
+        ready!(stuck.as_mut().poll(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.catch_up();
+        let before = buffer.filled().len();
+        if let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(cx, buffer) {
+            if self.owed == Owed::Idle && buffer.filled().len() > before {
+                let timeout = self.header_timeout;
+                self.owe(Owed::Head, timeout);
+            }
+            return Poll::Ready(read);
+        }
+        if self.owed == Owed::Nothing {
+            return Poll::Pending;
+        }
+        ready!(self.patience.as_mut().poll(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match Pin::new(&mut self.stream).poll_write(cx, bytes) {
+            Poll::Ready(written) => {
+                self.stuck = None;
+                Poll::Ready(written)
+            }
+            Poll::Pending => self.poll_stuck(cx),
+        }
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match Pin::new(&mut self.stream).poll_write_vectored(cx, slices) {
+            Poll::Ready(written) => {
+                self.stuck = None;
+                Poll::Ready(written)
+            }
+            Poll::Pending => self.poll_stuck(cx),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,51 @@
+//! Every request gets an id of ours: in its extensions, its log lines and its answer.
+//!
+//! The id is a UUIDv7 as 32 hex digits. One that a client sends is not believed and not kept: it
+//! would let strangers choose what stands in our log. As the outermost layer this is also where a
+//! [`Failure`] gets its body, which quotes the id.
+
+use std::fmt;
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::Response;
+use http::{HeaderName, HeaderValue};
+use tracing::Instrument;
+use uuid::Uuid;
+
+use super::error::Failure;
+
+const HEADER: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The id of the request at hand; a request extension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestId(Uuid);
+
+impl RequestId {
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_simple().fmt(f)
+    }
+}
+
+/// For [`axum::middleware::from_fn`], outside of all other layers.
+pub async fn assign(mut request: Request, next: Next) -> Response {
+    let id = RequestId::generate();
+    request.extensions_mut().insert(id);
+    // At the error level, so that no filter takes the id away from the lines that it lets through.
+    let span = tracing::error_span!("request", request = %id);
+    let mut response = next.run(request).instrument(span).await;
+    if let Some(failure) = response.extensions_mut().remove::<Failure>() {
+        failure.write_body(&mut response, id);
+    }
+    if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
+        response.headers_mut().insert(HEADER, value);
+    }
+    response
+}

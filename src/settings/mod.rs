@@ -1,0 +1,249 @@
+//! The settings of the process: one list of flags and environment variables.
+//!
+//! [`ServeSettings`] is that list, with its help: `--listen` is `SIGNALPOST_LISTEN`, and so on for
+//! each. [`ServeSettings::options`] turns it into the small options of the components, which never
+//! see a setting. What routes.toml says is not in here. May import `server`, `telemetry` and below.
+
+pub mod environment;
+pub mod values;
+
+use std::net::SocketAddr;
+use std::num::NonZeroU64;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::secret::Secret;
+use crate::server::{body, listener};
+use crate::telemetry::log;
+use values::{Size, duration, duration_or_zero, secret, size};
+
+/// Everything that `serve` can be told.
+#[derive(Args, Clone, Debug)]
+pub struct ServeSettings {
+    /// Address of the public listener: webhooks and queries.
+    #[arg(long, env = "SIGNALPOST_LISTEN", value_name = "ADDRESS")]
+    #[arg(default_value = "127.0.0.1:8080", value_parser = values::address)]
+    pub listen: SocketAddr,
+
+    /// Address of the operators' listener: live, ready, metrics, events. Anything but loopback needs
+    /// an ops token.
+    #[arg(long, env = "SIGNALPOST_OPS_LISTEN", value_name = "ADDRESS")]
+    #[arg(default_value = "127.0.0.1:8081", value_parser = values::address)]
+    pub ops_listen: SocketAddr,
+
+    /// The routing file.
+    #[arg(long, env = "SIGNALPOST_ROUTES", value_name = "FILE")]
+    #[arg(default_value = "routes.toml")]
+    pub routes: PathBuf,
+
+    /// Where events are kept: the path of a SQLite file, made if it is not there.
+    #[arg(
+        long,
+        env = "SIGNALPOST_STORE",
+        value_name = "PATH",
+        hide_env_values = true
+    )]
+    #[arg(default_value = "./signalpost.db")]
+    pub store: String,
+
+    /// How many deliveries may be pending, about. One source may hold half of it; beyond that it is
+    /// answered 429, and beyond the whole everybody 503.
+    #[arg(long, env = "SIGNALPOST_MAX_BACKLOG", value_name = "COUNT")]
+    #[arg(default_value = "1000000", value_parser = values::count)]
+    pub max_backlog: NonZeroU64,
+
+    /// Largest body of a request: bytes, or KiB, MiB, GiB. Larger ones are answered 413.
+    #[arg(long, env = "SIGNALPOST_MAX_BODY", value_name = "SIZE")]
+    #[arg(default_value = "1MiB", value_parser = size)]
+    pub max_body: Size,
+
+    /// How long a client may take for the head of a request: ms, s, m, h, d. Then the connection is
+    /// closed.
+    #[arg(long, env = "SIGNALPOST_HEADER_TIMEOUT", value_name = "DURATION")]
+    #[arg(default_value = "10s", value_parser = duration)]
+    pub header_timeout: Duration,
+
+    /// How long a client may take for the body of a request: ms, s, m, h, d. Then it is answered 408.
+    #[arg(long, env = "SIGNALPOST_BODY_TIMEOUT", value_name = "DURATION")]
+    #[arg(default_value = "30s", value_parser = duration)]
+    pub body_timeout: Duration,
+
+    /// How many connections the public listener holds. More are answered 503 and closed.
+    #[arg(long, env = "SIGNALPOST_MAX_CONNECTIONS", value_name = "COUNT")]
+    #[arg(default_value = "10000", value_parser = values::count)]
+    pub max_connections: NonZeroU64,
+
+    /// How many public requests may be in work at once. More are answered 503.
+    #[arg(long, env = "SIGNALPOST_MAX_IN_FLIGHT", value_name = "COUNT")]
+    #[arg(default_value = "1000", value_parser = values::count)]
+    pub max_in_flight: NonZeroU64,
+
+    /// Bearer token that operators send to the ops listener. A file is safer: see the next one.
+    #[arg(
+        long,
+        env = "SIGNALPOST_OPS_TOKEN",
+        value_name = "TOKEN",
+        hide_env_values = true
+    )]
+    #[arg(value_parser = secret)]
+    pub ops_token: Option<Secret>,
+
+    /// File with the operators' token; one newline at its end is not part of it.
+    #[arg(long, env = "SIGNALPOST_OPS_TOKEN_FILE", value_name = "FILE")]
+    pub ops_token_file: Option<PathBuf>,
+
+    /// Which log lines pass: a level (error, warn, info, debug, trace, off) or a list such as
+    /// info,signalpost::delivery=debug.
+    #[arg(
+        long,
+        env = "SIGNALPOST_LOG",
+        value_name = "FILTER",
+        default_value = "info"
+    )]
+    pub log: log::Filter,
+
+    /// How log lines look: text or json. Unless given: text on a terminal, else json.
+    #[arg(long, env = "SIGNALPOST_LOG_FORMAT", value_name = "FORMAT")]
+    pub log_format: Option<log::Format>,
+
+    /// How long to go on accepting after SIGTERM, while /ready says 503 already: ms, s, m, h, d, or
+    /// 0s for not at all. Load balancers need the time to notice.
+    #[arg(long, env = "SIGNALPOST_DRAIN_DELAY", value_name = "DURATION")]
+    #[arg(default_value = "5s", value_parser = duration_or_zero)]
+    pub drain_delay: Duration,
+
+    /// How long requests and deliveries in flight may take to finish after that: ms, s, m, h, d.
+    #[arg(long, env = "SIGNALPOST_DRAIN", value_name = "DURATION")]
+    #[arg(default_value = "25s", value_parser = duration)]
+    pub drain: Duration,
+
+    /// Allow sources with `provider = "none"`, whose requests nobody proves: true or false.
+    #[arg(long, env = "SIGNALPOST_ALLOW_UNVERIFIED", value_name = "BOOL")]
+    #[arg(default_value = "false", default_missing_value = "true")]
+    #[arg(num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set)]
+    pub allow_unverified: bool,
+}
+
+/// The same, checked as a whole and cut up for the components.
+#[derive(Clone, Debug)]
+pub struct ServeOptions {
+    pub listen: SocketAddr,
+    pub listener: listener::Options,
+    pub ops_listen: SocketAddr,
+    pub ops_listener: listener::Options,
+    pub ops_token: Option<Secret>,
+    pub body: body::Options,
+    pub max_in_flight: usize,
+    pub routes: PathBuf,
+    pub store: PathBuf,
+    pub max_backlog: u64,
+    pub log: log::Options,
+    pub drain_delay: Duration,
+    pub drain: Duration,
+    pub allow_unverified: bool,
+}
+
+/// Settings that are well-formed, but do not go together or cannot be served. Exit code 2.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    // The address is not shown: it may carry a password.
+    #[error(
+        "a store on Redis is not supported by this version yet; give --store the path of a file"
+    )]
+    RedisStore,
+    #[error(
+        "the ops listener on {0} can be reached from other machines and has no token; give it \
+         one with --ops-token-file, or choose a loopback address with --ops-listen"
+    )]
+    OpenOpsListener(SocketAddr),
+    #[error("--ops-token and --ops-token-file are both given; keep one of them")]
+    TwoOpsTokens,
+    #[error("the ops token must be printable ASCII without spaces, for it is sent in a header")]
+    UnsendableOpsToken,
+    #[error("--ops-token-file {path} cannot be read: {source}")]
+    OpsTokenFile {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("--ops-token-file {0} is empty")]
+    EmptyOpsTokenFile(PathBuf),
+}
+
+/// Operators and their tools need few connections, whatever the public listener is given.
+const MAX_OPS_CONNECTIONS: usize = 256;
+
+impl ServeSettings {
+    /// Reads the token's file; nothing else is touched.
+    pub fn options(self) -> Result<ServeOptions, Error> {
+        let scheme = self.store.to_ascii_lowercase();
+        if scheme.starts_with("redis://") || scheme.starts_with("rediss://") {
+            return Err(Error::RedisStore);
+        }
+        let ops_token = self.read_ops_token()?;
+        if ops_token.is_none() && !self.ops_listen.ip().to_canonical().is_loopback() {
+            return Err(Error::OpenOpsListener(self.ops_listen));
+        }
+        let listener = listener::Options {
+            header_timeout: self.header_timeout,
+            max_connections: saturated(self.max_connections),
+            drain: self.drain,
+            ..listener::Options::default()
+        };
+        Ok(ServeOptions {
+            listen: self.listen,
+            ops_listen: self.ops_listen,
+            ops_listener: listener::Options {
+                max_connections: MAX_OPS_CONNECTIONS,
+                ..listener.clone()
+            },
+            listener,
+            ops_token,
+            body: body::Options {
+                max_bytes: self.max_body.bytes(),
+                timeout: self.body_timeout,
+            },
+            max_in_flight: saturated(self.max_in_flight),
+            routes: self.routes,
+            store: self.store.into(),
+            max_backlog: self.max_backlog.get(),
+            log: log::Options {
+                filter: self.log,
+                format: self.log_format,
+            },
+            drain_delay: self.drain_delay,
+            drain: self.drain,
+            allow_unverified: self.allow_unverified,
+        })
+    }
+
+    fn read_ops_token(&self) -> Result<Option<Secret>, Error> {
+        let token = match (&self.ops_token, &self.ops_token_file) {
+            (None, None) => return Ok(None),
+            (Some(_), Some(_)) => return Err(Error::TwoOpsTokens),
+            (Some(token), None) => token.clone(),
+            (None, Some(path)) => {
+                let mut bytes = std::fs::read(path).map_err(|source| Error::OpsTokenFile {
+                    path: path.clone(),
+                    source,
+                })?;
+                if bytes.last() == Some(&b'\n') {
+                    bytes.pop();
+                }
+                if bytes.is_empty() {
+                    return Err(Error::EmptyOpsTokenFile(path.clone()));
+                }
+                Secret::new(bytes)
+            }
+        };
+        if !token.expose().iter().all(u8::is_ascii_graphic) {
+            return Err(Error::UnsendableOpsToken);
+        }
+        Ok(Some(token))
+    }
+}
+
+fn saturated(count: NonZeroU64) -> usize {
+    usize::try_from(count.get()).unwrap_or(usize::MAX)
+}

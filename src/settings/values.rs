@@ -1,0 +1,161 @@
+//! How the values of settings are written: sizes, durations, counts, addresses.
+//!
+//! Each parser's error says what is allowed and never repeats the value: the caller shows it, unless
+//! it is a secret's.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+use crate::secret::Secret;
+
+/// A number of bytes, at least one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size(usize);
+
+impl Size {
+    #[must_use]
+    pub const fn bytes(self) -> usize {
+        self.0
+    }
+}
+
+const SIZE: &str = "allowed is a number of bytes above 0, or one with KiB, MiB or GiB: 1MiB";
+const DURATION: &str = "allowed is a duration above 0 in ms, s, m, h and d: 10s, 1m30s";
+const COUNT: &str = "allowed is a whole number above 0";
+const ADDRESS: &str = "allowed is an IP address and a port: 127.0.0.1:8080, [::]:8080";
+
+pub(super) fn size(text: &str) -> Result<Size, &'static str> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits).ok_or(SIZE)?;
+    let unit: usize = match unit {
+        "" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return Err(SIZE),
+    };
+    let number: usize = number.parse().map_err(|_| SIZE)?;
+    match number.checked_mul(unit) {
+        Some(bytes) if bytes > 0 => Ok(Size(bytes)),
+        _ => Err(SIZE),
+    }
+}
+
+pub(super) fn duration(text: &str) -> Result<Duration, &'static str> {
+    match total(text) {
+        Some(duration) if !duration.is_zero() => Ok(duration),
+        _ => Err(DURATION),
+    }
+}
+
+/// For what may be switched off: `0s` too.
+pub(super) fn duration_or_zero(text: &str) -> Result<Duration, &'static str> {
+    total(text).ok_or("allowed is a duration in ms, s, m, h and d: 10s, 1m30s, or 0s for none")
+}
+
+/// The sum of the parts of `1h30m`. A number without a unit is none.
+fn total(text: &str) -> Option<Duration> {
+    let mut rest = text;
+    let mut millis: u64 = 0;
+    while !rest.is_empty() {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, after) = rest.split_at_checked(digits)?;
+        let letters = after.bytes().take_while(u8::is_ascii_alphabetic).count();
+        let (unit, after) = after.split_at_checked(letters)?;
+        let unit = match unit {
+            "ms" => 1,
+            "s" => 1000,
+            "m" => 60 * 1000,
+            "h" => 60 * 60 * 1000,
+            "d" => 24 * 60 * 60 * 1000,
+            _ => return None,
+        };
+        let part = number.parse::<u64>().ok()?.checked_mul(unit)?;
+        millis = millis.checked_add(part)?;
+        rest = after;
+    }
+    (!text.is_empty()).then(|| Duration::from_millis(millis))
+}
+
+pub(super) fn count(text: &str) -> Result<NonZeroU64, &'static str> {
+    text.parse().map_err(|_| COUNT)
+}
+
+pub(super) fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| ADDRESS)
+}
+
+/// Takes anything but nothing: a refusal here would be shown together with the value.
+pub(super) fn secret(text: &str) -> Result<Secret, &'static str> {
+    if text.is_empty() {
+        return Err("a token may not be empty");
+    }
+    Ok(Secret::new(text.as_bytes().to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_bytes_or_binary_units() {
+        for (text, bytes) in [
+            ("1", 1),
+            ("2KiB", 2048),
+            ("1MiB", 1 << 20),
+            ("1GiB", 1 << 30),
+        ] {
+            assert_eq!(size(text).map(Size::bytes), Ok(bytes), "{text}");
+        }
+        for text in [
+            "",
+            "0",
+            "0KiB",
+            "1MB",
+            "1 MiB",
+            "-1",
+            "1.5MiB",
+            "MiB",
+            "99999999999GiB",
+        ] {
+            assert_eq!(size(text), Err(SIZE), "{text}");
+        }
+    }
+
+    #[test]
+    fn durations_need_a_unit_and_are_not_zero() {
+        for (text, millis) in [
+            ("250ms", 250),
+            ("10s", 10_000),
+            ("1m30s", 90_000),
+            ("1d", 86_400_000),
+        ] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for text in [
+            "",
+            "10",
+            "0s",
+            "-1s",
+            "1.5s",
+            "s",
+            "1w",
+            "10 s",
+            "1m30",
+            "99999999999999999d",
+        ] {
+            assert_eq!(duration(text), Err(DURATION), "{text}");
+        }
+        assert_eq!(duration_or_zero("0s"), Ok(Duration::ZERO));
+        assert!(duration_or_zero("0").is_err());
+    }
+
+    #[test]
+    fn addresses_name_a_port() {
+        assert!(address("0.0.0.0:80").is_ok());
+        assert!(address("[::1]:0").is_ok());
+        assert_eq!(address("localhost:80"), Err(ADDRESS));
+        assert_eq!(address(":80"), Err(ADDRESS));
+    }
+}

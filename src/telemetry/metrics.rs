@@ -1,0 +1,210 @@
+//! The metrics of the contract: names, labels, buckets.
+//!
+//! Only `report` touches them. Label values are names from routes.toml or constants of ours, never
+//! text of a request: the number of series is bounded by the configuration. prometheus-client
+//! appends `_total` to counters and `_info` to infos by itself.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::{Family, MetricConstructor};
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Metric, Registry};
+
+/// An answer should take milliseconds: fine below 100 ms, coarse above.
+const ANSWER_BUCKETS: [f64; 12] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 20.0,
+];
+/// A delivery may wait for a workflow for a day.
+const LAG_BUCKETS: [f64; 12] = [
+    0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 600.0, 3600.0, 86400.0,
+];
+
+macro_rules! labels {
+    ($($name:ident { $($field:ident : $kind:ty),* })*) => {
+        $(
+            #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+            pub(super) struct $name { $(pub(super) $field: $kind),* }
+        )*
+    };
+}
+
+labels! {
+    BySource { source: String }
+    BySourceOutcome { source: String, outcome: &'static str }
+    BySourceReason { source: String, reason: &'static str }
+    ByRoute { route: String }
+    ByRouteOutcome { route: String, outcome: &'static str }
+    ByState { state: &'static str }
+    ByQuery { query: String }
+    ByQueryOutcome { query: String, outcome: &'static str }
+    ByMethodCode { method: &'static str, code: &'static str }
+    ByDigest { digest: String }
+}
+
+/// How a family makes the histogram of a new series.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Buckets(&'static [f64]);
+
+impl MetricConstructor<Histogram> for Buckets {
+    fn new_metric(&self) -> Histogram {
+        Histogram::new(self.0.iter().copied())
+    }
+}
+
+type Histograms<L> = Family<L, Histogram, Buckets>;
+
+#[derive(Debug)]
+pub(super) struct Metrics {
+    registry: Registry,
+    pub(super) webhooks: Family<BySourceOutcome, Counter>,
+    pub(super) webhook_duration: Histograms<BySource>,
+    pub(super) webhook_refusals: Family<BySourceReason, Counter>,
+    pub(super) source_last_event: Family<BySource, Gauge>,
+    pub(super) deliveries: Family<ByRouteOutcome, Counter>,
+    pub(super) delivery_lag: Histograms<ByRoute>,
+    pub(super) inbox_deliveries: Family<ByState, Gauge>,
+    pub(super) inbox_oldest: Gauge,
+    pub(super) store_bytes: Gauge,
+    pub(super) queries: Family<ByQueryOutcome, Counter>,
+    pub(super) query_duration: Histograms<ByQuery>,
+    pub(super) temporal_requests: Family<ByMethodCode, Counter>,
+    pub(super) reload_successful: Gauge,
+    pub(super) reload_success_time: Gauge,
+    pub(super) config_info: Family<ByDigest, Gauge>,
+    pub(super) secret_unreadable: Family<BySource, Gauge>,
+    pub(super) audit_failures: Counter,
+}
+
+impl Metrics {
+    pub(super) fn new() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("signalpost"),
+            webhooks: Family::default(),
+            webhook_duration: Family::new_with_constructor(Buckets(&ANSWER_BUCKETS)),
+            webhook_refusals: Family::default(),
+            source_last_event: Family::default(),
+            deliveries: Family::default(),
+            delivery_lag: Family::new_with_constructor(Buckets(&LAG_BUCKETS)),
+            inbox_deliveries: Family::default(),
+            inbox_oldest: Gauge::default(),
+            store_bytes: Gauge::default(),
+            queries: Family::default(),
+            query_duration: Family::new_with_constructor(Buckets(&ANSWER_BUCKETS)),
+            temporal_requests: Family::default(),
+            reload_successful: Gauge::default(),
+            reload_success_time: Gauge::default(),
+            config_info: Family::default(),
+            secret_unreadable: Family::default(),
+            audit_failures: Counter::default(),
+        };
+        metrics.register_pipeline();
+        metrics.register_process();
+        metrics
+    }
+
+    /// What moves with events, deliveries and queries.
+    fn register_pipeline(&mut self) {
+        let mut add = Adder(&mut self.registry);
+        add.metric("webhooks", "Webhooks answered", &self.webhooks);
+        add.metric(
+            "webhook_duration_seconds",
+            "From the first byte handled to the answer",
+            &self.webhook_duration,
+        );
+        add.metric(
+            "webhook_refusals",
+            "Webhooks refused, by cause",
+            &self.webhook_refusals,
+        );
+        add.metric(
+            "source_last_event_timestamp_seconds",
+            "When a source last sent an event that was proven",
+            &self.source_last_event,
+        );
+        add.metric(
+            "deliveries",
+            "Deliveries settled, and attempts put off",
+            &self.deliveries,
+        );
+        add.metric(
+            "delivery_lag_seconds",
+            "From acceptance to the signal",
+            &self.delivery_lag,
+        );
+        add.metric(
+            "inbox_deliveries",
+            "Deliveries in the store",
+            &self.inbox_deliveries,
+        );
+        add.metric(
+            "inbox_oldest_seconds",
+            "Age of the oldest pending delivery",
+            &self.inbox_oldest,
+        );
+        add.metric("queries", "Queries answered", &self.queries);
+        add.metric(
+            "query_duration_seconds",
+            "From the first byte handled to the answer",
+            &self.query_duration,
+        );
+    }
+
+    /// What belongs to the process and its surroundings.
+    fn register_process(&mut self) {
+        let mut add = Adder(&mut self.registry);
+        add.metric("store_bytes", "Bytes the store uses", &self.store_bytes);
+        add.metric(
+            "temporal_requests",
+            "Calls to Temporal",
+            &self.temporal_requests,
+        );
+        add.metric(
+            "config_last_reload_successful",
+            "Whether the last load of the routing file succeeded",
+            &self.reload_successful,
+        );
+        add.metric(
+            "config_last_reload_success_timestamp_seconds",
+            "When the routing file was last loaded",
+            &self.reload_success_time,
+        );
+        add.metric(
+            "config_info",
+            "The routing that is served",
+            &self.config_info,
+        );
+        add.metric(
+            "secret_unreadable",
+            "1 while a secret of the source cannot be read",
+            &self.secret_unreadable,
+        );
+        add.metric(
+            "audit_failures",
+            "Audit lines that could not be written",
+            &self.audit_failures,
+        );
+        let version = [("version", env!("CARGO_PKG_VERSION"))];
+        self.registry
+            .register("build", "The program that runs", Info::new(version));
+    }
+
+    pub(super) fn render(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String fails only if an encoder does, and ours have nothing to refuse.
+        if prometheus_client::encoding::text::encode(&mut text, &self.registry).is_err() {
+            tracing::error!("the metrics cannot be encoded");
+        }
+        text
+    }
+}
+
+struct Adder<'a>(&'a mut Registry);
+
+impl Adder<'_> {
+    /// Families are handles: the registry's clone shares the series.
+    fn metric<M: Metric + Clone>(&mut self, name: &str, help: &str, metric: &M) {
+        self.0.register(name, help, metric.clone());
+    }
+}

@@ -1,0 +1,44 @@
+//! What the process says about itself: log, metrics, audit.
+//!
+//! [`Telemetry`] is the one handle; [`report`] gives it a method for each fact, which writes the log
+//! line and moves the metric together, so that the two cannot disagree. Stages return reasons and
+//! their callers report them. Nothing here takes a body, a secret or a label chosen by a request.
+//! May import `clock` and below only: numbers of higher modules come in as plain numbers.
+
+pub mod audit;
+pub mod log;
+mod metrics;
+pub mod report;
+
+use std::sync::Arc;
+
+use metrics::Metrics;
+
+/// The handle that everything reports through. Cheap to clone; clones share the metrics.
+#[derive(Clone, Debug)]
+pub struct Telemetry {
+    metrics: Arc<Metrics>,
+}
+
+impl Telemetry {
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            metrics: Arc::new(Metrics::new()),
+        }
+    }
+
+    /// All metrics as OpenMetrics text, media type [`METRICS_MEDIA_TYPE`].
+    #[must_use]
+    pub fn render(&self) -> String {
+        self.metrics.render()
+    }
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+pub const METRICS_MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

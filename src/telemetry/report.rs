@@ -1,0 +1,266 @@
+//! One method for each fact: the log line and the metric, together.
+//!
+//! Levels: *error* needs a person, *warn* may come to need one, *info* is the life of the process,
+//! *debug* the life of one request. Callers pass names from routes.toml; where a request named
+//! something that is not there, they pass `None`, which counts under `unknown`.
+
+use std::time::Duration;
+
+use super::Telemetry;
+use super::audit;
+use super::metrics::{
+    ByDigest, ByMethodCode, ByQuery, ByQueryOutcome, ByRoute, ByRouteOutcome, BySource,
+    BySourceOutcome, BySourceReason, ByState,
+};
+use crate::clock;
+
+/// The label of everything that routes.toml does not name.
+const UNKNOWN: &str = "unknown";
+
+/// What a webhook was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WebhookOutcome {
+    Accepted,
+    Duplicate,
+    Unrouted,
+    /// The caller's fault.
+    Refused,
+    /// Ours.
+    Failed,
+}
+
+impl WebhookOutcome {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Duplicate => "duplicate",
+            Self::Unrouted => "unrouted",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+
+    const fn is_proven_event(self) -> bool {
+        matches!(self, Self::Accepted | Self::Duplicate | Self::Unrouted)
+    }
+}
+
+/// What a query was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueryOutcome {
+    Answered,
+    Refused,
+    Failed,
+}
+
+impl QueryOutcome {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// The inbox in numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InboxNumbers {
+    pub pending: u64,
+    pub parked: u64,
+    pub delivered: u64,
+    pub dropped: u64,
+    /// Age of the oldest pending delivery; zero if there is none.
+    pub oldest: Duration,
+    pub bytes: u64,
+}
+
+impl Telemetry {
+    pub fn webhook_answered(&self, source: Option<&str>, outcome: WebhookOutcome, took: Duration) {
+        let source = source.unwrap_or(UNKNOWN).to_owned();
+        let by = BySource {
+            source: source.clone(),
+        };
+        self.metrics
+            .webhook_duration
+            .get_or_create(&by)
+            .observe(took.as_secs_f64());
+        if outcome.is_proven_event() {
+            let now = clock::now().seconds();
+            self.metrics.source_last_event.get_or_create(&by).set(now);
+        }
+        let outcome = outcome.label();
+        tracing::debug!(source, outcome, ?took, "webhook answered");
+        self.metrics
+            .webhooks
+            .get_or_create(&BySourceOutcome { source, outcome })
+            .inc();
+    }
+
+    /// `reason` is a constant and becomes a label; `detail` goes to the log only.
+    pub fn webhook_refused(&self, source: Option<&str>, reason: &'static str, detail: &str) {
+        let source = source.unwrap_or(UNKNOWN).to_owned();
+        tracing::warn!(source, reason, detail, "webhook refused");
+        self.metrics
+            .webhook_refusals
+            .get_or_create(&BySourceReason { source, reason })
+            .inc();
+    }
+
+    /// `lag` is from acceptance to the signal.
+    pub fn delivered(&self, route: &str, lag: Duration) {
+        tracing::debug!(route, ?lag, "delivered");
+        let by = ByRoute {
+            route: route.to_owned(),
+        };
+        self.metrics
+            .delivery_lag
+            .get_or_create(&by)
+            .observe(lag.as_secs_f64());
+        self.count_delivery(route, "delivered");
+    }
+
+    /// `code` is an `SP-D…` heading of the runbook.
+    pub fn delivery_parked(&self, route: &str, workflow: &str, code: &'static str, detail: &str) {
+        tracing::warn!(route, workflow, code, detail, "delivery parked");
+        self.count_delivery(route, "parked");
+    }
+
+    pub fn delivery_dropped(&self, route: &str, workflow: &str, code: &'static str) {
+        tracing::info!(route, workflow, code, "delivery dropped");
+        self.count_delivery(route, "dropped");
+    }
+
+    /// An attempt that is to be made again: not a settled delivery, and counted under its own outcome.
+    pub fn delivery_retried(&self, route: &str, workflow: &str, error: &str, after: Duration) {
+        tracing::debug!(route, workflow, error, ?after, "delivery put off");
+        self.count_delivery(route, "retried");
+    }
+
+    fn count_delivery(&self, route: &str, outcome: &'static str) {
+        let by = ByRouteOutcome {
+            route: route.to_owned(),
+            outcome,
+        };
+        self.metrics.deliveries.get_or_create(&by).inc();
+    }
+
+    /// `rule` is the name under `[[queries]]`, if the path led to one; `detail` says what went wrong.
+    pub fn query_answered(
+        &self,
+        rule: Option<&str>,
+        outcome: QueryOutcome,
+        took: Duration,
+        detail: Option<&str>,
+    ) {
+        let query = rule.unwrap_or(UNKNOWN).to_owned();
+        let label = outcome.label();
+        match outcome {
+            QueryOutcome::Answered => tracing::debug!(query, ?took, "query answered"),
+            QueryOutcome::Refused | QueryOutcome::Failed => {
+                tracing::warn!(query, outcome = label, ?took, detail, "query not answered");
+            }
+        }
+        let by = ByQuery {
+            query: query.clone(),
+        };
+        self.metrics
+            .query_duration
+            .get_or_create(&by)
+            .observe(took.as_secs_f64());
+        let by = ByQueryOutcome {
+            query,
+            outcome: label,
+        };
+        self.metrics.queries.get_or_create(&by).inc();
+    }
+
+    /// `method` and `code` are the names of gRPC: `SignalWorkflowExecution`, `Unavailable`.
+    pub fn temporal_call(&self, method: &'static str, code: &'static str) {
+        tracing::trace!(method, code, "Temporal called");
+        self.metrics
+            .temporal_requests
+            .get_or_create(&ByMethodCode { method, code })
+            .inc();
+    }
+
+    pub fn temporal_connected(&self, server_version: &str) {
+        tracing::info!(server_version, "connected to Temporal");
+    }
+
+    pub fn temporal_lost(&self, error: &str) {
+        tracing::error!(error, "Temporal cannot be reached; events are kept");
+    }
+
+    /// A routing file is now the one served.
+    pub fn config_loaded(&self, digest: &str) {
+        tracing::info!(digest, "configuration loaded");
+        self.metrics.reload_successful.set(1);
+        self.metrics.reload_success_time.set(clock::now().seconds());
+        self.metrics.config_info.clear();
+        let by = ByDigest {
+            digest: digest.to_owned(),
+        };
+        self.metrics.config_info.get_or_create(&by).set(1);
+    }
+
+    /// A routing file was refused; the one before goes on being served.
+    pub fn config_refused(&self, problems: &str) {
+        tracing::error!(problems, "configuration refused, the one before stays");
+        self.metrics.reload_successful.set(0);
+    }
+
+    /// A secret of the source could not be read; its last value stays in use.
+    pub fn secret_unreadable(&self, source: &str, error: &str) {
+        tracing::error!(source, error, "secret unreadable, its last value stays");
+        self.set_secret_unreadable(source, 1);
+    }
+
+    pub fn secret_readable(&self, source: &str) {
+        self.set_secret_unreadable(source, 0);
+    }
+
+    fn set_secret_unreadable(&self, source: &str, unreadable: i64) {
+        let by = BySource {
+            source: source.to_owned(),
+        };
+        self.metrics
+            .secret_unreadable
+            .get_or_create(&by)
+            .set(unreadable);
+    }
+
+    pub fn set_inbox(&self, numbers: &InboxNumbers) {
+        let states = [
+            ("pending", numbers.pending),
+            ("parked", numbers.parked),
+            ("delivered", numbers.delivered),
+            ("dropped", numbers.dropped),
+        ];
+        for (state, count) in states {
+            self.metrics
+                .inbox_deliveries
+                .get_or_create(&ByState { state })
+                .set(gauge(count));
+        }
+        self.metrics
+            .inbox_oldest
+            .set(gauge(numbers.oldest.as_secs()));
+        self.metrics.store_bytes.set(gauge(numbers.bytes));
+    }
+
+    pub fn audit(&self, entry: audit::Entry<'_>) {
+        if let Err(error) = audit::write(entry) {
+            tracing::error!(%error, "an audit line could not be written");
+            self.metrics.audit_failures.inc();
+        }
+    }
+}
+
+fn gauge(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+#[path = "report_tests.rs"]
+mod tests;

@@ -1,0 +1,71 @@
+//! Every metric of the contract under its exact name, once something has happened.
+
+use std::time::Duration;
+
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn after_everything_happened() -> String {
+    let telemetry = Telemetry::new();
+    telemetry.webhook_answered(Some("stripe"), WebhookOutcome::Accepted, SECOND);
+    telemetry.webhook_answered(None, WebhookOutcome::Refused, SECOND);
+    telemetry.webhook_refused(Some("stripe"), "stale", "301 s old");
+    telemetry.delivered("paid", SECOND);
+    telemetry.delivery_parked("paid", "order-1", "SP-D201", "no such workflow");
+    telemetry.query_answered(Some("status"), QueryOutcome::Answered, SECOND, None);
+    telemetry.temporal_call("SignalWorkflowExecution", "Ok");
+    telemetry.config_loaded("aaaa");
+    telemetry.config_loaded("bbbb");
+    telemetry.config_refused("routes.toml:3:1: no");
+    telemetry.secret_unreadable("stripe", "no such file");
+    telemetry.set_inbox(&InboxNumbers {
+        pending: 3,
+        oldest: SECOND * 7,
+        bytes: 4096,
+        ..InboxNumbers::default()
+    });
+    telemetry.render()
+}
+
+#[test]
+fn all_metrics_of_the_contract_are_there() {
+    let text = after_everything_happened();
+    for line in [
+        r#"signalpost_webhooks_total{source="stripe",outcome="accepted"} 1"#,
+        r#"signalpost_webhooks_total{source="unknown",outcome="refused"} 1"#,
+        r#"signalpost_webhook_duration_seconds_count{source="stripe"} 1"#,
+        r#"signalpost_deliveries_total{route="paid",outcome="delivered"} 1"#,
+        r#"signalpost_deliveries_total{route="paid",outcome="parked"} 1"#,
+        r#"signalpost_delivery_lag_seconds_sum{route="paid"} 1.0"#,
+        r#"signalpost_inbox_deliveries{state="pending"} 3"#,
+        "signalpost_inbox_oldest_seconds 7",
+        r#"signalpost_queries_total{query="status",outcome="answered"} 1"#,
+        r#"signalpost_query_duration_seconds_count{query="status"} 1"#,
+        "signalpost_config_last_reload_successful 0",
+        "signalpost_config_last_reload_success_timestamp_seconds ",
+        r#"signalpost_temporal_requests_total{method="SignalWorkflowExecution",code="Ok"} 1"#,
+        r#"signalpost_webhook_refusals_total{source="stripe",reason="stale"} 1"#,
+        r#"signalpost_source_last_event_timestamp_seconds{source="stripe"} "#,
+        r#"signalpost_secret_unreadable{source="stripe"} 1"#,
+        "signalpost_store_bytes 4096",
+        r#"signalpost_config_info{digest="bbbb"} 1"#,
+        "signalpost_build_info{version=",
+    ] {
+        assert!(
+            text.contains(&format!("\n{line}")),
+            "{line}\nis not in\n{text}"
+        );
+    }
+}
+
+#[test]
+fn one_configuration_is_served_at_a_time() {
+    assert!(!after_everything_happened().contains("aaaa"));
+}
+
+#[test]
+fn a_refused_webhook_is_no_sign_of_life() {
+    let text = after_everything_happened();
+    assert!(!text.contains(r#"last_event_timestamp_seconds{source="unknown"}"#));
+}

@@ -1,0 +1,369 @@
+//! The listener against raw TCP clients: slow, greedy, many, and cut off in the middle.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use signalpost::server::error::Failure;
+use signalpost::server::limits::{self, InFlight};
+use signalpost::server::listener::{Listener, Options};
+use signalpost::server::{body, request_id};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+const SHORT: Duration = Duration::from_millis(150);
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Long limits all round; each test shortens the one it is about.
+fn relaxed() -> Options {
+    Options {
+        header_timeout: PATIENCE,
+        idle_timeout: PATIENCE,
+        write_timeout: PATIENCE,
+        drain: PATIENCE,
+        ..Options::default()
+    }
+}
+
+struct Gateway {
+    address: SocketAddr,
+    shutdown: CancellationToken,
+    served: JoinHandle<usize>,
+    /// One for each request that has reached `/wait`.
+    waiting: mpsc::Receiver<()>,
+    /// Lets the requests at `/wait` go on.
+    release: CancellationToken,
+}
+
+async fn echo(request: axum::extract::Request) -> Result<Vec<u8>, Failure> {
+    let options = body::Options {
+        max_bytes: 16,
+        timeout: SHORT,
+    };
+    body::read(request.into_body(), options)
+        .await
+        .map(|bytes| bytes.to_vec())
+        .map_err(|error| Failure::of_webhook_body(&error))
+}
+
+async fn peer(ConnectInfo(peer): ConnectInfo<SocketAddr>) -> Response {
+    peer.ip().to_string().into_response()
+}
+
+async fn start(options: Options, max_in_flight: usize) -> Gateway {
+    let (arrived, waiting) = mpsc::channel(16);
+    let release = CancellationToken::new();
+    let go_on = release.clone();
+    let wait = async move || {
+        arrived.send(()).await.unwrap();
+        go_on.cancelled().await;
+        "done"
+    };
+    let router = Router::new()
+        .route("/echo", post(echo))
+        .route("/peer", get(peer))
+        .route("/wait", get(wait))
+        .route("/large", get(async || Body::from(vec![b'x'; 32 << 20])))
+        .layer(from_fn_with_state(
+            InFlight::new(max_in_flight),
+            limits::in_flight,
+        ))
+        .layer(from_fn(request_id::assign));
+    let listener = Listener::bind(([127, 0, 0, 1], 0).into(), "--listen")
+        .await
+        .unwrap();
+    let address = listener.local_addr();
+    let shutdown = CancellationToken::new();
+    let served = tokio::spawn(listener.serve(router, options, shutdown.clone()));
+    Gateway {
+        address,
+        shutdown,
+        served,
+        waiting,
+        release,
+    }
+}
+
+impl Gateway {
+    async fn connect(&self, bytes: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(bytes.as_bytes()).await.unwrap();
+        stream
+    }
+
+    /// Sends, then reads until the gateway closes.
+    async fn exchange(&self, bytes: &str) -> String {
+        until_closed(self.connect(bytes).await).await
+    }
+}
+
+async fn until_closed(mut stream: TcpStream) -> String {
+    let mut answer = Vec::new();
+    tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer))
+        .await
+        .expect("the gateway closes the connection")
+        .unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+/// Reads one answer of a connection that stays open, to the end of a body that is known.
+async fn one_answer(stream: &mut TcpStream, body: &str) -> String {
+    let mut answer = Vec::new();
+    while !answer.ends_with(body.as_bytes()) {
+        let read = tokio::time::timeout(PATIENCE, stream.read_buf(&mut answer)).await;
+        assert!(read.unwrap().unwrap() > 0, "closed after {answer:?}");
+    }
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn a_connection_is_kept_for_the_next_request() {
+    let gateway = start(relaxed(), 10).await;
+    let mut stream = gateway.connect("").await;
+    for _ in 0..3 {
+        stream
+            .write_all(b"GET /peer HTTP/1.1\r\nhost: a\r\n\r\n")
+            .await
+            .unwrap();
+        let answer = one_answer(&mut stream, "127.0.0.1").await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_at_rest_is_closed_by_its_own_timeout() {
+    let options = Options {
+        idle_timeout: SHORT,
+        ..relaxed()
+    };
+    let gateway = start(options, 10).await;
+    let answer = gateway
+        .exchange("GET /peer HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await;
+    assert!(answer.ends_with("127.0.0.1"), "{answer}");
+}
+
+#[tokio::test]
+async fn the_header_timeout_does_not_count_rest_between_requests() {
+    let options = Options {
+        header_timeout: SHORT,
+        ..relaxed()
+    };
+    let gateway = start(options, 10).await;
+    let mut resting = gateway
+        .connect("GET /peer HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await;
+    one_answer(&mut resting, "127.0.0.1").await;
+    // A slow client that came later has been closed: so the header timeout has passed.
+    assert_eq!(gateway.exchange("GET /peer HT").await, "");
+    resting
+        .write_all(b"GET /peer HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await
+        .unwrap();
+    one_answer(&mut resting, "127.0.0.1").await;
+    // The next head owes its end in time again.
+    resting.write_all(b"GET /pe").await.unwrap();
+    assert_eq!(until_closed(resting).await, "");
+}
+
+#[tokio::test]
+async fn a_client_that_sends_nothing_or_half_a_head_is_closed() {
+    let options = Options {
+        header_timeout: SHORT,
+        ..relaxed()
+    };
+    let gateway = start(options, 10).await;
+    assert_eq!(gateway.exchange("").await, "");
+    assert_eq!(
+        gateway.exchange("GET /peer HTTP/1.1\r\nhost: a\r\n").await,
+        ""
+    );
+}
+
+#[tokio::test]
+async fn a_slow_body_is_answered_408() {
+    let gateway = start(relaxed(), 10).await;
+    let head = "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nhalf";
+    let answer = gateway.exchange(head).await;
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(answer.contains(r#""code":"SP-R205""#), "{answer}");
+}
+
+#[tokio::test]
+async fn a_large_body_is_answered_413_announced_or_not() {
+    let gateway = start(relaxed(), 10).await;
+    let announced = "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000\r\n\r\n";
+    let chunked = "POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n\
+                   8\r\n12345678\r\n9\r\n123456789\r\n";
+    for head in [announced, chunked] {
+        let answer = gateway.exchange(head).await;
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+        assert!(answer.contains(r#""code":"SP-R204""#), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn the_413_reaches_a_client_that_is_still_sending() {
+    let gateway = start(relaxed(), 10).await;
+    let head = "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000\r\n\r\n";
+    let (mut reader, mut writer) = gateway.connect(head).await.into_split();
+    // The gateway stops taking bytes in the end: how many it took is not the point.
+    let sending = tokio::spawn(async move { writer.write_all(&[b'x'; 1_000_000]).await.ok() });
+    let mut answer = [0; 12];
+    reader.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 413");
+    sending.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_head_too_long_or_of_too_many_fields_is_answered_431() {
+    let gateway = start(relaxed(), 10).await;
+    let long = format!("x: {}\r\n", "y".repeat(70_000));
+    for fields in [long, "x: y\r\n".repeat(129)] {
+        let answer = gateway
+            .exchange(&format!("GET /peer HTTP/1.1\r\nhost: a\r\n{fields}\r\n"))
+            .await;
+        assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn beyond_the_connection_cap_is_answered_503_until_one_closes() {
+    let options = Options {
+        max_connections: 1,
+        ..relaxed()
+    };
+    let gateway = start(options, 10).await;
+    let mut first = gateway
+        .connect("GET /peer HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await;
+    one_answer(&mut first, "127.0.0.1").await;
+    let answer = gateway
+        .exchange("GET /peer HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await;
+    assert!(
+        answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"),
+        "{answer}"
+    );
+    assert!(answer.contains("retry-after: 5\r\n"), "{answer}");
+    assert!(answer.contains(r#""code":"SP-S002""#), "{answer}");
+    drop(first);
+    // Its place is free once the gateway has seen the end.
+    let request = "GET /peer HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    let served = async { while !gateway.exchange(request).await.starts_with("HTTP/1.1 200") {} };
+    tokio::time::timeout(PATIENCE, served).await.unwrap();
+}
+
+#[tokio::test]
+async fn beyond_the_requests_in_flight_is_answered_503_with_its_id() {
+    let mut gateway = start(relaxed(), 1).await;
+    let mut first = gateway
+        .connect("GET /wait HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await;
+    gateway.waiting.recv().await.unwrap();
+    let request =
+        "GET /peer HTTP/1.1\r\nhost: a\r\nx-request-id: mine\r\nconnection: close\r\n\r\n";
+    let answer = gateway.exchange(request).await;
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(answer.contains("retry-after: 5\r\n"), "{answer}");
+    assert!(
+        answer.contains("content-type: application/problem+json\r\n"),
+        "{answer}"
+    );
+    let (_, id) = answer.split_once("x-request-id: ").unwrap();
+    let id = id.get(..32).unwrap();
+    assert_ne!(id, "mine");
+    assert!(
+        answer.contains(&format!(r#""request":"{id}"}}"#)),
+        "{answer}"
+    );
+    gateway.release.cancel();
+    one_answer(&mut first, "done").await;
+}
+
+#[tokio::test]
+async fn a_drain_finishes_what_is_in_flight_and_takes_nothing_new() {
+    let mut gateway = start(relaxed(), 10).await;
+    let mut idle = gateway
+        .connect("GET /peer HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await;
+    one_answer(&mut idle, "127.0.0.1").await;
+    let silent = gateway.connect("").await;
+    let in_flight = gateway
+        .connect("GET /wait HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await;
+    gateway.waiting.recv().await.unwrap();
+
+    gateway.shutdown.cancel();
+    // Those that wait for nothing are closed at once, though `in_flight` still runs.
+    assert_eq!(until_closed(idle).await, "");
+    assert_eq!(until_closed(silent).await, "");
+    assert!(TcpStream::connect(gateway.address).await.is_err());
+    assert!(!gateway.served.is_finished());
+
+    gateway.release.cancel();
+    let answer = until_closed(in_flight).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("done"),
+        "{answer}"
+    );
+    assert!(answer.contains("connection: close\r\n"), "{answer}");
+    assert_eq!(gateway.served.await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_drain_cuts_what_does_not_finish_in_time() {
+    let options = Options {
+        drain: SHORT,
+        ..relaxed()
+    };
+    let mut gateway = start(options, 10).await;
+    let _stuck = gateway
+        .connect("GET /wait HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await;
+    gateway.waiting.recv().await.unwrap();
+    gateway.shutdown.cancel();
+    let cut = tokio::time::timeout(PATIENCE, gateway.served)
+        .await
+        .unwrap();
+    assert_eq!(cut.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_its_answer_is_cut() {
+    let options = Options {
+        write_timeout: SHORT,
+        ..relaxed()
+    };
+    let gateway = start(options, 10).await;
+    let _deaf = gateway
+        .connect("GET /large HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await;
+    // Were its connection not cut, the drain would wait for it, and count it in the end.
+    gateway.shutdown.cancel();
+    let cut = tokio::time::timeout(PATIENCE, gateway.served)
+        .await
+        .unwrap();
+    assert_eq!(cut.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_taken_port_is_one_sentence() {
+    let first = Listener::bind(([127, 0, 0, 1], 0).into(), "--listen")
+        .await
+        .unwrap();
+    let address = first.local_addr();
+    let error = Listener::bind(address, "--listen").await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("{address} is taken; stop the other process or choose another with --listen")
+    );
+}
