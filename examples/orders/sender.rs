@@ -20,7 +20,10 @@ pub(crate) struct Answer {
     pub(crate) body: Value,
 }
 
-#[expect(clippy::expect_used, reason = "HMAC takes a key of any length (RFC 2104)")]
+#[expect(
+    clippy::expect_used,
+    reason = "HMAC takes a key of any length (RFC 2104)"
+)]
 fn mac(secret: &str, signed: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("a key of any length");
     mac.update(signed.as_bytes());
@@ -55,20 +58,35 @@ pub(crate) fn parcel(order: &str, event: &str) -> String {
 /// Posts as Stripe would, signed now with `secret`.
 pub(crate) async fn stripe(base: &str, secret: &str, body: &str) -> Result<Answer, Box<dyn Error>> {
     let signature = stripe_signature(secret, clock::now().seconds(), body);
-    post(&format!("{base}/hooks/stripe"), &[("Stripe-Signature", signature)], body).await
+    post(
+        &format!("{base}/hooks/stripe"),
+        &[("Stripe-Signature", signature)],
+        body,
+    )
+    .await
 }
 
 /// Posts as the carrier would.
 pub(crate) async fn carrier(base: &str, body: &str) -> Result<Answer, Box<dyn Error>> {
     let time = clock::now().seconds().to_string();
     let signature = format!("sha256={}", mac(CARRIER_SECRET, &format!("{time}.{body}")));
-    let headers = [("X-Carrier-Timestamp", time), ("X-Carrier-Signature", signature)];
+    let headers = [
+        ("X-Carrier-Timestamp", time),
+        ("X-Carrier-Signature", signature),
+    ];
     post(&format!("{base}/hooks/carrier"), &headers, body).await
 }
 
 /// Posts `body` with these headers beside its content type.
-pub(crate) async fn post(url: &str, headers: &[(&str, String)], body: &str) -> Result<Answer, Box<dyn Error>> {
-    let mut request = reqwest::Client::new().post(url).header("Content-Type", "application/json").body(body.to_owned());
+pub(crate) async fn post(
+    url: &str,
+    headers: &[(&str, String)],
+    body: &str,
+) -> Result<Answer, Box<dyn Error>> {
+    let mut request = reqwest::Client::new()
+        .post(url)
+        .header("Content-Type", "application/json")
+        .body(body.to_owned());
     for (name, value) in headers {
         request = request.header(*name, value);
     }
@@ -78,13 +96,23 @@ pub(crate) async fn post(url: &str, headers: &[(&str, String)], body: &str) -> R
 /// Asks for an order's status with a token.
 pub(crate) async fn ask(base: &str, order: &str, token: &str) -> Result<Answer, Box<dyn Error>> {
     let url = format!("{base}/orders/{order}/status");
-    answer(reqwest::Client::new().get(url).bearer_auth(token).send().await?).await
+    answer(
+        reqwest::Client::new()
+            .get(url)
+            .bearer_auth(token)
+            .send()
+            .await?,
+    )
+    .await
 }
 
 async fn answer(response: reqwest::Response) -> Result<Answer, Box<dyn Error>> {
     let status = response.status().as_u16();
     let text = response.text().await?;
-    Ok(Answer { status, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) })
+    Ok(Answer {
+        status,
+        body: serde_json::from_str(&text).unwrap_or(Value::String(text)),
+    })
 }
 
 /// The shop's identity provider: one key, tokens on request.
@@ -102,7 +130,10 @@ impl IdentityProvider {
     pub(crate) fn jwks(&self) -> Result<String, Box<dyn Error>> {
         // An uncompressed point: 0x04, then x and y of 32 bytes each.
         let point = self.key.public_key().as_ref();
-        let (x, y) = point.get(1..).and_then(|xy| xy.split_at_checked(32)).ok_or("the key is no P-256 point")?;
+        let (x, y) = point
+            .get(1..)
+            .and_then(|xy| xy.split_at_checked(32))
+            .ok_or("the key is no P-256 point")?;
         let key = json!({
             "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": "demo",
             "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y)

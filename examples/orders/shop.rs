@@ -34,7 +34,9 @@ impl Shop {
             &project.join("examples/orders/routes.toml"),
             &project.join("target"),
             with_ui,
-            secrets.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            secrets
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
             &say,
         )
         .await?;
@@ -49,7 +51,12 @@ impl Shop {
         });
         say("worker: polls task queue `orders` for OrderWorkflow");
         say(&format!("gateway: {}, ops {}", stack.public(), stack.ops()));
-        Ok(Self { idp, stack, client, worker })
+        Ok(Self {
+            idp,
+            stack,
+            client,
+            worker,
+        })
     }
 
     pub(crate) fn base(&self) -> String {
@@ -58,18 +65,32 @@ impl Shop {
 
     /// As the shop's own code would on a new order.
     pub(crate) async fn start_order(&self, order: &str) -> Result<(), Box<dyn Error>> {
-        let options = WorkflowStartOptions::new(worker::TASK_QUEUE, format!("order-{order}")).build();
-        self.client.start_workflow(UntypedWorkflow::new("OrderWorkflow"), worker::text(order), options).await?;
+        let options =
+            WorkflowStartOptions::new(worker::TASK_QUEUE, format!("order-{order}")).build();
+        self.client
+            .start_workflow(
+                UntypedWorkflow::new("OrderWorkflow"),
+                worker::text(order),
+                options,
+            )
+            .await?;
         Ok(())
     }
 
     /// The order's status as the gateway tells it, once both signals have reached the workflow.
-    pub(crate) async fn status_once_settled(&self, token: &str, order: &str) -> Result<Answer, Box<dyn Error>> {
+    pub(crate) async fn status_once_settled(
+        &self,
+        token: &str,
+        order: &str,
+    ) -> Result<Answer, Box<dyn Error>> {
         let mut tick = tokio::time::interval(Duration::from_millis(100));
         for _ in 0..200 {
             tick.tick().await;
             let answer = sender::ask(&self.base(), order, token).await?;
-            if answer.status == 200 && !answer.body["shipped"].is_null() && !answer.body["paid"].is_null() {
+            if answer.status == 200
+                && !answer.body["shipped"].is_null()
+                && !answer.body["paid"].is_null()
+            {
                 return Ok(answer);
             }
         }
@@ -85,17 +106,23 @@ impl Shop {
         say("# pay order 1002 (it waits for its payment and its shipment)");
         say(&format!("body='{body}'"));
         say("ts=$(date +%s)");
-        say(&format!("sig=$(printf '%s.%s' \"$ts\" \"$body\" | openssl dgst -sha256 -hmac '{secret}' | sed 's/^.* //')"));
+        say(&format!(
+            "sig=$(printf '%s.%s' \"$ts\" \"$body\" | openssl dgst -sha256 -hmac '{secret}' | sed 's/^.* //')"
+        ));
         say(&format!(
             "curl -i {base}/hooks/stripe -H 'Content-Type: application/json' -H \"Stripe-Signature: t=$ts,v1=$sig\" -d \"$body\"\n"
         ));
         say("# ask for its status, as support");
-        say(&format!("curl -i {base}/orders/1002/status -H 'Authorization: Bearer {token}'\n"));
+        say(&format!(
+            "curl -i {base}/orders/1002/status -H 'Authorization: Bearer {token}'\n"
+        ));
         say("# where did the webhooks go?");
         say(&format!("curl {}/v1/events", self.stack.ops()));
         say(&format!("curl {}/metrics\n", self.stack.ops()));
         if let Some(ui) = self.stack.temporal_ui() {
-            say(&format!("# the workflows in Temporal's own pages\n{ui}/namespaces/default/workflows\n"));
+            say(&format!(
+                "# the workflows in Temporal's own pages\n{ui}/namespaces/default/workflows\n"
+            ));
         }
     }
 
@@ -105,7 +132,10 @@ impl Shop {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "a demo talks to the person who runs it")]
+#[expect(
+    clippy::print_stdout,
+    reason = "a demo talks to the person who runs it"
+)]
 fn say(line: &str) {
     println!("{line}");
 }

@@ -8,7 +8,8 @@ use temporalio_common::data_converters::RawValue;
 use temporalio_common::protos::temporal::api::common::v1::Payload;
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_sdk::{
-    Runtime, SyncWorkflowContext, Worker, WorkerOptions, WorkflowContext, WorkflowContextView, WorkflowResult,
+    Runtime, SyncWorkflowContext, Worker, WorkerOptions, WorkflowContext, WorkflowContextView,
+    WorkflowResult,
 };
 
 pub(crate) const TASK_QUEUE: &str = "orders";
@@ -44,12 +45,18 @@ struct OrderWorkflow {
 impl OrderWorkflow {
     #[init]
     fn new(_ctx: &WorkflowContextView, order: String) -> Self {
-        Self { status: OrderStatus { order, ..OrderStatus::default() } }
+        Self {
+            status: OrderStatus {
+                order,
+                ..OrderStatus::default()
+            },
+        }
     }
 
     #[run(name = "OrderWorkflow")]
     async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<OrderStatus> {
-        ctx.wait_condition(|order| order.status.paid.is_some() && order.status.shipped.is_some()).await?;
+        ctx.wait_condition(|order| order.status.paid.is_some() && order.status.shipped.is_some())
+            .await?;
         Ok(ctx.state(|order| order.status.clone()))
     }
 
@@ -72,16 +79,27 @@ impl OrderWorkflow {
 }
 
 /// Connects a client of its own, as any service of the shop would.
-pub(crate) async fn client(address: &str, namespace: &str) -> Result<Client, Box<dyn std::error::Error>> {
-    let options = ConnectionOptions::new(format!("http://{address}").parse::<temporalio_client::Url>()?).identity("orders-demo".to_owned()).build();
+pub(crate) async fn client(
+    address: &str,
+    namespace: &str,
+) -> Result<Client, Box<dyn std::error::Error>> {
+    let options =
+        ConnectionOptions::new(format!("http://{address}").parse::<temporalio_client::Url>()?)
+            .identity("orders-demo".to_owned())
+            .build();
     let connection = Connection::connect(options).await?;
-    Ok(Client::new(connection, ClientOptions::new(namespace.to_owned()).build())?)
+    Ok(Client::new(
+        connection,
+        ClientOptions::new(namespace.to_owned()).build(),
+    )?)
 }
 
 /// Runs the worker until the future is dropped.
 pub(crate) async fn run(client: Client) -> Result<(), Box<dyn std::error::Error>> {
     let runtime = Runtime::from_current_tokio(Default::default())?;
-    let options = WorkerOptions::new(TASK_QUEUE).register_workflow::<OrderWorkflow>()?.build();
+    let options = WorkerOptions::new(TASK_QUEUE)
+        .register_workflow::<OrderWorkflow>()?
+        .build();
     Worker::new(&runtime, client, options)?.run().await?;
     Ok(())
 }
@@ -90,5 +108,9 @@ pub(crate) async fn run(client: Client) -> Result<(), Box<dyn std::error::Error>
 pub(crate) fn text(value: &str) -> RawValue {
     let json = serde_json::Value::from(value).to_string().into_bytes();
     let metadata = HashMap::from([("encoding".to_owned(), b"json/plain".to_vec())]);
-    RawValue::new(vec![Payload { metadata, data: json, ..Payload::default() }])
+    RawValue::new(vec![Payload {
+        metadata,
+        data: json,
+        ..Payload::default()
+    }])
 }

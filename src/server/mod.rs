@@ -1,9 +1,10 @@
 //! HTTP: the only module that knows axum and hyper.
 //!
-//! From the outside in: [`listener`] accepts connections and [`connection`] serves one of them,
-//! [`pace`] gives up on peers that are slow; [`request_id`] names each request, [`limits`] caps how
-//! many are in work, [`body`] reads theirs, and [`error`] turns every failure into its answer.
-//! May import everything but `delivery`, `settings`, `gateway` and `cli`.
+//! From the outside in: [`listener`] accepts connections and `connection` serves one of them, `pace`
+//! gives up on peers that are slow; [`request_id`] names each request, [`limits`] caps how many are in
+//! work, [`body`] reads theirs. Then the handlers: `webhooks`, `queries` and, on the other listener,
+//! `ops`. [`error`] turns every failure into its answer. May import everything but `delivery`,
+//! `settings`, `gateway` and `cli`.
 
 pub mod body;
 pub mod error;
@@ -13,4 +14,64 @@ pub mod request_id;
 
 mod connection;
 mod failure;
+mod guard;
+mod ops;
 mod pace;
+mod queries;
+mod record;
+mod refused;
+mod webhooks;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use axum::routing::any;
+use axum::{Router, middleware};
+
+use crate::config::PlanHandle;
+use crate::inbox::Inbox;
+use crate::jwks::Jwks;
+use crate::secret::Secret;
+use crate::telemetry::Telemetry;
+use crate::temporal::Temporal;
+use limits::InFlight;
+
+/// What the public listener's handlers work with.
+#[derive(Clone, Debug)]
+pub struct Public {
+    pub plan: Arc<PlanHandle>,
+    pub inbox: Inbox,
+    pub temporal: Temporal,
+    pub jwks: Arc<Jwks>,
+    pub telemetry: Telemetry,
+    pub body: body::Options,
+    pub in_flight: InFlight,
+}
+
+/// What the ops listener's handlers work with.
+#[derive(Clone, Debug)]
+pub struct Ops {
+    pub plan: Arc<PlanHandle>,
+    pub inbox: Inbox,
+    pub temporal: Temporal,
+    pub telemetry: Telemetry,
+    /// None: programs on this machine only.
+    pub token: Option<Arc<Secret>>,
+    /// Set once the process has been asked to stop: `/ready` says no from then on.
+    pub draining: Arc<AtomicBool>,
+}
+
+/// Webhooks, and query paths for everything else. The outermost layer is the last one named.
+pub fn public(gateway: Public) -> Router {
+    Router::new()
+        .route("/hooks/{source}", any(webhooks::receive))
+        .fallback(queries::answer)
+        .layer(middleware::from_fn_with_state(gateway.in_flight.clone(), limits::in_flight))
+        .layer(middleware::from_fn(request_id::assign))
+        .with_state(gateway)
+}
+
+/// The operators' listener. It has no cap on requests in work: its connections are few.
+pub fn ops(ops: Ops) -> Router {
+    ops::router(ops).layer(middleware::from_fn(request_id::assign))
+}

@@ -15,6 +15,8 @@ use super::{Ops, guard, record};
 use crate::clock::{self, Timestamp};
 use crate::event::{EventId, State as DeliveryState};
 use crate::inbox::{EventFilter, EventState};
+use crate::telemetry::METRICS_MEDIA_TYPE;
+use crate::telemetry::report::InboxNumbers;
 
 /// The default and the largest page of a list.
 const PAGE: usize = 100;
@@ -31,8 +33,8 @@ pub(super) fn router(ops: Ops) -> Router {
         .route("/ready", get(ready))
         .route("/metrics", get(metrics))
         .merge(guarded)
-        .fallback(|| async { Failure::NoSuchOpsPath })
-        .method_not_allowed_fallback(|| async { Failure::WrongOpsMethod })
+        .fallback(|| async { Failure::OpsNotFound })
+        .method_not_allowed_fallback(|| async { Failure::OpsMethod })
         .with_state(ops)
 }
 
@@ -55,10 +57,15 @@ async fn ready(State(ops): State<Ops>) -> Response {
 
 async fn metrics(State(ops): State<Ops>) -> Response {
     let store = ops.inbox.stats();
-    let oldest = store.oldest_pending.map(|at| clock::now().since(at));
-    ops.telemetry.set_inbox(store.pending, store.parked, store.delivered, store.dropped, oldest, store.bytes);
-    let text = ops.telemetry.render();
-    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response()
+    ops.telemetry.set_inbox(&InboxNumbers {
+        pending: store.pending,
+        parked: store.parked,
+        delivered: store.delivered,
+        dropped: store.dropped,
+        oldest: store.oldest_pending.map(|at| clock::now().since(at)).unwrap_or_default(),
+        bytes: store.bytes,
+    });
+    ([(header::CONTENT_TYPE, METRICS_MEDIA_TYPE)], ops.telemetry.render()).into_response()
 }
 
 async fn config(State(ops): State<Ops>) -> Json<Value> {
@@ -66,11 +73,10 @@ async fn config(State(ops): State<Ops>) -> Json<Value> {
 }
 
 fn config_state(ops: &Ops) -> Value {
-    let plan = ops.plan.current();
-    let state = ops.plan.state();
+    let state = ops.plan.status();
     json!({
         "ok": state.last_problem.is_none(),
-        "digest": plan.digest,
+        "digest": state.digest,
         "generation": state.generation,
         "loaded_at": state.loaded_at.to_rfc3339(),
         "last_problem": state.last_problem,
@@ -79,7 +85,7 @@ fn config_state(ops: &Ops) -> Value {
 
 async fn events(State(ops): State<Ops>, RawQuery(query): RawQuery) -> Result<Json<Value>, Failure> {
     let filter = filter(query.as_deref().unwrap_or_default(), clock::now())?;
-    let page = ops.inbox.events(filter).await.map_err(Failure::OpsStore)?;
+    let page = ops.inbox.events(filter).await?;
     let events: Vec<Value> = page.events.iter().map(record::event).collect();
     Ok(Json(json!({ "events": events, "next": page.next })))
 }
@@ -89,16 +95,16 @@ async fn event(
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Value>, Failure> {
-    let id: EventId = id.parse().map_err(|_| Failure::NoSuchEvent)?;
+    let id: EventId = id.parse().map_err(|_| Failure::OpsNotFound)?;
     let mut with_body = false;
     for (name, value) in form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes()) {
         match (&*name, &*value) {
             ("body", "true") => with_body = true,
             ("body", "false") => with_body = false,
-            _ => return Err(bad_parameter(&name)),
+            _ => return Err(Failure::OpsParameter),
         }
     }
-    let found = ops.inbox.event(id).await.map_err(Failure::OpsStore)?.ok_or(Failure::NoSuchEvent)?;
+    let found = ops.inbox.event(id).await?.ok_or(Failure::OpsNotFound)?;
     Ok(Json(if with_body { record::event_with_body(&found) } else { record::event(&found) }))
 }
 
@@ -106,7 +112,6 @@ async fn event(
 fn filter(query: &str, now: Timestamp) -> Result<EventFilter, Failure> {
     let mut filter = EventFilter { limit: PAGE, ..EventFilter::default() };
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        let bad = || bad_parameter(&name);
         let text = || Some(value.clone().into_owned());
         match &*name {
             "source" => filter.source = text(),
@@ -115,13 +120,13 @@ fn filter(query: &str, now: Timestamp) -> Result<EventFilter, Failure> {
             "workflow" => filter.workflow = text(),
             "route" => filter.route = text(),
             "cursor" => filter.cursor = text(),
-            "state" => filter.state = Some(state(&value).ok_or_else(bad)?),
-            "since" => filter.since = Some(moment(&value, now).ok_or_else(bad)?),
-            "until" => filter.until = Some(moment(&value, now).ok_or_else(bad)?),
+            "state" => filter.state = Some(state(&value).ok_or(Failure::OpsParameter)?),
+            "since" => filter.since = Some(moment(&value, now).ok_or(Failure::OpsParameter)?),
+            "until" => filter.until = Some(moment(&value, now).ok_or(Failure::OpsParameter)?),
             "limit" => {
-                filter.limit = value.parse().ok().filter(|n| (1..=MAX_PAGE).contains(n)).ok_or_else(bad)?;
+                filter.limit = value.parse().ok().filter(|n| (1..=MAX_PAGE).contains(n)).ok_or(Failure::OpsParameter)?;
             }
-            _ => return Err(bad()),
+            _ => return Err(Failure::OpsParameter),
         }
     }
     Ok(filter)
@@ -137,13 +142,6 @@ fn state(text: &str) -> Option<EventState> {
 /// RFC 3339, or an age such as `1h`.
 fn moment(text: &str, now: Timestamp) -> Option<Timestamp> {
     Timestamp::parse_rfc3339(text).or_else(|| clock::parse_duration(text).ok().map(|age| now.minus(age)))
-}
-
-/// Only names that are ours are said back; anything else could be the caller's own markup.
-fn bad_parameter(name: &str) -> Failure {
-    const KNOWN: [&str; 11] =
-        ["source", "type", "key", "workflow", "route", "cursor", "state", "since", "until", "limit", "body"];
-    Failure::BadParameter(KNOWN.into_iter().find(|known| *known == name))
 }
 
 #[cfg(test)]

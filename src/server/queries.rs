@@ -8,65 +8,103 @@ use std::time::Instant;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use serde_json::Value;
 
 use super::error::Failure;
+use super::refused::Refused;
+use super::request_id::RequestId;
 use super::{Public, body};
 use crate::access::{self, Asked, Principal, Rule};
 use crate::clock;
 use crate::event::Content;
 use crate::expr::Body;
+use crate::telemetry::audit::{self, Subject};
+use crate::telemetry::report::QueryOutcome;
 use crate::token::{self, Token};
 
-const ALLOWED: &str = "GET, HEAD, POST";
+/// Who asked for what, as far as it came: for the audit line of a refusal too.
+#[derive(Default)]
+struct Record {
+    who: Option<String>,
+    workflow: Option<String>,
+}
 
 pub(super) async fn answer(State(gateway): State<Public>, request: Request) -> Response {
     let started = Instant::now();
     let plan = gateway.plan.current();
     let Some((rule, path)) = plan.queries.find(request.uri().path()) else {
-        return Failure::NoSuchPath.into_response();
+        return Failure::NoQuery.into_response();
     };
-    let mut caller = None;
-    let result = ask(&gateway, rule, &path, request, &mut caller).await;
-    let outcome = result.as_ref().map_or_else(Failure::reason, |_| "answered");
-    gateway.telemetry.query_answered(&rule.name, caller.as_deref(), outcome, started.elapsed());
+    let id = request.extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default();
+    let mut record = Record::default();
+    let result = ask(&gateway, rule, &path, request, &mut record).await;
+
+    let (outcome, refused) = match &result {
+        Ok(_) => (QueryOutcome::Answered, None),
+        Err(refused) if refused.is_failure() => (QueryOutcome::Failed, Some(refused)),
+        Err(refused) => (QueryOutcome::Refused, Some(refused)),
+    };
+    let detail = refused.map(|refused| refused.detail.as_str());
+    gateway.telemetry.query_answered(Some(&*rule.name), outcome, started.elapsed(), detail);
+    gateway.telemetry.audit(audit::Entry {
+        request: &id,
+        action: "query",
+        outcome: if refused.is_some() { "refused" } else { "accepted" },
+        who: record.who.as_deref().unwrap_or("unknown"),
+        subject: Subject::Query(&rule.name),
+        workflow: record.workflow.as_deref(),
+        reason: refused.map(|refused| refused.reason),
+    });
     match result {
-        Ok(json) => ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], json).into_response(),
-        Err(failure) => failure.into_response(),
+        Ok(json) => {
+            let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
+            (headers, json).into_response()
+        }
+        Err(refused) => refused.into_response(),
     }
 }
 
-/// `caller` is filled as soon as it is known who asks, for the audit line of a refusal too.
 async fn ask(
     gateway: &Public,
     rule: &Rule,
     path: &[(String, String)],
     request: Request,
-    caller: &mut Option<String>,
-) -> Result<String, Failure> {
+    record: &mut Record,
+) -> Result<String, Refused> {
     if !matches!(*request.method(), Method::GET | Method::HEAD | Method::POST) {
-        return Err(Failure::WrongQueryMethod { allow: ALLOWED });
+        return Err(Refused::new(Failure::QueryMethod, "method"));
     }
     let token = authenticate(gateway, rule, request.headers()).await?;
     let principal = Principal::new(&rule.issuer, token);
-    *caller = Some(format!("{}:{}", principal.issuer, principal.subject));
-    let query: Vec<(String, String)> =
-        form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes()).into_owned().collect();
+    record.who = Some(format!("{}:{}", principal.issuer, principal.subject));
+
+    let query = request.uri().query().unwrap_or_default().as_bytes();
+    let query: Vec<(String, String)> = form_urlencoded::parse(query).into_owned().collect();
     let posted = posted(gateway, request).await?;
     let body = posted.as_ref().map(|(content, raw)| Body { content, raw });
     let permit = access::permit(rule, &principal, Asked { path, query: &query, body })?;
+    record.workflow = Some(permit.workflow().to_owned());
     Ok(gateway.temporal.query(&permit).await?)
 }
 
 /// A good token, asking the issuer for its keys once where the token names one that is not known yet.
-async fn authenticate(gateway: &Public, rule: &Rule, headers: &HeaderMap) -> Result<Token, Failure> {
-    let bearer = bearer(headers).ok_or(Failure::NoToken)?;
+async fn authenticate(gateway: &Public, rule: &Rule, headers: &HeaderMap) -> Result<Token, Refused> {
+    let bearer = bearer(headers).ok_or(Refused::new(Failure::QueryUnauthorized, "no_token"))?;
+    let wants_keys = |refusal: &token::Refusal| {
+        matches!(refusal, token::Refusal::UnknownKey(_) | token::Refusal::NoKeys)
+    };
     match token::verify(bearer, &rule.issuer, clock::now()) {
-        Err(refusal) if refusal.wants_keys() => {
-            gateway.jwks.refresh(&rule.issuer.keys).await;
-            token::verify(bearer, &rule.issuer, clock::now()).map_err(Failure::QueryToken)
+        Err(refusal) if wants_keys(&refusal) => {
+            let keys_are_fresh = gateway.jwks.refresh(&rule.issuer.keys).await;
+            match token::verify(bearer, &rule.issuer, clock::now()) {
+                Err(refusal) if wants_keys(&refusal) && !keys_are_fresh => {
+                    Err(Refused::new(Failure::QueryKeysAway, "no_keys"))
+                }
+                again => again.map_err(|refusal| Refused::query_token(&refusal)),
+            }
         }
-        other => other.map_err(Failure::QueryToken),
+        first => first.map_err(|refusal| Refused::query_token(&refusal)),
     }
 }
 
@@ -82,15 +120,15 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// The JSON body of a POST; GET and HEAD have none.
-async fn posted(gateway: &Public, request: Request) -> Result<Option<(Content, Vec<u8>)>, Failure> {
+async fn posted(gateway: &Public, request: Request) -> Result<Option<(Content, Bytes)>, Refused> {
     if request.method() != Method::POST {
         return Ok(None);
     }
-    let (parts, body) = request.into_parts();
-    let bytes = body::read(body, &parts.headers, &gateway.limits.body).await.map_err(Failure::QueryBody)?;
+    let bytes = body::read(request.into_body(), gateway.body).await.map_err(|error| Refused::query_body(&error))?;
     if bytes.is_empty() {
         return Ok(None);
     }
-    let value: Value = serde_json::from_slice(&bytes).map_err(|_| Failure::QueryNotJson)?;
-    Ok(Some((Content::Json(value), bytes.to_vec())))
+    let value: Value =
+        serde_json::from_slice(&bytes).map_err(|_| Refused::new(Failure::QueryUnparsable, "unparsable"))?;
+    Ok(Some((Content::Json(value), bytes)))
 }

@@ -1,39 +1,52 @@
 //! `POST /hooks/{source}`: the whole life of a webhook up to the yes, told in one place.
 //!
-//! Each stage is called here and gives a value back; none calls the next. What happens after the
-//! yes is `delivery`'s affair, which this module does not know.
+//! Each stage is called here and gives a value back; none calls the next. What happens after the yes
+//! is `delivery`'s affair, which this module does not know.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use axum::Json;
-use axum::extract::{Path, Request, State};
+use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::error::Failure;
-use super::listener::Peer;
+use super::refused::Refused;
 use super::{Public, body};
 use crate::clock;
 use crate::config::Plan;
 use crate::event::Event;
 use crate::inbox::{Acceptance, Receipt};
-use crate::verify::{self, Source, WebhookRequest};
+use crate::telemetry::report::WebhookOutcome;
+use crate::verify::{self, Proof, Source, WebhookRequest};
 
-pub(super) async fn receive(State(gateway): State<Public>, Path(name): Path<String>, request: Request) -> Response {
+pub(super) async fn receive(
+    State(gateway): State<Public>,
+    Path(name): Path<String>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
     let started = Instant::now();
     let plan = gateway.plan.current();
     let source = plan.sources.get(name.as_str()).map(AsRef::as_ref);
-    let result = handle(&gateway, &plan, source, request).await;
-    let known = source.map(|source| &*source.name);
+    let result = handle(&gateway, &plan, source, peer, request).await;
+
+    let source = source.map(|source| &*source.name);
+    let outcome = match &result {
+        Ok(Receipt::Accepted { .. }) => WebhookOutcome::Accepted,
+        Ok(Receipt::Unrouted { .. }) => WebhookOutcome::Unrouted,
+        Ok(Receipt::Duplicate { .. }) => WebhookOutcome::Duplicate,
+        Err(refused) if refused.is_failure() => WebhookOutcome::Failed,
+        Err(_) => WebhookOutcome::Refused,
+    };
+    gateway.telemetry.webhook_answered(source, outcome, started.elapsed());
     match result {
-        Ok(receipt) => {
-            gateway.telemetry.webhook_answered(known, outcome(&receipt), started.elapsed());
-            answer(&receipt)
-        }
-        Err(failure) => {
-            gateway.telemetry.webhook_refused(known, failure.reason(), &failure.to_string(), started.elapsed());
-            failure.into_response()
+        Ok(receipt) => answer(&receipt),
+        Err(refused) => {
+            gateway.telemetry.webhook_refused(source, refused.reason, &refused.detail);
+            refused.into_response()
         }
     }
 }
@@ -42,47 +55,43 @@ async fn handle(
     gateway: &Public,
     plan: &Plan,
     source: Option<&Source>,
+    peer: SocketAddr,
     request: Request,
-) -> Result<Receipt, Failure> {
-    let source = source.ok_or(Failure::UnknownSource)?;
+) -> Result<Receipt, Refused> {
+    let source = source.ok_or(Refused::new(Failure::UnknownSource, "unknown_source"))?;
     if request.method() != Method::POST {
-        return Err(Failure::WrongMethod { allow: "POST" });
+        return Err(Refused::new(Failure::WebhookMethod, "method"));
     }
-    let request = read(gateway, request).await?;
+    let request = read(gateway, peer, request).await?;
     let event = prove(gateway, source, &request).await?;
     let deliveries = plan.routes.resolve(&event);
     if deliveries.is_empty() && source.refuse_unrouted {
-        return Err(Failure::Unrouted);
+        return Err(Refused::new(Failure::UnroutedRefused, "unrouted"));
     }
     Ok(gateway.inbox.accept(Acceptance { event, deliveries }).await?)
 }
 
-async fn read(gateway: &Public, request: Request) -> Result<WebhookRequest, Failure> {
+async fn read(gateway: &Public, peer: SocketAddr, request: Request) -> Result<WebhookRequest, Refused> {
     let (parts, body) = request.into_parts();
-    let peer = parts.extensions.get::<Peer>().map(ToString::to_string).unwrap_or_default();
+    let bytes = body::read(body, gateway.body).await.map_err(|error| Refused::webhook_body(&error))?;
     let query = parts.uri.query().unwrap_or_default().to_owned();
-    let bytes = body::read(body, &parts.headers, &gateway.limits.body).await?;
-    Ok(WebhookRequest::new(parts.headers, query, peer, bytes))
+    Ok(WebhookRequest::new(parts.headers, query, peer.ip().to_string(), bytes))
 }
 
-/// Verifies; a token signed with a key that is not known yet is tried once more after its issuer has been asked for its keys.
-async fn prove(gateway: &Public, source: &Source, request: &WebhookRequest) -> Result<Event, Failure> {
-    let refusal = match verify::authenticate(source, request, clock::now()) {
-        Ok(event) => return Ok(event),
-        Err(refusal) => refusal,
-    };
-    let Some(issuer) = source.issuer().filter(|_| refusal.wants_keys()) else {
-        return Err(refusal.into());
-    };
-    gateway.jwks.refresh(&issuer.keys).await;
-    Ok(verify::authenticate(source, request, clock::now())?)
-}
-
-fn outcome(receipt: &Receipt) -> &'static str {
-    match receipt {
-        Receipt::Accepted { .. } => "accepted",
-        Receipt::Unrouted { .. } => "unrouted",
-        Receipt::Duplicate { .. } => "duplicate",
+/// Verifies. A token whose key is not known yet is tried once more after its issuer has been asked for its keys; if
+/// they cannot be had, an unknown key is no proof of a bad token.
+async fn prove(gateway: &Public, source: &Source, request: &WebhookRequest) -> Result<Event, Refused> {
+    match (verify::authenticate(source, request, clock::now()), &source.proof) {
+        (Err(refusal), Proof::Token(issuer)) if refusal.wants_keys() => {
+            let keys_are_fresh = gateway.jwks.refresh(&issuer.keys).await;
+            match verify::authenticate(source, request, clock::now()) {
+                Err(refusal) if refusal.wants_keys() && !keys_are_fresh => {
+                    Err(Refused::new(Failure::WebhookKeysAway, "no_keys"))
+                }
+                again => Ok(again?),
+            }
+        }
+        (first, _) => Ok(first?),
     }
 }
 
