@@ -41,7 +41,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            refresh: Duration::from_secs(300),
+            refresh: Duration::from_mins(5),
             file_refresh: Duration::from_secs(2),
             on_demand: Duration::from_secs(10),
             timeout: Duration::from_secs(5),
@@ -125,13 +125,13 @@ impl Jwks {
     /// Works until `shutdown` resolves.
     pub async fn run(self: Arc<Self>, shutdown: impl Future<Output = ()>) {
         let mut shutdown = std::pin::pin!(shutdown);
-        let mut fetches = JoinSet::new();
+        let mut running = JoinSet::new();
         loop {
-            let next = self.start_due(&mut fetches);
+            let next = self.start_due(&mut running);
             tokio::select! {
                 () = &mut shutdown => return,
                 () = self.wake.notified() => {}
-                Some(fetched) = fetches.join_next() => match fetched {
+                Some(ended) = running.join_next() => match ended {
                     Ok(fetched) => self.settle(fetched),
                     Err(fault) => tracing::error!(%fault, "a fetch of keys ended without an outcome"),
                 },
@@ -141,7 +141,7 @@ impl Jwks {
     }
 
     /// Starts every fetch that is due; says when the next one will be.
-    fn start_due(&self, fetches: &mut JoinSet<Fetched>) -> Instant {
+    fn start_due(&self, running: &mut JoinSet<Fetched>) -> Instant {
         let now = Instant::now();
         let mut next = now + self.options.refresh;
         for (location, slot) in self.slots().iter_mut() {
@@ -150,7 +150,7 @@ impl Jwks {
                 continue;
             }
             let (client, location) = (self.client.clone(), location.clone());
-            fetches.spawn(async move {
+            running.spawn(async move {
                 let outcome = fetch::read(&client, &location).await;
                 Fetched { location, outcome }
             });

@@ -178,7 +178,7 @@ mod tests {
         let mut slot = Slot::new(start);
         assert!(slot.start_if_due(start));
         assert!(slot.demand(start, gap), "one is under way");
-        slot.succeed(start + Duration::from_secs(300));
+        slot.succeed(start + Duration::from_mins(5));
         assert!(!slot.demand(start + Duration::from_secs(9), gap));
         assert!(!slot.start_if_due(start + Duration::from_secs(9)));
         assert!(slot.demand(start + gap, gap));

@@ -158,9 +158,7 @@ impl Key {
                 Kind::P384,
                 DecodingKey::from_ec_components(&entry.x?, &entry.y?),
             ),
-            ("OKP", Some("Ed25519")) => {
-                (Kind::Ed25519, DecodingKey::from_ed_components(&entry.x?))
-            }
+            ("OKP", Some("Ed25519")) => (Kind::Ed25519, DecodingKey::from_ed_components(&entry.x?)),
             _ => return None,
         };
         // A key pinned to an algorithm that we do not have is no key for us.

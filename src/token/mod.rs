@@ -36,7 +36,10 @@ impl Location {
         }
         let uri: http::Uri = text.parse().map_err(|_| LocationFault)?;
         // A name and password in an address would end in logs.
-        if uri.authority().is_some_and(|part| part.as_str().contains('@')) {
+        if uri
+            .authority()
+            .is_some_and(|part| part.as_str().contains('@'))
+        {
             return Err(LocationFault);
         }
         let allowed = match (uri.scheme_str(), uri.host()) {

@@ -3,9 +3,9 @@
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
-    EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256,
-    RSA_PSS_SHA256, RsaEncoding, RsaKeyPair,
+    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256_SHA256_FIXED_SIGNING,
+    ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair,
+    KeyPair as _, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as B64;
@@ -144,7 +144,11 @@ fn a_good_token_of_each_kind_is_accepted() {
         assert_eq!(judge(&token, &issuer), Ok("ada".to_owned()), "{name}");
         let other = Signer::ec(&ECDSA_P256_SHA256_FIXED_SIGNING);
         let forged = other.token(&json!({"alg": name, "kid": "k1"}), &claims());
-        assert_eq!(judge(&forged, &issuer), Err(Refusal::BadSignature), "{name}");
+        assert_eq!(
+            judge(&forged, &issuer),
+            Err(Refusal::BadSignature),
+            "{name}"
+        );
     }
 }
 
@@ -233,7 +237,15 @@ fn what_is_not_a_token_is_refused() {
     let good = corp
         .key
         .token(&json!({"alg": "ES256", "kid": "k1"}), &claims());
-    for text in ["", ".", "..", "a.b", "a.b.c", "e30.e30.", &format!("{good}.x")] {
+    for text in [
+        "",
+        ".",
+        "..",
+        "a.b",
+        "a.b.c",
+        "e30.e30.",
+        &format!("{good}.x"),
+    ] {
         assert!(judge(text, &corp.issuer).is_err(), "{text:?}");
     }
     assert!(judge(&format!("{good}="), &corp.issuer).is_err());
@@ -243,7 +255,8 @@ fn what_is_not_a_token_is_refused() {
 
 #[test]
 fn an_ecdsa_signature_has_the_fixed_form() {
-    let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
+    let pkcs8 =
+        EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
     let pkcs8 = pkcs8.unwrap();
     let der = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8.as_ref()).unwrap();
     let der = Signer::Ec(der);

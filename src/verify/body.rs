@@ -20,10 +20,12 @@ enum Media {
 }
 
 pub(super) fn read(headers: &HeaderMap, body: &Bytes, rule: BodyRule) -> Result<Content, Refusal> {
-    let encoded = headers
-        .get_all(CONTENT_ENCODING)
-        .iter()
-        .any(|value| !value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity"));
+    let encoded = headers.get_all(CONTENT_ENCODING).iter().any(|value| {
+        !value
+            .as_bytes()
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"identity")
+    });
     if encoded {
         return Err(Refusal::Encoding);
     }
@@ -105,7 +107,10 @@ mod tests {
         let json = Ok(Content::Json(json!({"a": 1})));
         assert_eq!(read(Some("application/json"), b"{\"a\":1}"), json);
         assert_eq!(
-            read(Some("Application/CloudEvents+JSON; charset=utf-8"), b"{\"a\":1}"),
+            read(
+                Some("Application/CloudEvents+JSON; charset=utf-8"),
+                b"{\"a\":1}"
+            ),
             json
         );
         assert_eq!(read(None, b"{\"a\":1}"), json);

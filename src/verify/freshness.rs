@@ -10,7 +10,7 @@ use super::spec::Unit;
 use crate::clock::Timestamp;
 
 /// The limit into the future where a vendor states no tolerance: clocks differ, seldom by more.
-const DEFAULT_FUTURE: Duration = Duration::from_secs(5 * 60);
+const DEFAULT_FUTURE: Duration = Duration::from_mins(5);
 
 impl Unit {
     /// None for anything but the exact form.
@@ -81,8 +81,8 @@ pub(super) fn stated(at: Timestamp, retention: Duration, now: Timestamp) -> Resu
 mod tests {
     use super::*;
 
-    const MINUTES: Option<Duration> = Some(Duration::from_secs(300));
-    const WEEK: Duration = Duration::from_secs(7 * 86_400);
+    const MINUTES: Option<Duration> = Some(Duration::from_mins(5));
+    const WEEK: Duration = Duration::from_hours(7 * 24);
 
     fn judge(at: i64, now_ms: i64) -> Result<(), Refusal> {
         let now = Timestamp::from_millis(now_ms);
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn retention_bounds_even_a_larger_tolerance() {
         let at = Timestamp::from_seconds(0);
-        let day = Duration::from_secs(86_400);
+        let day = Duration::from_hours(24);
         let now = Timestamp::from_seconds(86_401);
         assert_eq!(
             signed(at, Unit::Millis, Some(WEEK), day, now),
@@ -131,7 +131,15 @@ mod tests {
             Some(Timestamp::from_millis(1_700_000_000_123))
         );
         for text in [
-            "", "+1", "-1", " 1", "1 ", "1.0", "1e3", "٣", "99999999999999999999",
+            "",
+            "+1",
+            "-1",
+            " 1",
+            "1 ",
+            "1.0",
+            "1e3",
+            "٣",
+            "99999999999999999999",
         ] {
             assert_eq!(Unit::Seconds.read(text), None, "{text:?}");
         }

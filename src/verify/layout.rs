@@ -121,7 +121,13 @@ mod tests {
     fn signatures_decode_exactly_or_not_at_all() {
         let hex = |text| Encoding::Hex.decode("sha256=", text);
         assert_eq!(hex("sha256=0aFF"), Some(vec![0x0a, 0xff]));
-        for text in ["0aff", "SHA256=0aff", "sha256=0af", "sha256= 0aff", "sha256=0x0a"] {
+        for text in [
+            "0aff",
+            "SHA256=0aff",
+            "sha256=0af",
+            "sha256= 0aff",
+            "sha256=0x0a",
+        ] {
             assert_eq!(hex(text), None, "{text:?}");
         }
         let base64 = |text| Encoding::Base64.decode("", text);

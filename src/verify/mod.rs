@@ -104,6 +104,10 @@ pub struct Source {
 }
 
 /// How the sender proves itself.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one per source, built at load and never moved"
+)]
 #[derive(Debug)]
 pub enum Proof {
     Signature(scheme::Scheme),

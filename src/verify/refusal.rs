@@ -69,14 +69,14 @@ impl Refusal {
     #[must_use]
     pub const fn class(&self) -> Class {
         match self {
+            Self::Token(token::Refusal::NoKeys) => Class::Unavailable,
             Self::MissingHeader(_)
             | Self::DuplicateHeader(_)
             | Self::Malformed(_)
             | Self::BadSignature
             | Self::Stale
-            | Self::Future => Class::Unauthorized,
-            Self::Token(token::Refusal::NoKeys) => Class::Unavailable,
-            Self::Token(_) => Class::Unauthorized,
+            | Self::Future
+            | Self::Token(_) => Class::Unauthorized,
             Self::Unparsable | Self::NoKey(_) | Self::NoTime(_) => Class::BadRequest,
             Self::Encoding => Class::UnsupportedMedia,
         }

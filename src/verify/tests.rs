@@ -20,7 +20,7 @@ use crate::secret::Secret;
 use crate::token::{self, KeyRing, KeySet, Location};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_785_585_600);
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 /// As routes.toml of the documentation has it.
 fn spec() -> SignatureSpec {
@@ -88,7 +88,7 @@ fn judge(scheme: Scheme, signed: Timestamp, now: Timestamp) -> Result<Event, Ref
 
 #[test]
 fn a_scheme_of_ones_own_signs_and_verifies() {
-    let event = judge(carrier(Some(Duration::from_secs(300))), NOW, NOW).unwrap();
+    let event = judge(carrier(Some(Duration::from_mins(5))), NOW, NOW).unwrap();
     assert_eq!(event.secret, Some(0));
     assert_eq!(event.content, crate::event::Content::Json(json!({})));
     assert_eq!(event.received_at, NOW);
@@ -113,7 +113,7 @@ fn no_tolerance_lets_a_repeat_outlive_its_key() {
             Refusal::Stale
         );
     }
-    let ahead = Duration::from_secs(240);
+    let ahead = Duration::from_mins(4);
     let event = judge(carrier(None), NOW.plus(ahead), NOW).unwrap();
     assert_eq!(event.key.retention, DAY + ahead);
 }
@@ -261,7 +261,10 @@ fn an_idempotency_key_counts_per_caller_and_is_strict() {
     assert_ne!(judge("ada", &["l"], "{}").unwrap().text, first.text);
     for keys in [&["k", "k"][..], &[""], &[" "]] {
         let refusal = judge("ada", keys, "{}").unwrap_err();
-        assert_eq!((refusal.reason(), refusal.class()), ("no_key", Class::BadRequest));
+        assert_eq!(
+            (refusal.reason(), refusal.class()),
+            ("no_key", Class::BadRequest)
+        );
     }
 }
 
@@ -276,14 +279,23 @@ fn a_token_is_read_from_one_bearer_header() {
         refusal.reason()
     };
     let token = value.strip_prefix("bearer ").unwrap();
-    assert_eq!(reason(&[], &format!("access_token={token}")), "missing_header");
-    assert_eq!(reason(&[bearer("ada"), bearer("ada")], ""), "duplicate_header");
+    assert_eq!(
+        reason(&[], &format!("access_token={token}")),
+        "missing_header"
+    );
+    assert_eq!(
+        reason(&[bearer("ada"), bearer("ada")], ""),
+        "duplicate_header"
+    );
     assert_eq!(reason(&[(name.clone(), token.to_owned())], ""), "malformed");
     assert_eq!(
         reason(&[(name.clone(), format!("Basic {token}"))], ""),
         "malformed"
     );
-    assert_eq!(reason(&[(name, format!("Bearer  {token}"))], ""), "bad_token");
+    assert_eq!(
+        reason(&[(name, format!("Bearer  {token}"))], ""),
+        "bad_token"
+    );
 }
 
 #[test]
@@ -294,4 +306,61 @@ fn keys_that_are_not_there_are_not_the_callers_fault() {
     let refusal = authenticate(&source, &request(&[bearer("ada")], "", "{}"), NOW).unwrap_err();
     assert_eq!(refusal.class(), Class::Unavailable);
     assert!(refusal.wants_keys());
+}
+
+fn expression(text: &str) -> Expr {
+    Expr::compile(text, crate::expr::Scope::SOURCE).unwrap()
+}
+
+#[test]
+fn a_given_key_must_be_there() {
+    let keyed = |key| Source {
+        key: Some(expression(key)),
+        kind: Some(expression("body.event")),
+        ..source(Proof::None)
+    };
+    let judge = |key, body| authenticate(&keyed(key), &request(&[], "id=7", body), NOW);
+    let event = judge("body.id", r#"{"id":12345678901234567890,"event":"moved"}"#).unwrap();
+    assert_eq!(event.key.text, "12345678901234567890");
+    assert!(!event.key.digest && !event.key.strict);
+    assert_eq!(event.kind, "moved");
+    let event = judge("query.id", "{}").unwrap();
+    assert_eq!((event.key.text.as_str(), event.kind.as_str()), ("7", ""));
+    for body in [
+        r"{}",
+        r#"{"id":""}"#,
+        r#"{"id":null}"#,
+        r#"{"id":[1]}"#,
+        "text",
+    ] {
+        let refusal = judge("body.id", body).unwrap_err();
+        assert_eq!(
+            (refusal.reason(), refusal.class()),
+            ("no_key", Class::BadRequest),
+            "{body}"
+        );
+    }
+}
+
+#[test]
+fn an_event_older_than_its_key_would_live_is_stale() {
+    let timed = Source {
+        time: Some(expression("body.at")),
+        ..source(Proof::None)
+    };
+    let judge = |body| authenticate(&timed, &request(&[], "", body), NOW);
+    assert!(judge(r#"{"at":1785499200}"#).is_ok(), "a day ago, exactly");
+    assert!(judge(r#"{"at":"2026-07-31T14:00:00+02:00"}"#).is_ok());
+    for body in [
+        r#"{"at":1785499199}"#,
+        r#"{"at":1785499199999}"#,
+        r#"{"at":"2026-07-31T11:59:59Z"}"#,
+    ] {
+        assert_eq!(judge(body).unwrap_err(), Refusal::Stale, "{body}");
+    }
+    let refusal = judge("{}").unwrap_err();
+    assert_eq!(
+        (refusal.reason(), refusal.class()),
+        ("no_time", Class::BadRequest)
+    );
 }

@@ -35,21 +35,13 @@ pub struct Preset {
 }
 
 /// By name, in alphabetical order.
-pub static ALL: [&Preset; 3] = [
-    &github::PRESET,
-    &standard_webhooks::PRESET,
-    &stripe::PRESET,
-];
+pub static ALL: [&Preset; 3] = [&github::PRESET, &standard_webhooks::PRESET, &stripe::PRESET];
 
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Preset> {
     ALL.iter().find(|preset| preset.name == name).copied()
 }
 
-const fn minutes(count: u64) -> Duration {
-    Duration::from_secs(count * 60)
-}
-
 const fn days(count: u64) -> Duration {
-    Duration::from_secs(count * 86_400)
+    Duration::from_hours(count * 24)
 }

@@ -1,8 +1,9 @@
 //! Standard Webhooks, symmetric (v1): a list `v1,<base64> …` over `id.timestamp.body`.
 
 use std::borrow::Cow::Borrowed;
+use std::time::Duration;
 
-use super::{Preset, minutes};
+use super::Preset;
 use crate::verify::BodyRule;
 use crate::verify::spec::{
     Algorithm, Copies, Encoding, KeyForm, Layout, Place, SignatureSpec, TimestampSpec, Unit,
@@ -29,7 +30,7 @@ pub(super) static PRESET: Preset = Preset {
     timestamp: Some(TimestampSpec {
         place: Place::Header(Borrowed("webhook-timestamp")),
         unit: Unit::Seconds,
-        tolerance: Some(minutes(5)),
+        tolerance: Some(Duration::from_mins(5)),
     }),
     key: Some("headers['webhook-id']"),
     kind: Some("body.type"),

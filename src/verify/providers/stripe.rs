@@ -1,8 +1,9 @@
 //! Stripe: `t=<s>,v1=<hex>` over `t.body`, keyed with the whole `whsec_…` text.
 
 use std::borrow::Cow::Borrowed;
+use std::time::Duration;
 
-use super::{Preset, days, minutes};
+use super::{Preset, days};
 use crate::verify::BodyRule;
 use crate::verify::spec::{
     Algorithm, Copies, Encoding, KeyForm, Layout, Place, SignatureSpec, TimestampSpec, Unit,
@@ -30,7 +31,7 @@ pub(super) static PRESET: Preset = Preset {
     timestamp: Some(TimestampSpec {
         place: Place::Tag(Borrowed("t")),
         unit: Unit::Seconds,
-        tolerance: Some(minutes(5)),
+        tolerance: Some(Duration::from_mins(5)),
     }),
     key: Some("body.id"),
     kind: Some("body.type"),
