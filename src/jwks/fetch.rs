@@ -2,6 +2,7 @@
 //!
 //! https, or http on loopback; no redirects, since each could lead where the config did not.
 
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
@@ -25,39 +26,53 @@ pub enum Error {
     Status(u16),
     #[error("longer than {MAX_BYTES} bytes")]
     TooLong,
+    #[error("no answer in time")]
+    TooSlow,
     #[error("the file cannot be read: {0}")]
     File(#[from] std::io::Error),
     #[error(transparent)]
     Keys(#[from] KeySetFault),
 }
 
-pub(super) fn client(timeout: Duration) -> Result<reqwest::Client, Error> {
+pub(super) fn client() -> Result<reqwest::Client, Error> {
     reqwest::Client::builder()
-        .timeout(timeout)
         .redirect(reqwest::redirect::Policy::none())
         .user_agent(concat!("signalpost/", env!("CARGO_PKG_VERSION")))
         .build()
         .map_err(Error::Client)
 }
 
-pub(super) async fn read(client: &reqwest::Client, location: &Location) -> Result<Vec<u8>, Error> {
-    match location {
-        Location::Url(url) => {
-            // Whoever built the location should have parsed it; a second look costs nothing.
-            Location::parse(url)?;
-            download(client, url).await
-        }
-        Location::File(path) => {
-            let file = tokio::fs::File::open(path).await?;
-            let mut bytes = Vec::new();
-            let limit = MAX_BYTES as u64 + 1;
-            file.take(limit).read_to_end(&mut bytes).await?;
-            if bytes.len() > MAX_BYTES {
-                return Err(Error::TooLong);
+/// Ends within `limit`, whatever the other side or the file system does.
+pub(super) async fn read(
+    client: &reqwest::Client,
+    location: &Location,
+    limit: Duration,
+) -> Result<Vec<u8>, Error> {
+    let reading = async {
+        match location {
+            Location::Url(url) => {
+                // Whoever built the location should have parsed it; a second look costs nothing.
+                Location::parse(url)?;
+                download(client, url).await
             }
-            Ok(bytes)
+            Location::File(path) => load(path).await,
         }
+    };
+    tokio::time::timeout(limit, reading)
+        .await
+        .unwrap_or(Err(Error::TooSlow))
+}
+
+async fn load(path: &Path) -> Result<Vec<u8>, Error> {
+    let file = tokio::fs::File::open(path).await?;
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES as u64 + 1)
+        .read_to_end(&mut bytes)
+        .await?;
+    if bytes.len() > MAX_BYTES {
+        return Err(Error::TooLong);
     }
+    Ok(bytes)
 }
 
 async fn download(client: &reqwest::Client, url: &str) -> Result<Vec<u8>, Error> {

@@ -69,7 +69,7 @@ struct Fetched {
 impl Jwks {
     pub fn new(options: Options) -> Result<Self, Error> {
         Ok(Self {
-            client: fetch::client(options.timeout)?,
+            client: fetch::client()?,
             options,
             slots: Mutex::default(),
             wake: Notify::new(),
@@ -95,9 +95,9 @@ impl Jwks {
         self.wake.notify_one();
     }
 
-    /// Asks for the keys of a location anew, for a token whose key is not among them. Callers at the
-    /// same time share one fetch, and within ten seconds of the last one nothing is fetched. Says whether the
-    /// last attempt succeeded: if not, an unknown key is no proof of a bad token.
+    /// Asks for the keys of a location anew, for a token whose key is not among them. Callers at one
+    /// moment share one fetch, and within ten seconds of the last one nothing is fetched. Says whether
+    /// the last attempt succeeded: if not, an unknown key is no proof of a bad token.
     pub async fn refresh(&self, location: &Location) -> bool {
         let mut attempts = {
             let mut slots = self.slots();
@@ -118,7 +118,7 @@ impl Jwks {
 
     /// Reads the keys of a location once, for a command that runs no gateway.
     pub async fn fetch(&self, location: &Location) -> Result<KeySet, Error> {
-        let bytes = fetch::read(&self.client, location).await?;
+        let bytes = fetch::read(&self.client, location, self.options.timeout).await?;
         Ok(KeySet::from_jwks(&bytes)?)
     }
 
@@ -150,8 +150,9 @@ impl Jwks {
                 continue;
             }
             let (client, location) = (self.client.clone(), location.clone());
+            let limit = self.options.timeout;
             running.spawn(async move {
-                let outcome = fetch::read(&client, &location).await;
+                let outcome = fetch::read(&client, &location, limit).await;
                 Fetched { location, outcome }
             });
         }

@@ -178,6 +178,19 @@ async fn redirects_and_floods_are_refused() {
 }
 
 #[tokio::test]
+async fn a_silent_issuer_is_given_up() {
+    // Accepts connections by its backlog and never answers.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let location = Location::Url(format!("http://{}/jwks", listener.local_addr().unwrap()));
+    let options = Options {
+        timeout: Duration::from_millis(50),
+        ..Options::default()
+    };
+    let jwks = Jwks::new(options).unwrap();
+    assert!(matches!(jwks.fetch(&location).await, Err(Error::TooSlow)));
+}
+
+#[tokio::test]
 async fn a_file_is_read_again_when_it_changes() {
     let folder = std::env::temp_dir().join(format!("signalpost-{}", uuid::Uuid::new_v4()));
     std::fs::create_dir(&folder).unwrap();
