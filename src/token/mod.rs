@@ -183,6 +183,14 @@ pub enum Refusal {
     WrongAudience,
 }
 
+impl Refusal {
+    /// Fresh keys of the issuer could turn this into a yes.
+    #[must_use]
+    pub const fn wants_keys(&self) -> bool {
+        matches!(self, Self::UnknownKey(_) | Self::NoKeys)
+    }
+}
+
 /// Checks signature, `exp`, `nbf`, `iss`, `aud`, `crit` and the issuer's algorithms; leeway 30 s.
 ///
 /// Claims are read only once the signature holds.

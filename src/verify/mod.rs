@@ -103,6 +103,17 @@ pub struct Source {
     pub refuse_unrouted: bool,
 }
 
+impl Source {
+    /// The issuer whose tokens it takes, if any.
+    #[must_use]
+    pub const fn issuer(&self) -> Option<&Arc<Issuer>> {
+        match &self.proof {
+            Proof::Token(issuer) => Some(issuer),
+            Proof::Signature(_) | Proof::None => None,
+        }
+    }
+}
+
 /// How the sender proves itself.
 #[expect(
     clippy::large_enum_variant,

@@ -85,9 +85,6 @@ impl Refusal {
     /// Fresh keys of the issuer could turn this into a yes.
     #[must_use]
     pub const fn wants_keys(&self) -> bool {
-        matches!(
-            self,
-            Self::Token(token::Refusal::UnknownKey(_) | token::Refusal::NoKeys)
-        )
+        matches!(self, Self::Token(refusal) if refusal.wants_keys())
     }
 }
