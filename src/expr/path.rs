@@ -89,11 +89,12 @@ impl Path {
     fn prefix(&self, segments: usize) -> String {
         let mut text = format!("`{}", self.root());
         for segment in self.segments.iter().take(segments) {
-            text += &match segment {
+            let part = match segment {
                 Segment::Key(name) if is_identifier(name) => format!(".{name}"),
                 Segment::Key(name) => format!("['{name}']"),
                 Segment::Index(index) => format!("[{index}]"),
             };
+            text.push_str(&part);
         }
         text.push('`');
         text

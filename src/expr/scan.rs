@@ -109,7 +109,7 @@ mod tests {
             .into_iter()
             .map(|piece| match piece {
                 Piece::Literal(text) => format!("={text}"),
-                Piece::Expr(range) => text[range].to_owned(),
+                Piece::Expr(range) => text.get(range).unwrap().to_owned(),
             })
             .collect()
     }

@@ -9,7 +9,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use cel::common::ast::{CallExpr, Expr as Node, operators};
+use cel::common::ast::{CallExpr, EntryExpr, Expr as Node, operators};
 use cel::common::types::{CelBytes, CelString, Type};
 use cel::common::value::{CowVal, StaticVal, Val};
 use cel::{ExecutionError, IdedExpr};
@@ -88,58 +88,70 @@ fn cost(value: &dyn Val) -> usize {
 
 /// Makes an expression pay for its loops. True if it has any, and so needs [`COUNTER`].
 pub(super) fn meter(expr: &mut IdedExpr) -> bool {
-    visit(expr, false)
+    let mut meter = Meter { loops: false };
+    meter.visit(expr, false);
+    meter.loops
 }
 
-fn visit(expr: &mut IdedExpr, looping: bool) -> bool {
-    match &mut expr.expr {
-        Node::Call(call) => visit_call(call, looping),
-        Node::Comprehension(macro_) => {
-            visit(&mut macro_.iter_range, looping);
-            wrap(&mut macro_.iter_range);
-            visit(&mut macro_.loop_step, true);
-            visit(&mut macro_.result, true);
-            true
-        }
-        Node::List(list) => list
-            .elements
-            .iter_mut()
-            .fold(false, |found, element| visit(element, looping) || found),
-        Node::Map(map) => map.entries.iter_mut().fold(false, |found, entry| {
-            use cel::common::ast::EntryExpr::{MapEntry, StructField};
-            match &mut entry.expr {
-                MapEntry(entry) => {
-                    let key = visit(&mut entry.key, looping);
-                    visit(&mut entry.value, looping) || key || found
-                }
-                StructField(field) => visit(&mut field.value, looping) || found,
+struct Meter {
+    loops: bool,
+}
+
+impl Meter {
+    fn visit(&mut self, expr: &mut IdedExpr, looping: bool) {
+        match &mut expr.expr {
+            Node::Call(call) => self.call(call, looping),
+            Node::Comprehension(made) => {
+                self.loops = true;
+                self.visit(&mut made.iter_range, looping);
+                wrap(&mut made.iter_range);
+                self.visit(&mut made.loop_step, true);
+                self.visit(&mut made.result, true);
             }
-        }),
-        Node::Select(select) => visit(&mut select.operand, looping),
-        Node::Ident(_) | Node::Literal(_) | Node::Struct(_) | Node::Unspecified => false,
+            Node::List(list) => {
+                for element in &mut list.elements {
+                    self.visit(element, looping);
+                }
+            }
+            Node::Map(map) => {
+                for entry in &mut map.entries {
+                    match &mut entry.expr {
+                        EntryExpr::MapEntry(entry) => {
+                            self.visit(&mut entry.key, looping);
+                            self.visit(&mut entry.value, looping);
+                        }
+                        EntryExpr::StructField(field) => self.visit(&mut field.value, looping),
+                    }
+                }
+            }
+            Node::Select(select) => self.visit(&mut select.operand, looping),
+            Node::Ident(_) | Node::Literal(_) | Node::Struct(_) | Node::Unspecified => {}
+        }
     }
-}
 
-fn visit_call(call: &mut CallExpr, looping: bool) -> bool {
-    let mut found = false;
-    for operand in call.target.as_deref_mut().into_iter().chain(&mut call.args) {
-        found |= visit(operand, looping);
-    }
-    if looping {
+    fn call(&mut self, call: &mut CallExpr, looping: bool) {
+        for operand in operands(call) {
+            self.visit(operand, looping);
+        }
+        if !looping {
+            return;
+        }
         match call.func_name.as_str() {
             operators::IN => call.args.iter_mut().skip(1).for_each(wrap),
             // `@result + [x]` is the macro's own way of growing its list, and cheap as it stands.
             operators::ADD if !call.args.first().is_some_and(is_accumulator) => {
-                call.args.iter_mut().for_each(wrap);
+                operands(call).for_each(wrap);
             }
             "contains" | "matches" | "endsWith" | "bytes" | "string" => {
-                let operands = call.target.as_deref_mut().into_iter().chain(&mut call.args);
-                operands.for_each(wrap);
+                operands(call).for_each(wrap);
             }
             _ => {}
         }
     }
-    found
+}
+
+fn operands(call: &mut CallExpr) -> impl Iterator<Item = &mut IdedExpr> {
+    call.target.as_deref_mut().into_iter().chain(&mut call.args)
 }
 
 fn is_accumulator(expr: &IdedExpr) -> bool {

@@ -3,8 +3,10 @@
 //! CEL's parser speaks of its grammar ("mismatched input … expecting {…}"); whoever edits a
 //! routing file is told in our own words, at the same place.
 
+use std::thread;
+
 use cel::common::ast::{EntryExpr, Expr as Node, SourceInfo};
-use cel::{Env, IdedExpr, ParseErrors};
+use cel::{Env, IdedExpr, ParseError, ParseErrors};
 
 use super::names::{self, Kind, Unknown};
 use super::{Fault, Scope};
@@ -12,7 +14,10 @@ use super::{Fault, Scope};
 /// Bounds what one line of the file can make the parser do.
 const MAX_TEXT: usize = 4096;
 /// Evaluation recurses once per level.
-const MAX_DEPTH: usize = 64;
+const MAX_DEPTH: usize = 32;
+/// Brackets inside brackets. CEL's parser takes up to 200 KB of stack for each.
+const MAX_NESTING: u16 = 24;
+const PARSER_STACK: usize = 16 * 1024 * 1024;
 
 /// The tree, and the top-level names it reads.
 pub(super) fn parse(
@@ -27,9 +32,8 @@ pub(super) fn parse(
     if text.len() > MAX_TEXT {
         return Err(whole("the expression is longer than 4096 bytes"));
     }
-    let (expr, source) = env
-        .parser()
-        .parse_with_source_info(text)
+    let (expr, source) = parse_apart(env, text)
+        .unwrap_or_else(|| Err(ParseErrors { errors: Vec::new() }))
         .map_err(|errors| syntax_fault(text, &errors))?;
     if depth(&expr) > MAX_DEPTH {
         return Err(whole("the expression is nested too deeply"));
@@ -37,6 +41,19 @@ pub(super) fn parse(
     let reads = names::check(&expr, scope)
         .map_err(|unknown| unknown_fault(text, &source, scope, &unknown))?;
     Ok((expr, reads))
+}
+
+/// On a stack of its own: a deep expression in a new file must not end a running gateway.
+fn parse_apart(env: &Env, text: &str) -> Option<Result<(IdedExpr, SourceInfo), ParseErrors>> {
+    let parser = || {
+        env.parser()
+            .max_recursion_depth(MAX_NESTING)
+            .parse_with_source_info(text)
+    };
+    thread::scope(|scope| {
+        let apart = thread::Builder::new().stack_size(PARSER_STACK);
+        apart.spawn_scoped(scope, parser).ok()?.join().ok()
+    })
 }
 
 fn fault(text: &str, at: usize, len: usize, message: String) -> Fault {
@@ -87,7 +104,8 @@ fn syntax_fault(text: &str, errors: &ParseErrors) -> Fault {
         .get(at..)
         .map_or(0, |rest| rest.len() - rest.trim_start().len());
     let token = token_at(text, at);
-    let message = if first.msg.contains("recursion") {
+    let too_deep = |error: &ParseError| error.msg.contains("Recursion limit");
+    let message = if errors.errors.iter().any(too_deep) {
         "the expression is nested too deeply".to_owned()
     } else if token.is_empty() {
         "the expression ends too early".to_owned()
@@ -101,11 +119,9 @@ fn syntax_fault(text: &str, errors: &ParseErrors) -> Fault {
     let mut fault = fault(text, at, token.len(), message);
     fault.help = match token {
         "=" => Some("write `==` to compare".to_owned()),
-        "and" | "AND" => Some("write `&&`".to_owned()),
-        "or" | "OR" => Some("write `||`".to_owned()),
+        "and" | "AND" | "&" => Some("write `&&`".to_owned()),
+        "or" | "OR" | "|" => Some("write `||`".to_owned()),
         "not" | "NOT" => Some("write `!`".to_owned()),
-        "&" => Some("write `&&`".to_owned()),
-        "|" => Some("write `||`".to_owned()),
         _ => None,
     };
     fault
