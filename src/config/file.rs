@@ -10,7 +10,7 @@ use toml::Spanned;
 
 use crate::expr::template::Written;
 
-use super::section::Text;
+use super::section::{Keys, Text};
 
 #[derive(Debug, Default)]
 pub(super) struct File {
@@ -22,6 +22,7 @@ pub(super) struct File {
 
 #[derive(Debug)]
 pub(super) struct Source {
+    pub(super) keys: Keys,
     pub(super) name: Text,
     pub(super) provider: Option<Text>,
     pub(super) secrets: Option<Spanned<Vec<Text>>>,
@@ -71,6 +72,7 @@ pub(super) struct Issuer {
 
 #[derive(Debug)]
 pub(super) struct Route {
+    pub(super) keys: Keys,
     /// Where the route begins.
     pub(super) span: Range<usize>,
     pub(super) name: Option<Text>,
@@ -85,6 +87,16 @@ pub(super) struct Route {
     pub(super) closed: Option<Text>,
     pub(super) drop: Option<Spanned<bool>>,
     pub(super) stop: bool,
+}
+
+impl Route {
+    /// As a person calls it.
+    pub(super) fn title(&self) -> String {
+        match &self.name {
+            Some(name) => format!("route `{}`", name.get_ref()),
+            None => "this route".to_owned(),
+        }
+    }
 }
 
 #[derive(Debug)]

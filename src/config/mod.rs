@@ -17,6 +17,8 @@ mod reload;
 mod section;
 mod source_text;
 mod suggest;
+#[cfg(test)]
+mod tests;
 mod written;
 
 use std::collections::HashMap;

@@ -127,6 +127,7 @@ fn title(what: &str, table: &DeTable<'_>) -> String {
 
 fn read_source(mut section: Section<'_, '_>, name: Text, findings: &mut Findings) -> Source {
     let source = Source {
+        keys: section.keys(),
         name,
         provider: section.required_text("provider", findings),
         secrets: section.texts("secrets", findings),
@@ -200,6 +201,7 @@ fn read_issuer(mut section: Section<'_, '_>, name: Text, findings: &mut Findings
 
 fn read_route(mut section: Section<'_, '_>, findings: &mut Findings) -> Route {
     let route = Route {
+        keys: section.keys(),
         span: section.span.clone(),
         name: section.required_text("name", findings),
         source: section.text_or_texts("source", findings),

@@ -50,6 +50,9 @@ impl Compiler<'_> {
             None => None,
         };
         let Some(signature) = &source.signature else {
+            if source.keys.has("signature") {
+                return None;
+            }
             let message = "an `hmac` source needs a `signature`";
             self.findings.push(
                 Finding::error(codes::MISSING_KEY, source.name.span(), message).help(
@@ -125,15 +128,12 @@ impl Compiler<'_> {
         spec: &SignatureSpec,
         timestamp: Option<&TimestampSpec>,
     ) -> Option<Proof> {
-        let Some(list) = source
-            .secrets
-            .as_ref()
-            .filter(|list| !list.get_ref().is_empty())
-        else {
-            let span = source
-                .secrets
-                .as_ref()
-                .map_or(source.name.span(), Spanned::span);
+        let list = source.secrets.as_ref();
+        let Some(list) = list.filter(|list| !list.get_ref().is_empty()) else {
+            if source.keys.has("secrets") && list.is_none() {
+                return None;
+            }
+            let span = list.map_or(source.name.span(), Spanned::span);
             let message = format!("source `{}` has no secrets", source.name.get_ref());
             self.findings.push(
                 Finding::error(codes::MISSING_KEY, span, message)

@@ -152,6 +152,9 @@ impl Compiler<'_> {
         issuers: &HashMap<Arc<str>, Arc<Issuer>>,
     ) -> Option<Proof> {
         let Some(text) = &written.issuer else {
+            if written.keys.has("issuer") {
+                return None;
+            }
             let message = "a `jwt` source needs an `issuer`";
             self.findings.push(
                 Finding::error(codes::MISSING_KEY, written.name.span(), message)
@@ -370,18 +373,18 @@ fn reads_unsigned(key: &Expr, signed: &[String]) -> bool {
 /// How long keys are kept where the source does not say: never shorter than a captured request stays
 /// usable.
 fn default_dedup(provider: Provider, event: &Event, signs_time: bool) -> Duration {
-    let (preset, signs_time) = match provider {
-        Provider::Preset(preset) => (preset.dedup, preset.timestamp.is_some()),
-        Provider::Hmac => (None, signs_time),
+    let (preset, horizon, signs_time) = match provider {
+        Provider::Preset(preset) => (preset.dedup, preset.horizon, preset.timestamp.is_some()),
+        Provider::Hmac => (None, None, signs_time),
         // A token carries its own end.
-        Provider::Jwt => (None, true),
-        Provider::None => (None, false),
+        Provider::Jwt => (None, None, true),
+        Provider::None => (None, None, false),
     };
     let digest_only = event.key.is_none() && !matches!(provider, Provider::Preset(_));
     match preset {
         Some(dedup) => dedup,
         None if digest_only => 10 * MINUTE,
         None if !signs_time && event.time.is_none() => 90 * DAY,
-        None => 7 * DAY,
+        None => horizon.map_or(7 * DAY, |horizon| horizon.max(7 * DAY)),
     }
 }
