@@ -3,7 +3,6 @@
 //! `SIGNALPOST_BLESS=1` writes the texts anew; the diff is then read like code.
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,17 +28,16 @@ fn options() -> Options {
 }
 
 fn render(problems: &[Problem]) -> String {
-    let mut text = String::new();
-    for problem in problems {
-        writeln!(text, "{problem}").unwrap();
-    }
-    text
+    let texts: Vec<_> = problems.iter().map(|p| format!("{p}\n")).collect();
+    texts.concat()
 }
 
 fn routes_files() -> Vec<PathBuf> {
     let mut files: Vec<_> = fs::read_dir(fixtures())
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
         .filter(|path| path.extension().is_some_and(|ext| ext == "toml"))
         .collect();
     files.sort();

@@ -61,6 +61,10 @@ pub(super) struct Event {
 }
 
 #[derive(Debug)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "fields are named as the file names them"
+)]
 pub(super) struct Issuer {
     pub(super) name: Text,
     pub(super) issuer: Option<Text>,
@@ -114,6 +118,10 @@ pub(super) enum Missing {
 }
 
 #[derive(Debug)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "fields are named as the file names them"
+)]
 pub(super) struct Query {
     pub(super) name: Option<Text>,
     pub(super) path: Option<Text>,

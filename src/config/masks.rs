@@ -63,13 +63,10 @@ fn collect(value: &Spanned<DeValue<'_>>, all: bool, masks: &mut Vec<Range<usize>
     match value.get_ref() {
         DeValue::Array(items) => items.iter().for_each(|item| collect(item, all, masks)),
         DeValue::Table(table) => table.values().for_each(|value| collect(value, all, masks)),
-        DeValue::String(text) => {
-            if shows_secret(text) || (all && !is_reference(text)) {
-                masks.push(value.span());
-            }
-        }
-        _ if all => masks.push(value.span()),
-        _ => {}
+        DeValue::String(text) if !shows_secret(text) && (!all || is_reference(text)) => {}
+        DeValue::String(_) => masks.push(value.span()),
+        _ if !all => {}
+        _ => masks.push(value.span()),
     }
 }
 

@@ -13,6 +13,7 @@ mod masks;
 mod options;
 mod problem;
 mod read;
+mod read_rules;
 mod reload;
 mod section;
 mod source_text;

@@ -41,7 +41,7 @@ impl<'t> SourceText<'t> {
         }
     }
 
-    pub(super) fn mask(&mut self, ranges: Vec<Range<usize>>) {
+    pub(super) fn mask(&mut self, ranges: impl IntoIterator<Item = Range<usize>>) {
         self.masks.extend(ranges);
     }
 
@@ -206,7 +206,7 @@ mod tests {
         let line = "secrets = [\"hush-hush\"] # note";
         let mut text = SourceText::new("f", line);
         let start = line.find("hush").unwrap();
-        text.mask(vec![start..start + 9]);
+        text.mask([start..start + 9]);
         let note = line.find("note").unwrap();
         let excerpt = text.excerpt(&(note..note + 4));
         assert_eq!(excerpt.line, "secrets = [\"***\"] # note");

@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! Against a small issuer on loopback, which counts how often it is asked.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -207,3 +208,6 @@ async fn a_file_is_read_again_when_it_changes() {
     while jwks.refresh(&issuer.keys).await {}
     assert_eq!(held(&issuer), 2, "the last good keys stay");
 }
+=======
+
+>>>>>>> 60291b7 (config: golden files, example and runbook headings)

@@ -26,12 +26,11 @@ impl Compiler<'_> {
         let mut timestamp = preset.timestamp.clone();
         if let Some(text) = &source.tolerance {
             let tolerance = self.duration(text);
-            match &mut timestamp {
-                Some(timestamp) => timestamp.tolerance = tolerance,
-                None => {
-                    let message = format!("`{}` signs no time to be tolerant of", preset.name);
-                    self.error(codes::CONFLICT, text, message);
-                }
+            if let Some(timestamp) = &mut timestamp {
+                timestamp.tolerance = tolerance;
+            } else {
+                let message = format!("`{}` signs no time to be tolerant of", preset.name);
+                self.error(codes::CONFLICT, text, message);
             }
         }
         self.scheme(source, &preset.signature, timestamp.as_ref())
@@ -45,10 +44,10 @@ impl Compiler<'_> {
                     .help("`timestamp = { header = \"…\", unit = \"s\", tolerance = \"5m\" }`"),
             );
         }
-        let timestamp = match &source.timestamp {
-            Some(stamp) => Some(self.timestamp(stamp.get_ref())),
-            None => None,
-        };
+        let timestamp = source
+            .timestamp
+            .as_ref()
+            .map(|stamp| self.timestamp(stamp.get_ref()));
         let Some(signature) = &source.signature else {
             if source.keys.has("signature") {
                 return None;
