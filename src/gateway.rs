@@ -13,28 +13,31 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{self, PlanHandle};
-use crate::inbox::{self, Inbox};
-use crate::jwks::Jwks;
+use crate::config::{self, PlanHandle, Problem};
+use crate::inbox::{self, Inbox, embedded};
+use crate::jwks::{self, Jwks};
 use crate::secret::Secret;
+use crate::server::limits::InFlight;
 use crate::server::listener::Listener;
-use crate::server::{self, Limits, Ops, Public};
+use crate::server::{self, Ops, Public, body, listener};
 use crate::telemetry::Telemetry;
 use crate::temporal::{self, Temporal};
-use crate::{delivery, jwks};
+use crate::delivery;
 
-/// Everything a gateway is made of.
+/// Everything that a gateway is made of.
 #[derive(Debug)]
 pub struct Options {
     pub routes: PathBuf,
     pub config: config::Options,
-    pub store: inbox::Options,
-    pub temporal: temporal::Options,
+    pub store: embedded::Options,
     pub delivery: delivery::Options,
     pub listen: SocketAddr,
+    pub listener: listener::Options,
     pub ops_listen: SocketAddr,
-    pub limits: Limits,
+    pub ops_listener: listener::Options,
     pub ops_token: Option<Secret>,
+    pub body: body::Options,
+    pub max_in_flight: usize,
     /// After the signal to stop, requests are still accepted for so long.
     pub drain_delay: Duration,
     /// Then what is in flight has so long to finish.
@@ -44,24 +47,28 @@ pub struct Options {
 /// Why a gateway does not start: one sentence that says what to do, or the problems of the routing file.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error("{0}")]
-    Config(String),
+    #[error("{}", shown(.0))]
+    Config(Vec<Problem>),
     #[error(transparent)]
     Store(#[from] inbox::Error),
     #[error(transparent)]
-    Temporal(#[from] temporal::Error),
+    Keys(#[from] jwks::Error),
     #[error(transparent)]
-    Listen(#[from] server::listener::Error),
+    Listen(#[from] listener::Error),
+}
+
+fn shown(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 /// A running gateway.
+#[derive(Debug)]
 pub struct Gateway {
     public: SocketAddr,
     ops: SocketAddr,
     inbox: Inbox,
-    telemetry: Telemetry,
     draining: Arc<AtomicBool>,
-    /// Delivery, key refresh, config watch, Temporal's connection.
+    /// Temporal's connection, delivery, keys, the watch over the files.
     background: JoinSet<&'static str>,
     listeners: JoinSet<&'static str>,
     stop_background: CancellationToken,
@@ -71,20 +78,21 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Starts all of it. Temporal away is no reason to fail; a taken port, a bad routing file or a store in
-    /// use by another process is.
-    pub async fn start(options: Options, telemetry: Telemetry) -> Result<Self, StartError> {
-        let plan = PlanHandle::load(&options.routes, options.config, telemetry.clone()).map_err(StartError::Config)?;
+    /// Starts all of it. Temporal away is no reason to fail; a taken port, a bad routing file or a store in use by
+    /// another process is. Nothing is touched before the routing file is known to be good.
+    pub async fn start(options: Options, temporal: Temporal, telemetry: Telemetry) -> Result<Self, StartError> {
+        let (plan, warnings) = PlanHandle::open(options.routes, options.config).map_err(StartError::Config)?;
+        for warning in &warnings {
+            tracing::warn!(code = warning.code, "routing file:\n{warning}");
+        }
         let public = Listener::bind(options.listen, "--listen").await?;
         let ops = Listener::bind(options.ops_listen, "--ops-listen").await?;
-        let inbox = Inbox::open(options.store)?;
-        let temporal = Temporal::new(options.temporal, telemetry.clone())?;
-        let jwks = Jwks::new(jwks::Options::default());
+        let inbox = Inbox::open_embedded(&options.store)?;
+        let jwks = Arc::new(Jwks::new(jwks::Options::default())?);
         let mut gateway = Self {
             public: public.local_addr(),
             ops: ops.local_addr(),
             inbox: inbox.clone(),
-            telemetry: telemetry.clone(),
             draining: Arc::default(),
             background: JoinSet::new(),
             listeners: JoinSet::new(),
@@ -93,25 +101,141 @@ impl Gateway {
             drain_delay: options.drain_delay,
             drain: options.drain,
         };
-        let state = Public {
-            plan: plan.clone(),
+        let router = server::public(Public {
+            plan: Arc::clone(&plan),
             inbox: inbox.clone(),
             temporal: temporal.clone(),
             jwks: Arc::clone(&jwks),
             telemetry: telemetry.clone(),
-            limits: options.limits.clone(),
-        };
-        let ops_state = Ops {
-            plan: plan.clone(),
+            body: options.body,
+            in_flight: InFlight::new(options.max_in_flight),
+        });
+        let ops_router = server::ops(Ops {
+            plan: Arc::clone(&plan),
             inbox: inbox.clone(),
             temporal: temporal.clone(),
             telemetry: telemetry.clone(),
             token: options.ops_token.map(Arc::new),
             draining: Arc::clone(&gateway.draining),
-        };
-        gateway.spawn_background(plan, jwks, temporal, inbox, telemetry, options.delivery);
-        gateway.spawn_listeners(public, state, ops, ops_state, &options.limits);
+        });
+        let stop = gateway.stop_listeners.clone();
+        gateway.listen("the public listener", public.serve(router, options.listener, stop.clone()));
+        gateway.listen("the ops listener", ops.serve(ops_router, options.ops_listener, stop));
+        gateway.run_background(&plan, &jwks, temporal, inbox, telemetry, options.delivery);
         tracing::info!(public = %gateway.public, ops = %gateway.ops, "listening");
         Ok(gateway)
+    }
+
+    #[must_use]
+    pub fn public_address(&self) -> SocketAddr {
+        self.public
+    }
+
+    #[must_use]
+    pub fn ops_address(&self) -> SocketAddr {
+        self.ops
+    }
+
+    fn listen(&mut self, name: &'static str, serving: impl Future<Output = usize> + Send + 'static) {
+        self.listeners.spawn(async move {
+            let cut = serving.await;
+            if cut > 0 {
+                tracing::warn!(connections = cut, "{name}: the time to drain is over, connections were cut");
+            }
+            name
+        });
+    }
+
+    fn run_background(
+        &mut self,
+        plan: &Arc<PlanHandle>,
+        jwks: &Arc<Jwks>,
+        temporal: Temporal,
+        inbox: Inbox,
+        telemetry: Telemetry,
+        delivery: delivery::Options,
+    ) {
+        adopt(&plan.current(), jwks);
+        telemetry.config_loaded(&plan.status().digest);
+        let stop = || self.stop_background.clone().cancelled_owned();
+        let (watched, fetched, connected) = (Arc::clone(plan), Arc::clone(jwks), temporal.clone());
+        let follow = follow_plan(Arc::clone(plan), Arc::clone(jwks), telemetry.clone(), stop());
+        let (watch, fetch, connect) = (watched.watch(stop()), fetched.run(stop()), {
+            let stop = stop();
+            async move { connected.run(stop).await }
+        });
+        let deliver = delivery::run(inbox, temporal, telemetry, delivery, stop());
+        self.background.spawn(async move { watch.await; "the watch over the routing file" });
+        self.background.spawn(async move { follow.await; "the adoption of new plans" });
+        self.background.spawn(async move { fetch.await; "the refresh of keys" });
+        self.background.spawn(async move { connect.await; "the connection to Temporal" });
+        self.background.spawn(async move { deliver.await; "delivery" });
+    }
+
+    /// Returns when a task has ended that never should, with its name.
+    pub async fn broken(&mut self) -> String {
+        let ended = tokio::select! {
+            Some(ended) = self.background.join_next() => ended,
+            Some(ended) = self.listeners.join_next() => ended,
+            else => return "everything".to_owned(),
+        };
+        match ended {
+            Ok(name) => name.to_owned(),
+            Err(error) => format!("a task ({error})"),
+        }
+    }
+
+    /// The orderly end: unready at once, accepting for a while yet, then finishing what is in flight.
+    pub async fn drain(mut self) {
+        self.draining.store(true, Ordering::Relaxed);
+        tracing::info!(delay = ?self.drain_delay, "draining: not ready any more, still accepting");
+        tokio::time::sleep(self.drain_delay).await;
+        self.stop_listeners.cancel();
+        self.stop_background.cancel();
+        let all = async {
+            while self.listeners.join_next().await.is_some() {}
+            while self.background.join_next().await.is_some() {}
+        };
+        // The listeners cut their connections at the same limit; a little more lets them say so.
+        let limit = self.drain + Duration::from_secs(1);
+        if tokio::time::timeout(limit, all).await.is_err() {
+            tracing::warn!("the time to drain is over; deliveries in flight stay pending and are repeated at the next start");
+        }
+        self.background.shutdown().await;
+        self.inbox.close().await;
+        tracing::info!("stopped");
+    }
+}
+
+fn adopt(plan: &config::Plan, jwks: &Jwks) {
+    let issuers: Vec<_> = plan.issuers.values().map(AsRef::as_ref).collect();
+    jwks.adopt(&issuers);
+}
+
+/// Hands the issuers of each new plan to the keys' keeper and keeps the metrics of the config in step.
+async fn follow_plan(
+    plan: Arc<PlanHandle>,
+    jwks: Arc<Jwks>,
+    telemetry: Telemetry,
+    stop: impl Future<Output = ()>,
+) {
+    let mut status = plan.subscribe();
+    let mut generation = status.borrow().generation;
+    let follow = async {
+        while status.changed().await.is_ok() {
+            let now = status.borrow_and_update().clone();
+            match &now.last_problem {
+                Some(problem) => telemetry.config_refused(problem),
+                None => telemetry.config_loaded(&now.digest),
+            }
+            if now.generation != generation {
+                generation = now.generation;
+                adopt(&plan.current(), &jwks);
+            }
+        }
+    };
+    tokio::select! {
+        () = follow => {}
+        () = stop => {}
     }
 }

@@ -15,6 +15,7 @@ use tokio::task::{JoinError, JoinSet};
 use crate::clock::{self, Timestamp};
 use crate::event::{Delivery, Missing};
 use crate::inbox::{Claim, Inbox, Settlement};
+use crate::telemetry::Telemetry;
 use crate::temporal::Temporal;
 use retry::{Answer, Call, Moment, Next};
 
@@ -45,13 +46,14 @@ impl Default for Options {
 pub async fn run(
     inbox: Inbox,
     temporal: Temporal,
+    telemetry: Telemetry,
     options: Options,
     shutdown: impl Future<Output = ()>,
 ) {
     let mut attempts = JoinSet::new();
     tokio::select! {
         () = shutdown => {}
-        () = claim(&inbox, &temporal, &options, &mut attempts) => {}
+        () = claim(&inbox, &temporal, &telemetry, &options, &mut attempts) => {}
         () = wake(&inbox, &temporal) => {}
     }
     while let Some(end) = attempts.join_next().await {
@@ -61,7 +63,13 @@ pub async fn run(
 
 /// Turns claims into attempts. Nothing is claimed before the first connection: what cannot be sent
 /// is not tried.
-async fn claim(inbox: &Inbox, temporal: &Temporal, options: &Options, attempts: &mut JoinSet<()>) {
+async fn claim(
+    inbox: &Inbox,
+    temporal: &Temporal,
+    telemetry: &Telemetry,
+    options: &Options,
+    attempts: &mut JoinSet<()>,
+) {
     let mut connections = temporal.connections();
     if connections.wait_for(|&count| count > 0).await.is_err() {
         return;
@@ -77,8 +85,15 @@ async fn claim(inbox: &Inbox, temporal: &Temporal, options: &Options, attempts: 
         }
         let claims = inbox.claim(free.len()).await;
         for (claim, slot) in claims.into_iter().zip(free) {
-            let (inbox, temporal) = (inbox.clone(), temporal.clone());
-            attempts.spawn(deliver(inbox, temporal, claim, options.deadline, slot));
+            let made = deliver(
+                inbox.clone(),
+                temporal.clone(),
+                telemetry.clone(),
+                claim,
+                options.deadline,
+                slot,
+            );
+            attempts.spawn(made);
         }
         while let Some(end) = attempts.try_join_next() {
             reap(end);
@@ -97,12 +112,13 @@ async fn wake(inbox: &Inbox, temporal: &Temporal) {
 async fn deliver(
     inbox: Inbox,
     temporal: Temporal,
+    telemetry: Telemetry,
     claim: Claim,
     deadline: Duration,
     _slot: OwnedSemaphorePermit,
 ) {
     let settlement = attempt(&temporal, &claim.delivery, deadline).await;
-    report(&claim.delivery, &settlement, clock::now());
+    report(&telemetry, &claim.delivery, &settlement, clock::now());
     let id = claim.delivery.id;
     if let Err(error) = inbox.settle(claim, settlement).await {
         tracing::error!(delivery = %id, %error, "a settlement could not be kept");
@@ -155,25 +171,19 @@ fn moment(tries: u32) -> Moment {
 }
 
 /// The one place that says what became of an attempt.
-fn report(delivery: &Delivery, settlement: &Settlement, now: Timestamp) {
-    let id = delivery.id;
-    let (event, route) = (delivery.event, &*delivery.route);
-    let workflow = delivery.target.workflow.as_str();
+fn report(telemetry: &Telemetry, delivery: &Delivery, settlement: &Settlement, now: Timestamp) {
     match settlement {
-        Settlement::Delivered { run_id } => {
-            let lag_ms = now.since(delivery.accepted_at).as_millis();
-            tracing::info!(delivery = %id, %event, route, workflow, run_id, lag_ms, "delivered");
+        Settlement::Delivered { .. } => {
+            telemetry.delivered(delivery, now.since(delivery.accepted_at));
         }
         Settlement::Parked { reason, detail } => {
-            let code = reason.code();
-            tracing::warn!(delivery = %id, %event, route, workflow, code, detail, "parked");
+            telemetry.delivery_parked(delivery, *reason, detail);
         }
         Settlement::Dropped { reason, detail } => {
-            let code = reason.code();
-            tracing::info!(delivery = %id, %event, route, workflow, code, detail, "dropped");
+            telemetry.delivery_dropped(delivery, *reason, detail);
         }
         Settlement::Retry { at, error } => {
-            tracing::debug!(delivery = %id, %event, route, workflow, %at, error, "will try again");
+            telemetry.delivery_retried(delivery, error, at.since(now));
         }
     }
 }

@@ -16,11 +16,12 @@ use temporalio_common::protos::temporal::api::workflowservice::v1::{
     DescribeWorkflowExecutionRequest, GetSystemInfoRequest,
 };
 use tokio::sync::{Notify, watch};
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 
 use super::options::Settings;
 use super::{FailureKind, error};
 use crate::clock::{self, Timestamp};
+use crate::telemetry::Telemetry;
 
 /// First and longest pause between two attempts to connect. With [`PROBE_DEADLINE`] the longest one
 /// keeps what waits for Temporal within ten seconds of its return.
@@ -51,11 +52,12 @@ pub(super) struct Link {
     status: watch::Sender<super::Status>,
     connections: watch::Sender<u64>,
     doubt: Notify,
+    telemetry: Telemetry,
     refusal: Mutex<Option<(Timestamp, String)>>,
 }
 
 impl Link {
-    pub(super) fn new(settings: Settings) -> Self {
+    pub(super) fn new(settings: Settings, telemetry: Telemetry) -> Self {
         Self {
             options: settings.connection,
             namespace: settings.namespace,
@@ -64,6 +66,7 @@ impl Link {
             status: watch::Sender::default(),
             connections: watch::Sender::default(),
             doubt: Notify::new(),
+            telemetry,
             refusal: Mutex::new(None),
         }
     }
@@ -88,9 +91,11 @@ impl Link {
         status
     }
 
-    /// One attempt over the present connection, without any retry of the client's.
+    /// One attempt over the present connection, without any retry of the client's. `method` is the
+    /// call's name for the metrics.
     pub(super) async fn call<Q, A>(
         &self,
+        method: &'static str,
         deadline: Duration,
         message: Q,
         send: impl for<'a> FnOnce(&'a mut dyn WorkflowService, Request<Q>) -> Call<'a, A>,
@@ -102,10 +107,13 @@ impl Link {
         request.set_timeout(deadline);
         let mut service = connection.workflow_service();
         let answer = tokio::time::timeout(deadline + GRACE, send(service.as_mut(), request)).await;
-        match answer {
+        let answer = match answer {
             Ok(answer) => answer.map(Response::into_inner),
             Err(_) => Err(Status::cancelled("Timeout expired")),
-        }
+        };
+        let code = answer.as_ref().map_or_else(Status::code, |_| Code::Ok);
+        self.telemetry.temporal_call(method, error::code_name(code));
+        answer
     }
 
     /// Takes note of a failed call: is Temporal away, or does it refuse us?
@@ -136,7 +144,7 @@ impl Link {
             self.connection.store(Some(Arc::new(connection)));
             self.connections.send_modify(|count| *count += 1);
             let trouble = self.watch().await;
-            tracing::warn!(%trouble, "Temporal does not answer");
+            self.telemetry.temporal_lost(&trouble);
             self.down(trouble);
         }
     }
@@ -146,7 +154,7 @@ impl Link {
         loop {
             match self.connect_once().await {
                 Ok((connection, version)) => {
-                    tracing::info!(server = %version, "connected to Temporal");
+                    self.telemetry.temporal_connected(&version);
                     self.status.send_replace(super::Status {
                         connected: true,
                         server_version: Some(version),

@@ -16,6 +16,8 @@ use std::sync::Arc;
 use connection::Link;
 pub use options::{Error, Options};
 
+use crate::telemetry::Telemetry;
+
 /// A handle to one Temporal cluster. Cheap to clone. Usable before it is connected: calls then fail
 /// as [`FailureKind::Transient`] at once.
 #[derive(Clone, Debug)]
@@ -106,10 +108,10 @@ pub struct Status {
 
 impl Temporal {
     /// Reads and checks the settings; connects to nothing yet, [`Temporal::run`] does.
-    pub fn new(options: &Options) -> Result<Self, Error> {
+    pub fn new(options: &Options, telemetry: Telemetry) -> Result<Self, Error> {
         let settings = options.resolve()?;
         Ok(Self {
-            link: Arc::new(Link::new(settings)),
+            link: Arc::new(Link::new(settings, telemetry)),
         })
     }
 

@@ -56,7 +56,7 @@ impl Temporal {
         };
         let answer = self
             .link
-            .call(permit.timeout(), message, |service, request| {
+            .call("QueryWorkflow", permit.timeout(), message, |service, request| {
                 service.query_workflow(request)
             })
             .await;
@@ -119,7 +119,7 @@ impl Temporal {
         };
         let answer = self
             .link
-            .call(DIAGNOSIS_DEADLINE, message, |service, request| {
+            .call("DescribeTaskQueue", DIAGNOSIS_DEADLINE, message, |service, request| {
                 service.describe_task_queue(request)
             })
             .await?;

@@ -43,7 +43,7 @@ impl Temporal {
         };
         let answer = self
             .link
-            .call(deadline, message, |service, request| {
+            .call("SignalWorkflowExecution", deadline, message, |service, request| {
                 service.signal_workflow_execution(request)
             })
             .await
@@ -84,7 +84,7 @@ impl Temporal {
         };
         let answer = self
             .link
-            .call(deadline, message, |service, request| {
+            .call("SignalWithStartWorkflowExecution", deadline, message, |service, request| {
                 service.signal_with_start_workflow_execution(request)
             })
             .await
@@ -124,7 +124,7 @@ impl Temporal {
             execution: Some(present_run(workflow)),
         };
         self.link
-            .call(deadline, message, |service, request| {
+            .call("DescribeWorkflowExecution", deadline, message, |service, request| {
                 service.describe_workflow_execution(request)
             })
             .await

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use signalpost::telemetry::Telemetry;
 use signalpost::delivery::{self, Options};
 use signalpost::event::{Delivery, State};
 use signalpost::inbox::{Acceptance, Inbox, embedded};
@@ -35,7 +36,13 @@ impl Running {
         let (stop, stopped) = oneshot::channel();
         let stopped = async { drop(stopped.await) };
         let temporal = connected.temporal.clone();
-        let ended = tokio::spawn(delivery::run(inbox.clone(), temporal, options, stopped));
+        let ended = tokio::spawn(delivery::run(
+            inbox.clone(),
+            temporal,
+            Telemetry::new(),
+            options,
+            stopped,
+        ));
         Self {
             inbox,
             connected,

@@ -9,6 +9,7 @@ use signalpost::event::{
     Closed, Content, DedupKey, Delivery, DeliveryId, Event, EventId, Missing, Rules, Start, State,
     Target,
 };
+use signalpost::telemetry::Telemetry;
 use signalpost::temporal::{Options, Temporal};
 use tokio::task::JoinHandle;
 
@@ -86,10 +87,11 @@ pub(crate) struct Connected {
 impl Connected {
     /// Does not wait for the connection.
     pub(crate) fn starting(address: &str) -> Self {
-        let temporal = Temporal::new(&Options {
+        let options = Options {
             address: Some(address.to_owned()),
             namespace: None,
-        })
+        };
+        let temporal = Temporal::new(&options, Telemetry::new())
         .expect("a plain address");
         let handle = temporal.clone();
         let running = tokio::spawn(async move { handle.run(std::future::pending()).await });
