@@ -35,7 +35,7 @@ const IDLE_INTERVAL: Duration = Duration::from_secs(30);
 /// The client's own timer ends a call first; this one covers a channel that never gets ready.
 const GRACE: Duration = Duration::from_millis(250);
 /// What Temporal refuses us stays in the status this long; deliveries ask more often.
-const REFUSAL_SHOWN: Duration = Duration::from_secs(60);
+const REFUSAL_SHOWN: Duration = Duration::from_mins(1);
 /// No workflow has this id. Describing it asks the whole cluster, not only its front end.
 const PROBE_WORKFLOW: &str = "signalpost-connection-probe";
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use signalpost::delivery::{self, Options};
-use signalpost::event::{Delivery, State};
+use signalpost::event::{Delivery, Reason, State};
 use signalpost::inbox::{Acceptance, Inbox, embedded};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -119,7 +119,7 @@ async fn a_parked_delivery_frees_its_lane_and_is_kept() {
     running.until_delivered(1).await;
     let first = running.inbox.delivery(sent[0].id).await.unwrap().unwrap();
     assert_eq!(first.state, State::Parked);
-    assert_eq!(first.reason.map(|r| r.code()), Some("SP-D205"));
+    assert_eq!(first.reason.map(Reason::code), Some("SP-D205"));
     running.stop().await;
 }
 
