@@ -16,6 +16,7 @@ pub mod verify;
 
 pub mod config;
 pub mod inbox;
+pub mod jwks;
 pub mod temporal;
 
 pub mod delivery;

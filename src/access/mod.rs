@@ -1,15 +1,30 @@
-//! Who may ask? From a principal and a rule to a [`Permit`]. Pure.
+//! Who may ask? From a principal and a rule to a [`Permit`]. Pure: no async, no I/O, no clock.
 //!
-//! Only this module can make a `Permit`, and only a `Permit` runs a query.
+//! Only this module can make a `Permit`, and only a `Permit` runs a query (P7). It decides and
+//! renders; it neither checks tokens (`token`) nor talks to Temporal. May import `expr`, `token` and
+//! what lies below them.
+
+mod path;
+mod permit;
+mod principal;
+mod rules;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
+pub use path::PathPattern;
+pub use permit::{Asked, Permit, Refusal, permit};
+pub use principal::Principal;
+pub use rules::Rules;
 
 use crate::expr::Expr;
 use crate::expr::template::{JsonTemplate, Template};
-use crate::token::{Issuer, Token};
+use crate::token::Issuer;
+
+/// In `allow`: any caller with a valid token.
+pub const ANYONE: &str = "*";
 
 /// One `[[queries]]`, compiled.
 #[derive(Debug)]
@@ -19,6 +34,7 @@ pub struct Rule {
     pub namespace: Arc<str>,
     pub workflow: Template,
     pub query: Template,
+    /// None: no arguments.
     pub args: Option<JsonTemplate>,
     pub issuer: Arc<Issuer>,
     /// Roles of which one is needed; `*` is any caller with a valid token.
@@ -28,109 +44,13 @@ pub struct Rule {
     pub expose_errors: bool,
 }
 
-/// `/orders/{order_id}/status`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PathPattern {}
-impl PathPattern {
-    /// The sentence says what is wrong.
-    pub fn parse(_text: &str) -> Result<Self, String> {
-        unimplemented!()
-    }
-    /// Whether some path fits both.
-    #[must_use]
-    pub fn overlaps(&self, _other: &Self) -> bool {
-        unimplemented!()
-    }
-}
-
-/// All query rules, found by path.
-#[derive(Debug, Default)]
-pub struct Rules {}
-impl Rules {
-    #[must_use]
-    pub fn new(_rules: Vec<Rule>) -> Self {
-        unimplemented!()
-    }
-    /// The rule for a request path, its parameters percent-decoded once.
-    #[must_use]
-    pub fn find(&self, _path: &str) -> Option<(&Rule, Vec<(String, String)>)> {
-        unimplemented!()
-    }
-}
-
-/// A caller whose token was good.
-#[derive(Clone, Debug)]
-pub struct Principal {
-    pub issuer: Arc<str>,
-    pub subject: String,
-    pub roles: Vec<String>,
-    pub claims: Value,
-}
-
-impl Principal {
-    #[must_use]
-    pub fn new(_issuer: &Issuer, _token: Token) -> Self {
-        unimplemented!()
-    }
-}
-
-/// The right to run one query, once. Made by [`permit`] alone.
-#[derive(Debug)]
-pub struct Permit {
-    namespace: String,
-    workflow: String,
-    query: String,
-    args: String,
-    timeout: Duration,
-    expose_errors: bool,
-}
-
-impl Permit {
-    #[must_use]
-    pub fn namespace(&self) -> &str {
-        &self.namespace
-    }
-    #[must_use]
-    pub fn workflow(&self) -> &str {
-        &self.workflow
-    }
-    #[must_use]
-    pub fn query(&self) -> &str {
-        &self.query
-    }
-    /// JSON text of the list of arguments.
-    #[must_use]
-    pub fn args(&self) -> &str {
-        &self.args
-    }
-    #[must_use]
-    pub fn timeout(&self) -> Duration {
-        self.timeout
-    }
-    #[must_use]
-    pub fn expose_errors(&self) -> bool {
-        self.expose_errors
-    }
-}
-
-/// What the caller sent beside the path.
-#[derive(Clone, Copy)]
-pub struct Asked<'a> {
-    pub path: &'a [(String, String)],
-    pub query: &'a [(String, String)],
-    pub body: Option<crate::expr::Body<'a>>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    #[error("none of the caller's roles is allowed")]
-    Role,
-    #[error("the rule's `when` does not hold: {0}")]
-    When(String),
-    #[error("the workflow id, query or an argument cannot be rendered: {0}")]
-    Unrenderable(String),
-}
-
-pub fn permit(_rule: &Rule, _principal: &Principal, _asked: Asked<'_>) -> Result<Permit, Refusal> {
-    unimplemented!()
+/// Whether a query is one that workers answer by themselves (`__stack_trace` shows source code), and
+/// no workflow's author meant to be asked from outside.
+#[must_use]
+pub fn is_built_in_query(name: &str) -> bool {
+    name.starts_with("__temporal_")
+        || matches!(
+            name,
+            "__stack_trace" | "__enhanced_stack_trace" | "__open_sessions"
+        )
 }

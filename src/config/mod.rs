@@ -1,12 +1,45 @@
-//! routes.toml → [`Plan`]: the file exactly as written (`file`), compiled (`compile`), every problem at once (`problem`).
+//! routes.toml → [`Plan`]: the file exactly as written (`file`), compiled (`compile`), every problem
+//! at once (`problem`), and swapped while running (`reload`).
+//!
+//! `check`, `explain` and `serve` all come through [`load`]: there is no second reader. Says nothing
+//! about the process (addresses, store, Temporal). May import `telemetry` and what lies below it.
+
+pub mod codes;
+mod compile;
+mod duration;
+mod file;
+mod files;
+mod masks;
+mod options;
+mod problem;
+mod read;
+mod reload;
+mod section;
+mod source_text;
+mod suggest;
+#[cfg(test)]
+mod tests;
+mod written;
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+pub use files::Files;
+pub use options::{Environment, Options, SecretPolicy};
+pub use problem::{Problem, Severity};
+pub use reload::{PlanHandle, Status};
 
 use crate::access::Rules;
 use crate::routing::Routes;
+use crate::secret::Secret;
 use crate::token::Issuer;
 use crate::verify::Source;
+
+use self::problem::{Finding, Findings};
+use self::source_text::SourceText;
 
 /// What a process runs: immutable, nothing optional left to unwrap. A request keeps one from start to end.
 #[derive(Debug)]
@@ -17,4 +50,111 @@ pub struct Plan {
     pub issuers: HashMap<Arc<str>, Arc<Issuer>>,
     pub routes: Routes,
     pub queries: Rules,
+    /// Sources that run with the last value of a secret file that can no longer be read.
+    pub stale_secrets: Vec<Arc<str>>,
+    /// What the secret files held, for the plan after this one.
+    secret_files: HashMap<PathBuf, Secret>,
+}
+
+/// What came of a routes file.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Present if and only if no problem is an error.
+    pub plan: Option<Plan>,
+    pub problems: Vec<Problem>,
+    /// What the file depends on, itself first of all; known for a refused file too.
+    pub files: Files,
+}
+
+/// Reads and compiles a routes file.
+#[must_use]
+pub fn load(path: &Path, options: &Options) -> Loaded {
+    load_after(path, options, None)
+}
+
+/// Compiles a text as the content of a file so named.
+#[must_use]
+pub fn compile(text: &str, file: &str, options: &Options) -> Loaded {
+    compile_after(text, file, Files::default(), options, None)
+}
+
+/// As [`load`], with the plan that runs: it lends secrets whose files have become unreadable, and the
+/// keys of issuers that stay.
+fn load_after(path: &Path, options: &Options, running: Option<&Plan>) -> Loaded {
+    let file = path.display().to_string();
+    let mut files = Files::default();
+    let text = files
+        .read(path)
+        .map_err(|error| error.to_string())
+        .and_then(|bytes| {
+            String::from_utf8(bytes).map_err(|error| {
+                let at = error.utf8_error().valid_up_to();
+                format!("byte {at} is not UTF-8")
+            })
+        });
+    match text {
+        Ok(text) => compile_after(&text, &file, files, options, running),
+        Err(why) => {
+            let message = format!("the routes file cannot be read: {why}");
+            let help = "give its path with --routes or SIGNALPOST_ROUTES";
+            Loaded {
+                plan: None,
+                problems: vec![Problem::of_file(&file, codes::UNREADABLE, message, help)],
+                files,
+            }
+        }
+    }
+}
+
+fn compile_after(
+    text: &str,
+    file: &str,
+    files: Files,
+    options: &Options,
+    running: Option<&Plan>,
+) -> Loaded {
+    let mut source_text = SourceText::new(file, text);
+    let (document, errors) = toml::de::DeTable::parse_recoverable(text);
+    source_text.mask(masks::of_document(document.get_ref()));
+    if !errors.is_empty() {
+        source_text.mask(masks::of_lines(text));
+        return Loaded {
+            plan: None,
+            problems: syntax_errors(&errors, text.len()).locate(&source_text),
+            files,
+        };
+    }
+    let mut findings = Findings::default();
+    let written = read::read(&document, &mut findings);
+    let compiled = compile::compile(&written, &source_text, findings, files, options, running);
+    let problems = compiled.findings.locate(&source_text);
+    let refused = problems.iter().any(Problem::is_error);
+    let plan = Plan {
+        digest: hex::encode(Sha256::digest(text)),
+        sources: compiled.sources,
+        issuers: compiled.issuers,
+        routes: Routes::new(compiled.routes),
+        queries: Rules::new(compiled.queries),
+        stale_secrets: compiled.secrets.stale,
+        secret_files: compiled.secrets.read,
+    };
+    Loaded {
+        plan: (!refused).then_some(plan),
+        problems,
+        files: compiled.files,
+    }
+}
+
+/// One for each place: the parser recovers, and what it then says about the same spot is noise.
+fn syntax_errors(errors: &[toml::de::Error], end: usize) -> Findings {
+    let mut findings = Findings::default();
+    let mut places = Vec::new();
+    for error in errors {
+        let span = error.span().unwrap_or(end..end);
+        if !places.contains(&span.start) {
+            places.push(span.start);
+            findings.push(Finding::error(codes::SYNTAX, span, error.message()));
+        }
+    }
+    findings
 }

@@ -1,33 +1,116 @@
-//! `"order-${body.id}"`: text with CEL expressions in it, parsed once.
+//! `"order-${body.id}"`: text with CEL expressions in it, parsed once; and whole values whose
+//! strings are such texts.
 
 use std::ops::Range;
 
-use super::{Error, Fault, Scope, Variables};
+use serde_json::Value;
+
+use super::scan::{self, Piece};
+use super::{Error, Expr, Fault, Scope, Variables};
+
+/// Ids, names and the like; far beyond what any of them may be.
+const MAX_TEXT: usize = 64 * 1024;
+/// Twice what Temporal takes as one payload.
+const MAX_JSON: usize = 4 * 1024 * 1024;
 
 /// A string of routes.toml with `${…}` in it. `$${` writes a literal `${`.
 #[derive(Debug)]
-pub struct Template {}
+pub struct Template {
+    parts: Vec<Part>,
+}
+
+#[derive(Debug)]
+enum Part {
+    Literal(String),
+    Expr(Expr),
+}
 
 impl Template {
-    pub fn compile(_text: &str, _scope: Scope) -> Result<Self, Fault> {
-        unimplemented!()
+    pub fn compile(text: &str, scope: Scope) -> Result<Self, Fault> {
+        let part = |piece| match piece {
+            Piece::Literal(text) => Ok(Part::Literal(text)),
+            Piece::Expr(range) => {
+                let at = range.start;
+                let inner = text.get(range).unwrap_or_default();
+                Expr::compile(inner, scope)
+                    .map(Part::Expr)
+                    .map_err(|fault| placed(fault, at))
+            }
+        };
+        let pieces = scan::split(text)?;
+        let parts = pieces.into_iter().map(part).collect::<Result<_, _>>()?;
+        Ok(Self { parts })
     }
-    pub fn text(&self, _vars: &Variables<'_>) -> Result<String, Error> {
-        unimplemented!()
+
+    pub fn text(&self, vars: &Variables<'_>) -> Result<String, Error> {
+        let mut text = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Literal(literal) => text.push_str(literal),
+                Part::Expr(expr) => text.push_str(&expr.text(vars)?),
+            }
+            bounded(&text)?;
+        }
+        Ok(text)
     }
+
     /// Workflow ids: one text, or each of the list that a lone `${…}` yields.
-    pub fn list(&self, _vars: &Variables<'_>) -> Result<Vec<String>, Error> {
-        unimplemented!()
+    pub fn list(&self, vars: &Variables<'_>) -> Result<Vec<String>, Error> {
+        match self.lone() {
+            Some(expr) => {
+                let texts = expr.texts(vars)?;
+                texts.iter().try_for_each(|text| bounded(text))?;
+                Ok(texts)
+            }
+            None => Ok(vec![self.text(vars)?]),
+        }
     }
+
     /// The text, where there is no expression in it.
     #[must_use]
     pub fn constant(&self) -> Option<&str> {
-        unimplemented!()
+        match self.parts.as_slice() {
+            [] => Some(""),
+            [Part::Literal(text)] => Some(text),
+            _ => None,
+        }
     }
+
     /// Whether some literal text stands beside the expressions.
     #[must_use]
     pub fn has_constant_part(&self) -> bool {
-        unimplemented!()
+        let mut parts = self.parts.iter();
+        parts.any(|part| matches!(part, Part::Literal(_)))
+    }
+
+    /// The expression, where the text is exactly one `${…}`.
+    fn lone(&self) -> Option<&Expr> {
+        match self.parts.as_slice() {
+            [Part::Expr(expr)] => Some(expr),
+            _ => None,
+        }
+    }
+}
+
+fn bounded(text: &str) -> Result<(), Error> {
+    if text.len() > MAX_TEXT {
+        return Err(Error::new("the text is longer than 64 KiB"));
+    }
+    Ok(())
+}
+
+/// Moves a fault from the expression to the template around it; an empty `${}` is marked whole.
+fn placed(fault: Fault, at: usize) -> Fault {
+    if fault.len == 0 && fault.at == 0 {
+        return Fault {
+            at: at - 2,
+            len: 3,
+            ..fault
+        };
+    }
+    Fault {
+        at: fault.at + at,
+        ..fault
     }
 }
 
@@ -44,15 +127,104 @@ pub enum Written {
 
 /// A whole value (`args`) whose strings are templates.
 #[derive(Debug)]
-pub struct JsonTemplate {}
+pub struct JsonTemplate {
+    root: Node,
+}
+
+#[derive(Debug)]
+enum Node {
+    Literal(String),
+    Text(Template),
+    List(Vec<Node>),
+    /// Keys as JSON text.
+    Map(Vec<(String, Node)>),
+}
 
 impl JsonTemplate {
     /// All faults, each with the range of the string it stands in.
-    pub fn compile(_written: &Written, _scope: Scope) -> Result<Self, Vec<(Range<usize>, Fault)>> {
-        unimplemented!()
+    pub fn compile(written: &Written, scope: Scope) -> Result<Self, Vec<(Range<usize>, Fault)>> {
+        let mut faults = Vec::new();
+        let root = Node::compile(written, scope, &mut faults);
+        if faults.is_empty() {
+            Ok(Self { root })
+        } else {
+            Err(faults)
+        }
     }
+
     /// JSON text. A string that is exactly one `${…}` keeps the value's type and exact text.
-    pub fn json(&self, _vars: &Variables<'_>) -> Result<String, Error> {
-        unimplemented!()
+    pub fn json(&self, vars: &Variables<'_>) -> Result<String, Error> {
+        let mut json = String::new();
+        self.root.write(vars, &mut json)?;
+        Ok(json)
     }
+}
+
+impl Node {
+    fn compile(written: &Written, scope: Scope, faults: &mut Vec<(Range<usize>, Fault)>) -> Self {
+        match written {
+            Written::Text(text, range) => match Template::compile(text, scope) {
+                Ok(template) => match template.constant() {
+                    Some(text) => Self::Literal(quote(text)),
+                    None => Self::Text(template),
+                },
+                Err(fault) => {
+                    faults.push((range.clone(), fault));
+                    Self::List(Vec::new())
+                }
+            },
+            Written::Literal(json) => Self::Literal(json.clone()),
+            Written::List(list) => {
+                let nodes = list.iter().map(|it| Self::compile(it, scope, faults));
+                Self::List(nodes.collect())
+            }
+            Written::Map(map) => Self::Map(
+                map.iter()
+                    .map(|(key, it)| (quote(key), Self::compile(it, scope, faults)))
+                    .collect(),
+            ),
+        }
+    }
+
+    fn write(&self, vars: &Variables<'_>, json: &mut String) -> Result<(), Error> {
+        match self {
+            Self::Literal(text) => json.push_str(text),
+            Self::Text(template) => match template.lone() {
+                Some(expr) => json.push_str(&expr.json(vars)?),
+                None => json.push_str(&quote(&template.text(vars)?)),
+            },
+            Self::List(list) => {
+                json.push('[');
+                for (index, node) in list.iter().enumerate() {
+                    separate(json, index);
+                    node.write(vars, json)?;
+                }
+                json.push(']');
+            }
+            Self::Map(map) => {
+                json.push('{');
+                for (index, (key, node)) in map.iter().enumerate() {
+                    separate(json, index);
+                    json.push_str(key);
+                    json.push(':');
+                    node.write(vars, json)?;
+                }
+                json.push('}');
+            }
+        }
+        if json.len() > MAX_JSON {
+            return Err(Error::new("the arguments are larger than 4 MiB"));
+        }
+        Ok(())
+    }
+}
+
+fn separate(json: &mut String, index: usize) {
+    if index > 0 {
+        json.push(',');
+    }
+}
+
+fn quote(text: &str) -> String {
+    Value::from(text).to_string()
 }

@@ -1,10 +1,23 @@
 //! What does it mean? From an event to its deliveries. Pure.
+//!
+//! `matcher` looks up by source and type which routes an event may take; this file asks each of
+//! them in the order of the file, and `delivery` renders what a matching one says. May import
+//! `expr`, `event` and what lies below them.
 
+mod delivery;
+mod matcher;
+mod request_id;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::event::{Closed, Delivery, Event};
-use crate::expr::Expr;
 use crate::expr::template::{JsonTemplate, Template};
+use crate::expr::{Body, Error, EventFields, Expr, Variables};
+use matcher::Matcher;
 
 /// One `[[routes]]`, compiled.
 #[derive(Debug)]
@@ -16,11 +29,12 @@ pub struct Route {
     pub stop: bool,
 }
 
+/// Event types: exact, or a prefix with trailing `*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum On {
     Every,
     Types(Vec<String>),
-} // exact, or a prefix with trailing `*`
+}
 
 #[derive(Debug)]
 pub enum Effect {
@@ -51,19 +65,106 @@ pub enum MissingRule {
     },
 }
 
+/// What one route whose `on` fits says to one event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Match,
+    WhenFalse,
+    /// An error in `when`, such as a field that is not there, is no match.
+    WhenFailed(Error),
+    /// An earlier match says `stop`.
+    Stopped,
+}
+
 /// All routes, by source and then by event type: looked up, not scanned.
 #[derive(Debug, Default)]
-pub struct Routes {}
+pub struct Routes {
+    /// In the order of the file.
+    routes: Vec<Route>,
+    sources: HashMap<Arc<str>, Matcher>,
+}
 
 impl Routes {
     /// `routes` in the order of the file, each with the sources it names.
     #[must_use]
-    pub fn new(_routes: Vec<(Vec<Arc<str>>, Route)>) -> Self {
-        unimplemented!()
+    pub fn new(routes: Vec<(Vec<Arc<str>>, Route)>) -> Self {
+        let mut all = Self::default();
+        for (sources, route) in routes {
+            for source in sources {
+                let matcher = all.sources.entry(source).or_default();
+                matcher.add(all.routes.len(), &route.on);
+            }
+            all.routes.push(route);
+        }
+        all
     }
+
     /// The deliveries of an event, in the order of the file; none: unrouted.
     #[must_use]
-    pub fn resolve(&self, _event: &Event) -> Vec<Delivery> {
-        unimplemented!()
+    pub fn resolve(&self, event: &Event) -> Vec<Delivery> {
+        let mut deliveries = Vec::new();
+        self.consider(event, |route, verdict, vars| {
+            if verdict == Verdict::Match {
+                delivery::render(route, event, vars, &mut deliveries);
+            }
+        });
+        deliveries
+    }
+
+    /// Asks every route whose source and `on` fit, and tells `visit` what each one said.
+    fn consider<'r>(
+        &'r self,
+        event: &Event,
+        mut visit: impl FnMut(&'r Route, Verdict, &Variables<'_>),
+    ) {
+        let Some(matcher) = self.sources.get(&event.source) else {
+            return;
+        };
+        let candidates = matcher.candidates(&event.kind);
+        if candidates.is_empty() {
+            return;
+        }
+        let (id, received_at) = (event.id.to_string(), event.received_at.to_rfc3339());
+        let vars = variables(event, &id, &received_at);
+        let mut stopped = false;
+        for route in candidates.iter().filter_map(|&at| self.routes.get(at)) {
+            let verdict = if stopped {
+                Verdict::Stopped
+            } else {
+                route.judge(&vars)
+            };
+            stopped |= route.stop && verdict == Verdict::Match;
+            visit(route, verdict, &vars);
+        }
+    }
+}
+
+impl Route {
+    fn judge(&self, vars: &Variables<'_>) -> Verdict {
+        match self.when.as_ref().map(|when| when.test(vars)) {
+            None | Some(Ok(true)) => Verdict::Match,
+            Some(Ok(false)) => Verdict::WhenFalse,
+            Some(Err(error)) => Verdict::WhenFailed(error),
+        }
+    }
+}
+
+fn variables<'a>(event: &'a Event, id: &'a str, received_at: &'a str) -> Variables<'a> {
+    Variables {
+        body: Some(Body {
+            content: &event.content,
+            raw: &event.body,
+        }),
+        headers: &event.headers,
+        query: &event.query,
+        claims: event.claims.as_ref(),
+        event: Some(EventFields {
+            id,
+            source: &event.source,
+            key: &event.key.text,
+            kind: &event.kind,
+            received_at,
+        }),
+        ..Variables::default()
     }
 }

@@ -1,21 +1,35 @@
 //! Is it authentic? Turns a [`WebhookRequest`] into an `Event`, or refuses.
 //!
 //! Pure: no async, no I/O, no clock. The body of a request cannot be read outside this module: only
-//! an `Event`, which only [`authenticate`] makes, shows it. May import `expr`, `token` and below.
+//! an `Event`, which only [`authenticate`] makes, shows it. Nothing of a request is parsed before its
+//! proof holds. May import `expr`, `token` and below.
 
+mod bearer;
+mod body;
+mod freshness;
+mod hmac;
+mod identity;
+mod layout;
 pub mod providers;
+mod redact;
+mod refusal;
 pub mod scheme;
+pub mod spec;
+pub mod template;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
+use http::header::HeaderName;
+use serde_json::Value;
 
 use crate::clock::Timestamp;
-use crate::event::Event;
-use crate::expr::Expr;
-use crate::token::{self, Issuer};
+use crate::event::{Event, EventId};
+use crate::expr::{self, Expr};
+use crate::token::Issuer;
+pub use refusal::{Class, Refusal};
 
 /// A request as it came in. Its body stays closed until the proof holds.
 pub struct WebhookRequest {
@@ -35,6 +49,42 @@ impl WebhookRequest {
             body,
         }
     }
+
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    #[must_use]
+    pub fn peer(&self) -> &str {
+        &self.peer
+    }
+
+    /// Size of the body in bytes: all that may be known of it before the proof.
+    #[must_use]
+    pub fn body_len(&self) -> usize {
+        self.body.len()
+    }
+
+    /// The one copy of a header as text; a second copy, or bytes that are no text, are a refusal.
+    fn single(&self, name: &HeaderName) -> Result<Option<&str>, Refusal> {
+        let mut copies = self.headers.get_all(name).iter();
+        let Some(value) = copies.next() else {
+            return Ok(None);
+        };
+        if copies.next().is_some() {
+            return Err(Refusal::DuplicateHeader(name.to_string()));
+        }
+        value
+            .to_str()
+            .map(Some)
+            .map_err(|_| Refusal::Malformed(name.to_string()))
+    }
+
+    fn required(&self, name: &HeaderName) -> Result<&str, Refusal> {
+        self.single(name)?
+            .ok_or_else(|| Refusal::MissingHeader(name.to_string()))
+    }
 }
 
 /// One `[sources.NAME]`, compiled.
@@ -53,10 +103,13 @@ pub struct Source {
     pub refuse_unrouted: bool,
 }
 
+/// How the sender proves itself.
 #[derive(Debug)]
 pub enum Proof {
     Signature(scheme::Scheme),
+    /// `Authorization: Bearer` with a token of this issuer.
     Token(Arc<Issuer>),
+    /// Nothing is proven: only where the process was started to allow it (P1).
     None,
 }
 
@@ -69,19 +122,88 @@ pub enum BodyRule {
     Text,
 }
 
-/// Why a request is refused. The caller learns the class only.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    #[error(transparent)]
-    Token(#[from] token::Refusal),
-    #[error("unknown")]
-    Other,
+/// What a proof has shown beyond that it holds.
+#[derive(Default)]
+struct Proven {
+    /// Which of the source's secrets matched.
+    secret: Option<usize>,
+    /// The signed time.
+    signed_at: Option<Timestamp>,
+    subject: String,
+    claims: Option<Value>,
 }
 
+/// Proves the request, then reads it; the first doubt ends both.
+///
+/// On [`Refusal::wants_keys`] the caller may have the issuer's keys fetched and ask once more.
 pub fn authenticate(
-    _source: &Source,
-    _request: &WebhookRequest,
-    _now: Timestamp,
+    source: &Source,
+    request: &WebhookRequest,
+    now: Timestamp,
 ) -> Result<Event, Refusal> {
-    unimplemented!()
+    let proven = prove(source, request, now)?;
+    let content = body::read(&request.headers, &request.body, source.body)?;
+    let headers = redact::headers(&request.headers);
+    let query = redact::query(&request.query);
+
+    let vars = expr::Variables {
+        body: Some(expr::Body {
+            content: &content,
+            raw: &request.body,
+        }),
+        headers: &headers,
+        query: &query,
+        claims: proven.claims.as_ref(),
+        ..expr::Variables::default()
+    };
+    let happened_at = identity::time(source, &vars, now)?;
+    let key = identity::key(source, request, &proven, &vars)?;
+    // A request from a clock ahead of ours stays fresh for longer: its key must outlive it.
+    let ahead = [proven.signed_at, happened_at]
+        .into_iter()
+        .flatten()
+        .map(|at| at.since(now))
+        .max();
+    let key = key.kept_for(source.dedup.saturating_add(ahead.unwrap_or_default()));
+    let kind = identity::kind(source, &vars);
+
+    Ok(Event {
+        id: EventId::generate(),
+        source: Arc::clone(&source.name),
+        key,
+        kind,
+        received_at: now,
+        peer: request.peer.clone(),
+        headers,
+        query,
+        claims: proven.claims,
+        body: request.body.clone(),
+        content,
+        secret: proven.secret,
+    })
 }
+
+fn prove(source: &Source, request: &WebhookRequest, now: Timestamp) -> Result<Proven, Refusal> {
+    match &source.proof {
+        Proof::Signature(scheme) => {
+            let seal = scheme.verify(request, source.dedup, now)?;
+            Ok(Proven {
+                secret: Some(seal.secret),
+                signed_at: seal.signed_at,
+                ..Proven::default()
+            })
+        }
+        Proof::Token(issuer) => {
+            let token = bearer::verify(request, issuer, now)?;
+            Ok(Proven {
+                subject: token.subject,
+                claims: Some(token.claims),
+                ..Proven::default()
+            })
+        }
+        Proof::None => Ok(Proven::default()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,185 @@
+//! From the file as written to the parts of a plan, collecting every problem.
+//!
+//! One file for each table of routes.toml. A part with a problem is left out, and what refers to it
+//! is still checked, so that one mistake is one finding. Reads secrets and key files, nothing else.
+//! May import what `config` may.
+
+mod issuers;
+mod limits;
+mod queries;
+mod reach;
+mod routes;
+mod scheme;
+mod secrets;
+mod sources;
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use toml::Spanned;
+
+use crate::access::Rule;
+use crate::expr::template::{JsonTemplate, Template, Written};
+use crate::expr::{Expr, Fault, Scope};
+use crate::routing::Route;
+use crate::token::Issuer;
+use crate::verify::Source;
+
+use self::secrets::Secrets;
+use super::file::File;
+use super::files::Files;
+use super::options::Options;
+use super::problem::{Finding, Findings};
+use super::section::Text;
+use super::source_text::SourceText;
+use super::{Plan, codes, duration, suggest};
+
+/// The parts of a plan; complete only where `findings` holds no error.
+pub(super) struct Compiled {
+    pub(super) sources: HashMap<Arc<str>, Arc<Source>>,
+    pub(super) issuers: HashMap<Arc<str>, Arc<Issuer>>,
+    pub(super) routes: Vec<(Vec<Arc<str>>, Route)>,
+    pub(super) queries: Vec<Rule>,
+    pub(super) findings: Findings,
+    pub(super) files: Files,
+    pub(super) secrets: Secrets,
+}
+
+pub(super) fn compile(
+    file: &File,
+    text: &SourceText<'_>,
+    findings: Findings,
+    files: Files,
+    options: &Options,
+    running: Option<&Plan>,
+) -> Compiled {
+    let mut compiler = Compiler {
+        text,
+        options,
+        running,
+        findings,
+        files,
+        secrets: Secrets::default(),
+    };
+    let issuers = compiler.issuers(&file.issuers);
+    let sources = compiler.sources(&file.sources, &file.issuers, &issuers);
+    let routes = compiler.routes(&file.routes, &file.sources);
+    let queries = compiler.queries(&file.queries, &file.issuers, &issuers);
+    Compiled {
+        sources,
+        issuers,
+        routes,
+        queries,
+        findings: compiler.findings,
+        files: compiler.files,
+        secrets: compiler.secrets,
+    }
+}
+
+/// What every part needs while it is compiled.
+struct Compiler<'c> {
+    text: &'c SourceText<'c>,
+    options: &'c Options,
+    /// The plan that runs, on a reload.
+    running: Option<&'c Plan>,
+    findings: Findings,
+    files: Files,
+    secrets: Secrets,
+}
+
+impl Compiler<'_> {
+    fn error(&mut self, code: codes::Code, at: &Text, message: impl Into<String>) {
+        self.findings.push(Finding::error(code, at.span(), message));
+    }
+
+    fn expr(&mut self, text: &Text, scope: Scope) -> Option<Expr> {
+        let compiled = Expr::compile(text.get_ref(), scope);
+        self.keep(compiled, &text.span())
+    }
+
+    fn template(&mut self, text: &Text, scope: Scope) -> Option<Template> {
+        let compiled = Template::compile(text.get_ref(), scope);
+        self.keep(compiled, &text.span())
+    }
+
+    fn args(&mut self, written: &Spanned<Written>, scope: Scope) -> Option<JsonTemplate> {
+        match JsonTemplate::compile(written.get_ref(), scope) {
+            Ok(template) => Some(template),
+            Err(faults) => {
+                for (string, fault) in faults {
+                    self.fault(fault, &string);
+                }
+                None
+            }
+        }
+    }
+
+    /// A `when`: one that is the same for every event is most likely a mistake.
+    fn when(&mut self, text: &Text, scope: Scope) -> Option<Expr> {
+        let expr = self.expr(text, scope)?;
+        match expr.constant() {
+            None => {}
+            Some(Value::Bool(value)) => {
+                let message = format!("this `when` is always {value}");
+                self.findings
+                    .push(Finding::warning(codes::CONSTANT_WHEN, text.span(), message));
+            }
+            Some(_) => {
+                let message = "a `when` is true or false, and this is neither";
+                self.error(codes::EXPRESSION, text, message);
+                return None;
+            }
+        }
+        Some(expr)
+    }
+
+    fn duration(&mut self, text: &Text) -> Option<Duration> {
+        match duration::parse(text.get_ref()) {
+            Ok(duration) => Some(duration),
+            Err(why) => {
+                let message = format!("{why}: `{}`", text.get_ref());
+                self.findings.push(
+                    Finding::error(codes::DURATION, text.span(), message)
+                        .help("write it as in \"250ms\", \"5m\" or \"1h30m\" (ms, s, m, h, d)"),
+                );
+                None
+            }
+        }
+    }
+
+    /// One of a few words.
+    fn word<T: Copy>(&mut self, key: &str, text: &Text, words: &[(&str, T)]) -> Option<T> {
+        let found = words.iter().find(|(word, _)| word == text.get_ref());
+        if found.is_none() {
+            let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            let message = format!("`{key}` cannot be `{}`", text.get_ref());
+            self.findings.push(
+                Finding::error(codes::BAD_VALUE, text.span(), message)
+                    .maybe_help(suggest::among(text.get_ref(), &names)),
+            );
+        }
+        found.map(|(_, value)| *value)
+    }
+
+    fn unknown_name(&mut self, what: &str, name: &Text, known: &[&str]) {
+        let message = format!("there is no {what} `{}`", name.get_ref());
+        self.findings.push(
+            Finding::error(codes::UNKNOWN_NAME, name.span(), message)
+                .maybe_help(suggest::among(name.get_ref(), known)),
+        );
+    }
+
+    fn keep<T>(&mut self, compiled: Result<T, Fault>, string: &Range<usize>) -> Option<T> {
+        compiled.map_err(|fault| self.fault(fault, string)).ok()
+    }
+
+    /// A fault inside a string stands at its own characters, not at the string.
+    fn fault(&mut self, fault: Fault, string: &Range<usize>) {
+        let span = self.text.inside(string, fault.at, fault.len);
+        self.findings
+            .push(Finding::error(codes::EXPRESSION, span, fault.message).maybe_help(fault.help));
+    }
+}

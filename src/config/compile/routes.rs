@@ -1,0 +1,257 @@
+//! `[[routes]]`: which events become signals, and where they go.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use toml::Spanned;
+
+use crate::event::{Closed, Missing, Then};
+use crate::expr::Scope;
+use crate::routing::{Effect, MissingRule, On, Route, Signal};
+
+use super::super::file;
+use super::super::problem::Finding;
+use super::{Compiler, Text, codes, reach};
+
+impl Compiler<'_> {
+    pub(super) fn routes(
+        &mut self,
+        written: &[file::Route],
+        sources: &[file::Source],
+    ) -> Vec<(Vec<Arc<str>>, Route)> {
+        let mut names = HashSet::new();
+        let routes = written
+            .iter()
+            .filter_map(|route| {
+                if let Some(name) = &route.name {
+                    self.unique_name("route", name, &mut names);
+                }
+                self.route(route, sources)
+            })
+            .collect();
+        for unreachable in reach::unreachable(written) {
+            let message = format!(
+                "no event reaches this route: `{}` takes all of its events and says `stop`",
+                unreachable.by
+            );
+            self.findings.push(
+                Finding::error(codes::UNREACHABLE, unreachable.span, message)
+                    .help("put it before that route, or remove it"),
+            );
+        }
+        routes
+    }
+
+    /// A name is a label of metrics and of deliveries: two of them would be counted as one.
+    pub(super) fn unique_name<'n>(
+        &mut self,
+        what: &str,
+        name: &'n Text,
+        names: &mut HashSet<&'n str>,
+    ) {
+        if name.get_ref().is_empty() {
+            self.error(codes::NAME, name, format!("this {what} has an empty name"));
+        } else if !names.insert(name.get_ref()) {
+            let message = format!("there is a {what} `{}` already", name.get_ref());
+            self.error(codes::NAME, name, message);
+        }
+    }
+
+    fn route(
+        &mut self,
+        written: &file::Route,
+        sources: &[file::Source],
+    ) -> Option<(Vec<Arc<str>>, Route)> {
+        let from = written
+            .source
+            .as_ref()
+            .and_then(|list| self.from(list, sources));
+        let on = match &written.on {
+            Some(list) => self.on(list),
+            None => Some(On::Every),
+        };
+        let when = match &written.when {
+            Some(text) => self.when(text, Scope::ROUTE).map(Some),
+            None => Some(None),
+        };
+        let effect = if written.drop.as_ref().is_some_and(|drop| *drop.get_ref()) {
+            self.refuse_beside_drop(written);
+            Some(Effect::Drop)
+        } else {
+            self.signal(written).map(|s| Effect::Signal(Box::new(s)))
+        };
+        let route = Route {
+            name: written.name.as_ref()?.get_ref().as_str().into(),
+            on: on?,
+            when: when?,
+            effect: effect?,
+            stop: written.stop,
+        };
+        Some((from?, route))
+    }
+
+    /// The sources of a route, each once.
+    fn from(
+        &mut self,
+        list: &Spanned<Vec<Text>>,
+        sources: &[file::Source],
+    ) -> Option<Vec<Arc<str>>> {
+        let names = self.filled_list("source", list)?;
+        let known: Vec<&str> = sources.iter().map(|s| s.name.get_ref().as_str()).collect();
+        let mut all_known = true;
+        for text in list.get_ref() {
+            if !known.contains(&text.get_ref().as_str()) {
+                self.unknown_name("source", text, &known);
+                all_known = false;
+            }
+        }
+        let mut from: Vec<Arc<str>> = Vec::new();
+        for name in names {
+            if !from.iter().any(|known| **known == *name) {
+                from.push(name.into());
+            }
+        }
+        all_known.then_some(from)
+    }
+
+    fn on(&mut self, list: &Spanned<Vec<Text>>) -> Option<On> {
+        if list.get_ref().is_empty() {
+            let message = "`on` names no type, so no event fits";
+            self.findings.push(
+                Finding::error(codes::BAD_VALUE, list.span(), message)
+                    .help("leave it away to take every type"),
+            );
+            return None;
+        }
+        let mut fine = true;
+        for text in list.get_ref() {
+            let pattern = text.get_ref();
+            if pattern.strip_suffix('*').unwrap_or(pattern).contains('*') {
+                let message = "a `*` stands at the end of a type, nowhere else";
+                self.error(codes::BAD_VALUE, text, message);
+                fine = false;
+            }
+        }
+        let types = list.get_ref().iter().map(|text| text.get_ref().clone());
+        fine.then(|| On::Types(types.collect()))
+    }
+
+    fn refuse_beside_drop(&mut self, written: &file::Route) {
+        let beside = [
+            ("workflow", written.workflow.as_ref().map(Spanned::span)),
+            ("signal", written.signal.as_ref().map(Spanned::span)),
+            ("namespace", written.namespace.as_ref().map(Spanned::span)),
+            ("args", written.args.as_ref().map(Spanned::span)),
+            ("missing", written.missing.as_ref().map(Spanned::span)),
+            ("closed", written.closed.as_ref().map(Spanned::span)),
+        ];
+        for (key, span) in beside {
+            if let Some(span) = span {
+                let message = format!("a route that drops its events has no use for `{key}`");
+                self.findings
+                    .push(Finding::error(codes::CONFLICT, span, message));
+            }
+        }
+    }
+
+    fn signal(&mut self, written: &file::Route) -> Option<Signal> {
+        for (key, absent) in [
+            ("workflow", !written.keys.has("workflow")),
+            ("signal", !written.keys.has("signal")),
+        ] {
+            if absent {
+                let message = format!("{} has no `{key}`", written.title());
+                self.findings.push(
+                    Finding::error(codes::MISSING_KEY, written.span.clone(), message)
+                        .help("`drop = true` is for events that are known and unwanted"),
+                );
+            }
+        }
+        let namespace = self.namespace(written.namespace.as_ref());
+        let workflow = written.workflow.as_ref().and_then(|text| {
+            let template = self.template(text, Scope::ROUTE)?;
+            let free = template.constant().is_none() && !template.has_constant_part();
+            if free && written.when.is_none() {
+                let message = "the sender chooses any workflow of the namespace";
+                self.findings.push(
+                    Finding::warning(codes::ANY_WORKFLOW, text.span(), message)
+                        .help("put a constant part before it, as in \"order-${…}\", or limit it by `when`"),
+                );
+            }
+            self.limited("workflow", text, template)
+        });
+        let signal = written.signal.as_ref().and_then(|text| {
+            self.refuse_reserved_signal(text);
+            let template = self.template(text, Scope::ROUTE)?;
+            self.limited("signal", text, template)
+        });
+        let args = match &written.args {
+            Some(args) => self.args(args, Scope::ROUTE).map(Some),
+            None => Some(None),
+        };
+        let missing = match &written.missing {
+            Some(missing) => self.missing(missing),
+            None => Some(MissingRule::Fixed(Missing::default())),
+        };
+        let closed = match &written.closed {
+            Some(text) => self.word(
+                "closed",
+                text,
+                &[("park", Closed::Park), ("drop", Closed::Drop)],
+            ),
+            None => Some(Closed::default()),
+        };
+        Some(Signal {
+            namespace: namespace?.into(),
+            workflow: workflow?,
+            signal: signal?,
+            args: args?,
+            missing: missing?,
+            closed: closed?,
+        })
+    }
+
+    fn missing(&mut self, written: &Spanned<file::Missing>) -> Option<MissingRule> {
+        const THEN: [(&str, Then); 2] = [("park", Then::Park), ("drop", Then::Drop)];
+        match written.get_ref() {
+            file::Missing::Word(word) => {
+                let text = Spanned::new(written.span(), word.clone());
+                let then = self.word("missing", &text, &THEN)?;
+                Some(MissingRule::Fixed(match then {
+                    Then::Park => Missing::Park,
+                    Then::Drop => Missing::Drop,
+                }))
+            }
+            file::Missing::Wait { wait, then } => {
+                let wait = wait.as_ref().and_then(|text| self.duration(text));
+                let then = match then {
+                    Some(text) => self.word("then", text, &THEN),
+                    None => Some(Then::Park),
+                };
+                Some(MissingRule::Fixed(Missing::Wait {
+                    for_ms: u64::try_from(wait?.as_millis()).ok()?,
+                    then: then?,
+                }))
+            }
+            file::Missing::Start {
+                kind,
+                task_queue,
+                args,
+            } => {
+                let workflow_type = kind.as_ref().and_then(|text| self.constant("type", text));
+                let task_queue = task_queue
+                    .as_ref()
+                    .and_then(|text| self.constant("task_queue", text));
+                let args = match args {
+                    Some(args) => self.args(args, Scope::ROUTE).map(Some),
+                    None => Some(None),
+                };
+                Some(MissingRule::Start {
+                    workflow_type: workflow_type?,
+                    task_queue: task_queue?,
+                    args: args?,
+                })
+            }
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! `secrets = ["env:NAME", "file:/path"]`: references to secrets, and what they hold.
+//!
+//! Nothing here shows a secret: a finding names the reference or its place alone. A secret that cannot
+//! be had is replaced by the last value that the running plan had, else by a random one that nobody
+//! knows, so that the rest of the file is checked all the same.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::secret::Secret;
+
+use super::super::options::SecretPolicy;
+use super::super::problem::{Finding, Severity};
+use super::{Compiler, Text, codes};
+
+/// Below this a key can be guessed by trying.
+const SHORT: usize = 16;
+
+/// What was read while the plan was compiled.
+#[derive(Debug, Default)]
+pub(in super::super) struct Secrets {
+    pub(in super::super) read: HashMap<PathBuf, Secret>,
+    /// Sources of which a secret keeps its last value.
+    pub(in super::super) stale: Vec<Arc<str>>,
+}
+
+/// Where a secret is.
+enum Reference<'t> {
+    Env(&'t str),
+    File(&'t Path),
+}
+
+impl<'t> Reference<'t> {
+    /// None: a literal, or a reference that is none.
+    fn parse(text: &'t str) -> Option<Self> {
+        if let Some(name) = text.strip_prefix("env:") {
+            let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            return (!name.is_empty() && name.chars().all(plain)).then_some(Self::Env(name));
+        }
+        let path = text.strip_prefix("file:")?;
+        path.starts_with('/').then(|| Self::File(Path::new(path)))
+    }
+}
+
+impl Compiler<'_> {
+    /// What a reference holds, or stands in for it. None only where the text is no reference.
+    pub(super) fn secret(&mut self, source: &Arc<str>, text: &Text) -> Option<Secret> {
+        let Some(reference) = Reference::parse(text.get_ref()) else {
+            self.refuse_literal(text);
+            return None;
+        };
+        let held = match reference {
+            Reference::Env(name) => (self.options.env)(name)
+                .map(|value| Secret::new(value.into_bytes()))
+                .ok_or_else(|| format!("the environment has no `{name}`")),
+            Reference::File(path) => self
+                .files
+                .read(path)
+                .map(without_newline)
+                .map_err(|error| format!("`{}` cannot be read: {error}", path.display())),
+        };
+        let secret = match held {
+            Ok(secret) if secret.is_empty() => {
+                self.unreadable(source, text, "this secret is empty")
+            }
+            Ok(secret) => {
+                self.remember(text, &secret);
+                secret
+            }
+            Err(why) => self.unreadable(source, text, &why),
+        };
+        if secret.len() < SHORT {
+            let message = format!("this secret is shorter than {SHORT} bytes");
+            self.findings.push(
+                Finding::warning(codes::SHORT_SECRET, text.span(), message)
+                    .help("have the provider make a longer one"),
+            );
+        }
+        Some(secret)
+    }
+
+    /// For the plan after this one. Only what a file held is lent: the environment cannot change.
+    fn remember(&mut self, text: &Text, secret: &Secret) {
+        if let Some(Reference::File(path)) = Reference::parse(text.get_ref()) {
+            self.secrets.read.insert(path.to_owned(), secret.clone());
+        }
+    }
+
+    /// Says what is wrong with a secret, and gives the last one that was right to go on with. `why`
+    /// never quotes it.
+    pub(super) fn unreadable(&mut self, source: &Arc<str>, text: &Text, why: &str) -> Secret {
+        let Some(last) = self.last_value(text) else {
+            return self.refuse_secret(text, why);
+        };
+        let message = format!("{why}; its last value stays in use");
+        self.findings
+            .push(Finding::warning(codes::STALE_SECRET, text.span(), message));
+        if !self.secrets.stale.contains(source) {
+            self.secrets.stale.push(source.clone());
+        }
+        self.remember(text, &last);
+        last
+    }
+
+    pub(super) fn refuse_secret(&mut self, text: &Text, why: &str) -> Secret {
+        let severity = match self.options.secrets {
+            SecretPolicy::Required => Severity::Error,
+            SecretPolicy::Warn => Severity::Warning,
+        };
+        let help = match Reference::parse(text.get_ref()) {
+            Some(Reference::Env(_)) => {
+                "set it for the process: to see a change, it needs a restart, or use file:"
+            }
+            _ => "see that the file is there, that this user may read it, and what it holds",
+        };
+        self.findings.push(
+            Finding::error(codes::SECRET, text.span(), why)
+                .with_severity(severity)
+                .help(help),
+        );
+        stand_in()
+    }
+
+    fn last_value(&self, text: &Text) -> Option<Secret> {
+        match Reference::parse(text.get_ref()) {
+            Some(Reference::File(path)) => self.running?.secret_files.get(path).cloned(),
+            _ => None,
+        }
+    }
+
+    fn refuse_literal(&mut self, text: &Text) {
+        let (code, message, help) = match text.get_ref() {
+            t if t.starts_with("env:") => (
+                codes::BAD_VALUE,
+                "this is no name of an environment variable",
+                "letters, digits and `_`, as in \"env:STRIPE_WEBHOOK_SECRET\"",
+            ),
+            t if t.starts_with("file:") => (
+                codes::BAD_VALUE,
+                "`file:` needs an absolute path",
+                "as in \"file:/run/secrets/stripe\"",
+            ),
+            _ => (
+                codes::LITERAL_SECRET,
+                "a secret stands in the file: it can be read by everybody who reads the file",
+                "write \"env:NAME\" or \"file:/path\", and have the provider make a new secret",
+            ),
+        };
+        self.findings
+            .push(Finding::error(code, text.span(), message).help(help));
+    }
+}
+
+/// A random secret that nobody knows: with it nothing verifies. 32 hex digits are valid in every form
+/// that a scheme may ask for.
+fn stand_in() -> Secret {
+    Secret::new(Uuid::new_v4().simple().to_string().into_bytes())
+}
+
+/// Editors and `echo` end a file with a newline; one is not part of the secret.
+fn without_newline(mut content: Vec<u8>) -> Secret {
+    if content.last() == Some(&b'\n') {
+        content.pop();
+        if content.last() == Some(&b'\r') {
+            content.pop();
+        }
+    }
+    Secret::new(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_newline_at_the_end_is_not_part_of_a_secret() {
+        for (content, secret) in [("a\n", "a"), ("a\r\n", "a"), ("a\n\n", "a\n"), ("a", "a")] {
+            let read = without_newline(content.as_bytes().to_vec());
+            assert_eq!(read.expose(), secret.as_bytes());
+        }
+    }
+}

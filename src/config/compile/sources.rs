@@ -1,0 +1,390 @@
+//! `[sources.NAME]`: whose webhooks are taken, and what makes two of them the same.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::expr::{Expr, Scope};
+use crate::token::Issuer;
+use crate::verify::providers::{self, Preset};
+use crate::verify::spec::{Place, SignatureSpec, TimestampSpec};
+use crate::verify::{BodyRule, Proof, Source};
+
+use super::super::file;
+use super::super::problem::Finding;
+use super::{Compiler, Spanned, Text, codes, duration};
+
+/// Generic providers, beside the presets.
+const GENERIC: [&str; 3] = ["hmac", "jwt", "none"];
+const LATER: [&str; 2] = ["token", "basic"];
+
+const MINUTE: Duration = Duration::from_mins(1);
+const DAY: Duration = Duration::from_hours(24);
+
+/// What `provider` says.
+#[derive(Clone, Copy)]
+enum Provider {
+    Preset(&'static Preset),
+    Hmac,
+    Jwt,
+    None,
+}
+
+/// The expressions of a source.
+struct Event {
+    key: Option<Expr>,
+    kind: Option<Expr>,
+    time: Option<Expr>,
+}
+
+impl Compiler<'_> {
+    pub(super) fn sources(
+        &mut self,
+        written: &[file::Source],
+        written_issuers: &[file::Issuer],
+        issuers: &HashMap<Arc<str>, Arc<Issuer>>,
+    ) -> HashMap<Arc<str>, Arc<Source>> {
+        if written.is_empty() {
+            let message = "no sources: every webhook will be answered with 404";
+            self.findings
+                .push(Finding::warning(codes::NO_SOURCES, 0..0, message));
+        }
+        written
+            .iter()
+            .filter_map(|source| self.source(source, written_issuers, issuers))
+            .map(|source| (source.name.clone(), Arc::new(source)))
+            .collect()
+    }
+
+    fn source(
+        &mut self,
+        written: &file::Source,
+        written_issuers: &[file::Issuer],
+        issuers: &HashMap<Arc<str>, Arc<Issuer>>,
+    ) -> Option<Source> {
+        self.check_source_name(&written.name);
+        let provider_text = written.provider.as_ref()?;
+        let provider = self.provider(provider_text);
+        let event = self.event(written, provider);
+        let body = self.body_rule(written, provider);
+        let refuse_unrouted = self.unrouted(written, provider);
+        let own_dedup = match &written.dedup {
+            Some(text) => Some(self.duration(text)),
+            None => None,
+        };
+        let provider = provider?;
+        self.refuse_foreign_keys(written, provider);
+        let proof = match provider {
+            Provider::Preset(preset) => self.preset_proof(written, preset),
+            Provider::Hmac => self.hmac_proof(written),
+            Provider::Jwt => self.token_proof(written, written_issuers, issuers),
+            Provider::None => self.no_proof(provider_text),
+        };
+        let event = event?;
+        self.warn_about_key(written, provider, &event);
+        let dedup = match own_dedup {
+            Some(own) => self.check_horizon(written, provider, own?),
+            None => default_dedup(provider, &event, written.timestamp.is_some()),
+        };
+        Some(Source {
+            name: written.name.get_ref().as_str().into(),
+            provider: provider_text.get_ref().as_str().into(),
+            proof: proof?,
+            body: body?,
+            key: event.key,
+            kind: event.kind,
+            time: event.time,
+            dedup,
+            refuse_unrouted: refuse_unrouted?,
+        })
+    }
+
+    fn check_source_name(&mut self, name: &Text) {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let text = name.get_ref();
+        if !(1..=64).contains(&text.len()) || !text.chars().all(plain) {
+            let message = format!("`{text}` cannot name a source");
+            self.findings.push(
+                Finding::error(codes::NAME, name.span(), message)
+                    .help("1 to 64 of a-z, 0-9 and `-`: it is part of the address, /hooks/NAME"),
+            );
+        }
+    }
+
+    fn provider(&mut self, text: &Text) -> Option<Provider> {
+        match text.get_ref().as_str() {
+            "hmac" => return Some(Provider::Hmac),
+            "jwt" => return Some(Provider::Jwt),
+            "none" => return Some(Provider::None),
+            name if LATER.contains(&name) => {
+                let message = format!("provider `{name}` is not supported by this version yet");
+                self.error(codes::LATER, text, message);
+                return None;
+            }
+            name => {
+                if let Some(preset) = providers::find(name) {
+                    return Some(Provider::Preset(preset));
+                }
+            }
+        }
+        let presets = providers::ALL.iter().map(|preset| preset.name);
+        let known: Vec<_> = GENERIC.into_iter().chain(presets).collect();
+        self.unknown_name("provider", text, &known);
+        None
+    }
+
+    fn no_proof(&mut self, provider: &Text) -> Option<Proof> {
+        if self.options.allow_unverified {
+            return Some(Proof::None);
+        }
+        let message = "`provider = \"none\"` proves nothing about the sender";
+        self.findings.push(
+            Finding::error(codes::UNVERIFIED, provider.span(), message)
+                .help("start with --allow-unverified if that is meant, and only behind something that proves it"),
+        );
+        None
+    }
+
+    fn token_proof(
+        &mut self,
+        written: &file::Source,
+        written_issuers: &[file::Issuer],
+        issuers: &HashMap<Arc<str>, Arc<Issuer>>,
+    ) -> Option<Proof> {
+        let Some(text) = &written.issuer else {
+            if written.keys.has("issuer") {
+                return None;
+            }
+            let message = "a `jwt` source needs an `issuer`";
+            self.findings.push(
+                Finding::error(codes::MISSING_KEY, written.name.span(), message)
+                    .help("the NAME of an `[issuers.NAME]`"),
+            );
+            return None;
+        };
+        self.issuer_named(text, written_issuers, issuers)
+            .map(Proof::Token)
+    }
+
+    /// None without a finding where the issuer is there, but has findings of its own.
+    pub(super) fn issuer_named(
+        &mut self,
+        text: &Text,
+        written: &[file::Issuer],
+        issuers: &HashMap<Arc<str>, Arc<Issuer>>,
+    ) -> Option<Arc<Issuer>> {
+        let known: Vec<&str> = written
+            .iter()
+            .map(|issuer| issuer.name.get_ref().as_str())
+            .collect();
+        if !known.contains(&text.get_ref().as_str()) {
+            self.unknown_name("issuer", text, &known);
+        }
+        issuers.get(text.get_ref().as_str()).cloned()
+    }
+
+    /// Keys that mean something for another provider only.
+    fn refuse_foreign_keys(&mut self, written: &file::Source, provider: Provider) {
+        let (signs, own_scheme, token) = match provider {
+            Provider::Preset(_) => (true, false, false),
+            Provider::Hmac => (true, true, false),
+            Provider::Jwt => (false, false, true),
+            Provider::None => (false, false, false),
+        };
+        let present = [
+            (
+                "secrets",
+                written.secrets.as_ref().map(Spanned::span),
+                signs,
+            ),
+            (
+                "signature",
+                written.signature.as_ref().map(Spanned::span),
+                own_scheme,
+            ),
+            (
+                "timestamp",
+                written.timestamp.as_ref().map(Spanned::span),
+                own_scheme,
+            ),
+            (
+                "tolerance",
+                written.tolerance.as_ref().map(Spanned::span),
+                signs,
+            ),
+            ("issuer", written.issuer.as_ref().map(Spanned::span), token),
+        ];
+        let name = written.provider.as_ref().map_or("", |text| text.get_ref());
+        for (key, span, fits) in present {
+            if let Some(span) = span.filter(|_| !fits) {
+                let message = format!("`{key}` means nothing for provider `{name}`");
+                self.findings
+                    .push(Finding::error(codes::CONFLICT, span, message));
+            }
+        }
+    }
+
+    /// A source's own expressions go before its preset's.
+    fn event(&mut self, written: &file::Source, provider: Option<Provider>) -> Option<Event> {
+        let preset = match provider {
+            Some(Provider::Preset(preset)) => Some(preset),
+            _ => None,
+        };
+        let at = written.provider.as_ref()?.span();
+        let own = |own: &Option<Text>, default: Option<&str>| {
+            own.clone()
+                .or_else(|| default.map(|text| Spanned::new(at.clone(), text.to_owned())))
+        };
+        let texts = [
+            own(&written.event.key, preset.and_then(|preset| preset.key)),
+            own(&written.event.kind, preset.and_then(|preset| preset.kind)),
+            own(&written.event.time, None),
+        ];
+        let [key, kind, time] = texts.map(|text| match text {
+            Some(text) => self.expr(&text, Scope::SOURCE).map(Some),
+            None => Some(None),
+        });
+        Some(Event {
+            key: key?,
+            kind: kind?,
+            time: time?,
+        })
+    }
+
+    fn body_rule(
+        &mut self,
+        written: &file::Source,
+        provider: Option<Provider>,
+    ) -> Option<BodyRule> {
+        const WORDS: [(&str, BodyRule); 3] = [
+            ("json", BodyRule::Json),
+            ("form", BodyRule::Form),
+            ("text", BodyRule::Text),
+        ];
+        match (&written.body, provider) {
+            (Some(text), _) => self.word("body", text, &WORDS),
+            (None, Some(Provider::Preset(preset))) => Some(preset.body),
+            (None, _) => Some(BodyRule::ByMediaType),
+        }
+    }
+
+    fn unrouted(&mut self, written: &file::Source, provider: Option<Provider>) -> Option<bool> {
+        match &written.unrouted {
+            Some(text) => self.word("unrouted", text, &[("keep", false), ("refuse", true)]),
+            None => Some(matches!(provider, Some(Provider::Jwt))),
+        }
+    }
+
+    fn check_horizon(
+        &mut self,
+        written: &file::Source,
+        provider: Provider,
+        dedup: Duration,
+    ) -> Duration {
+        if let (Provider::Preset(preset), Some(text)) = (provider, &written.dedup)
+            && let Some(horizon) = preset.horizon.filter(|&horizon| dedup < horizon)
+        {
+            let message = format!(
+                "{} goes on trying for {}, longer than keys are kept",
+                preset.title,
+                duration::show(horizon)
+            );
+            self.findings.push(
+                Finding::warning(codes::HORIZON, text.span(), message)
+                    .help("a late retry would be taken for a new event"),
+            );
+        }
+        dedup
+    }
+
+    fn warn_about_key(&mut self, written: &file::Source, provider: Provider, event: &Event) {
+        let digest_only = matches!(provider, Provider::Hmac | Provider::Jwt);
+        let Some(key) = &event.key else {
+            if let Some(text) = written.provider.as_ref().filter(|_| digest_only) {
+                let message =
+                    "without `event.key`, equal requests are one event for 10 minutes only";
+                self.findings
+                    .push(Finding::warning(codes::NO_KEY, text.span(), message).help(
+                        "name the id that the sender gives: `event = { key = \"body.id\" }`",
+                    ));
+            }
+            return;
+        };
+        let signed = signed_headers(written, provider);
+        if let (Some(text), Some(signed)) = (&written.event.key, signed)
+            && reads_unsigned(key, &signed)
+        {
+            let message = "nothing signs what this key is read from";
+            self.findings.push(
+                Finding::warning(codes::UNSIGNED_KEY, text.span(), message).help(
+                    "whoever repeats a captured request could change it: take an id from the body",
+                ),
+            );
+        }
+    }
+}
+
+/// The headers that a scheme signs; none where the sender needs no signature to be believed.
+fn signed_headers(written: &file::Source, provider: Provider) -> Option<Vec<String>> {
+    let lower = |text: &str| text.to_ascii_lowercase();
+    match provider {
+        Provider::Preset(preset) => Some(headers_of(&preset.signature, preset.timestamp.as_ref())),
+        Provider::Hmac => {
+            let stamp = written.timestamp.as_ref().map(Spanned::get_ref);
+            let header = stamp.and_then(|stamp| stamp.header.as_ref());
+            Some(
+                header
+                    .map(|text| lower(text.get_ref()))
+                    .into_iter()
+                    .collect(),
+            )
+        }
+        Provider::Jwt | Provider::None => None,
+    }
+}
+
+fn headers_of(signature: &SignatureSpec, timestamp: Option<&TimestampSpec>) -> Vec<String> {
+    let stamp = timestamp.and_then(|timestamp| match &timestamp.place {
+        Place::Header(name) => Some(name),
+        Place::Tag(_) => None,
+    });
+    let id = signature.id_header.as_ref();
+    stamp
+        .into_iter()
+        .chain(id)
+        .map(|name| name.to_ascii_lowercase())
+        .collect()
+}
+
+fn reads_unsigned(key: &Expr, signed: &[String]) -> bool {
+    if key.reads("query") {
+        return true;
+    }
+    let named = match key.plain_path() {
+        Some([root, name, ..]) if root == "headers" => Some(name.to_ascii_lowercase()),
+        _ => None,
+    };
+    match named {
+        Some(name) => !signed.contains(&name),
+        None => key.reads("headers"),
+    }
+}
+
+/// How long keys are kept where the source does not say: never shorter than a captured request stays
+/// usable.
+fn default_dedup(provider: Provider, event: &Event, signs_time: bool) -> Duration {
+    let (preset, horizon, signs_time) = match provider {
+        Provider::Preset(preset) => (preset.dedup, preset.horizon, preset.timestamp.is_some()),
+        Provider::Hmac => (None, None, signs_time),
+        // A token carries its own end.
+        Provider::Jwt => (None, None, true),
+        Provider::None => (None, None, false),
+    };
+    let digest_only = event.key.is_none() && !matches!(provider, Provider::Preset(_));
+    match preset {
+        Some(dedup) => dedup,
+        None if digest_only => 10 * MINUTE,
+        None if !signs_time && event.time.is_none() => 90 * DAY,
+        None => horizon.map_or(7 * DAY, |horizon| horizon.max(7 * DAY)),
+    }
+}

@@ -1,0 +1,129 @@
+//! routes.toml exactly as written: every value with its place, nothing defaulted, nothing looked up.
+//!
+//! `read` fills it in; what the values mean, and whether they fit together, is `compile`'s. A value
+//! that is absent here was absent in the file, or is a finding already. Imports `expr` for values
+//! with templates in them.
+
+use std::ops::Range;
+
+use toml::Spanned;
+
+use crate::expr::template::Written;
+
+use super::section::{Keys, Text};
+
+#[derive(Debug, Default)]
+pub(super) struct File {
+    pub(super) sources: Vec<Source>,
+    pub(super) issuers: Vec<Issuer>,
+    pub(super) routes: Vec<Route>,
+    pub(super) queries: Vec<Query>,
+}
+
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) keys: Keys,
+    pub(super) name: Text,
+    pub(super) provider: Option<Text>,
+    pub(super) secrets: Option<Spanned<Vec<Text>>>,
+    pub(super) signature: Option<Spanned<Signature>>,
+    pub(super) timestamp: Option<Spanned<Stamp>>,
+    pub(super) tolerance: Option<Text>,
+    pub(super) issuer: Option<Text>,
+    pub(super) event: Event,
+    pub(super) dedup: Option<Text>,
+    pub(super) unrouted: Option<Text>,
+    pub(super) body: Option<Text>,
+}
+
+#[derive(Debug)]
+pub(super) struct Signature {
+    pub(super) header: Option<Text>,
+    pub(super) algorithm: Option<Text>,
+    pub(super) encoding: Option<Text>,
+    pub(super) prefix: Option<Text>,
+    pub(super) signed: Option<Text>,
+}
+
+/// `timestamp = { … }`
+#[derive(Debug)]
+pub(super) struct Stamp {
+    pub(super) header: Option<Text>,
+    pub(super) unit: Option<Text>,
+    pub(super) tolerance: Option<Text>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Event {
+    pub(super) key: Option<Text>,
+    pub(super) kind: Option<Text>,
+    pub(super) time: Option<Text>,
+}
+
+#[derive(Debug)]
+pub(super) struct Issuer {
+    pub(super) name: Text,
+    pub(super) issuer: Option<Text>,
+    pub(super) audience: Option<Spanned<Vec<Text>>>,
+    pub(super) jwks: Option<Text>,
+    pub(super) algorithms: Option<Spanned<Vec<Text>>>,
+    pub(super) roles: Option<Text>,
+}
+
+#[derive(Debug)]
+pub(super) struct Route {
+    pub(super) keys: Keys,
+    /// Where the route begins.
+    pub(super) span: Range<usize>,
+    pub(super) name: Option<Text>,
+    pub(super) source: Option<Spanned<Vec<Text>>>,
+    pub(super) on: Option<Spanned<Vec<Text>>>,
+    pub(super) when: Option<Text>,
+    pub(super) workflow: Option<Text>,
+    pub(super) namespace: Option<Text>,
+    pub(super) signal: Option<Text>,
+    pub(super) args: Option<Spanned<Written>>,
+    pub(super) missing: Option<Spanned<Missing>>,
+    pub(super) closed: Option<Text>,
+    pub(super) drop: Option<Spanned<bool>>,
+    pub(super) stop: bool,
+}
+
+impl Route {
+    /// As a person calls it.
+    pub(super) fn title(&self) -> String {
+        match &self.name {
+            Some(name) => format!("route `{}`", name.get_ref()),
+            None => "this route".to_owned(),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) enum Missing {
+    Word(String),
+    Wait {
+        wait: Option<Text>,
+        then: Option<Text>,
+    },
+    Start {
+        kind: Option<Text>,
+        task_queue: Option<Text>,
+        args: Option<Spanned<Written>>,
+    },
+}
+
+#[derive(Debug)]
+pub(super) struct Query {
+    pub(super) name: Option<Text>,
+    pub(super) path: Option<Text>,
+    pub(super) workflow: Option<Text>,
+    pub(super) query: Option<Text>,
+    pub(super) args: Option<Spanned<Written>>,
+    pub(super) namespace: Option<Text>,
+    pub(super) issuer: Option<Text>,
+    pub(super) allow: Option<Spanned<Vec<Text>>>,
+    pub(super) when: Option<Text>,
+    pub(super) timeout: Option<Text>,
+    pub(super) expose_errors: bool,
+}

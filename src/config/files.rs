@@ -1,0 +1,64 @@
+//! The files that a routes file depends on, and what stood in them when they were read.
+//!
+//! Contents are compared, never times: a write in place within one tick of the file system's clock, a
+//! rename over the name and a swapped symlink all show. Only digests are kept. Imports nothing of
+//! this crate.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+/// No routes file, secret or key set has a use beyond this.
+pub(super) const MAX_FILE: u64 = 4 * 1024 * 1024;
+
+/// Digest of a file's content; none where it could not be read.
+type Fingerprint = Option<[u8; 32]>;
+
+/// Every file asked for, with what was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Files(BTreeMap<PathBuf, Fingerprint>);
+
+impl Files {
+    /// Reads a file once and remembers what it was.
+    pub(super) fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
+        let content = read_capped(path);
+        self.0.insert(path.to_owned(), fingerprint(&content));
+        content
+    }
+
+    /// Whether any of the files is not what it was when it was read.
+    #[must_use]
+    pub fn changed(&self) -> bool {
+        self.0
+            .iter()
+            .any(|(path, before)| fingerprint(&read_capped(path)) != *before)
+    }
+
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.0.keys().map(PathBuf::as_path)
+    }
+}
+
+fn fingerprint(content: &io::Result<Vec<u8>>) -> Fingerprint {
+    content
+        .as_ref()
+        .ok()
+        .map(|bytes| Sha256::digest(bytes).into())
+}
+
+fn read_capped(path: &Path) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    // A pipe or device would block the reader for as long as its writer likes.
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut content = Vec::new();
+    file.take(MAX_FILE + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > MAX_FILE {
+        return Err(io::Error::other("it is larger than 4 MiB"));
+    }
+    Ok(content)
+}

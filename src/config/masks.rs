@@ -1,0 +1,110 @@
+//! Which parts of the file are never shown: secrets that someone wrote into it by mistake.
+//!
+//! A value under a key that sounds like a secret is masked unless it is a reference (`env:`,
+//! `file:`), known key or not: a typo in the key must not print what it holds. Imports nothing of
+//! this crate.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+const SECRET_WORDS: [&str; 4] = ["secret", "token", "password", "credential"];
+
+/// What a Standard Webhooks secret begins with, wherever it stands.
+const SECRET_PREFIX: &str = "whsec_";
+
+/// The tables in which a key's name says that its value is a secret. In routes and queries such a
+/// name is the workflow's business, and its value a template.
+const SECRET_TABLES: [&str; 2] = ["sources", "issuers"];
+
+pub(super) fn of_document(document: &DeTable<'_>) -> Vec<Range<usize>> {
+    let mut masks = Vec::new();
+    for (key, value) in document {
+        collect(value, false, &mut masks);
+        if SECRET_TABLES.contains(&key.get_ref().as_ref()) {
+            below(value, &mut masks);
+        }
+    }
+    masks
+}
+
+/// For a file that is no TOML: lines on which a key sounds like a secret, from its `=` on, and what
+/// follows up to the closing bracket.
+pub(super) fn of_lines(text: &str) -> Vec<Range<usize>> {
+    let mut masks = Vec::new();
+    let mut start = 0;
+    let mut open = false;
+    for line in text.split_inclusive('\n') {
+        let assigned = line.find('=').filter(|_| sounds_secret(line));
+        if let Some(at) = assigned.map(|at| at + 1).or(open.then_some(0)) {
+            masks.push(start + at..start + line.trim_end().len().max(at));
+            open = (open || line.contains('[')) && !line.contains(']');
+        }
+        start += line.len();
+    }
+    masks
+}
+
+fn below(value: &Spanned<DeValue<'_>>, masks: &mut Vec<Range<usize>>) {
+    if let DeValue::Table(table) = value.get_ref() {
+        for (key, value) in table {
+            if sounds_secret(key.get_ref()) && !matches!(value.get_ref(), DeValue::Table(_)) {
+                collect(value, true, masks);
+            } else {
+                below(value, masks);
+            }
+        }
+    }
+}
+
+/// Masks scalars under `value`: all but references where `all` is set, else what has a secret's prefix.
+fn collect(value: &Spanned<DeValue<'_>>, all: bool, masks: &mut Vec<Range<usize>>) {
+    match value.get_ref() {
+        DeValue::Array(items) => items.iter().for_each(|item| collect(item, all, masks)),
+        DeValue::Table(table) => table.values().for_each(|value| collect(value, all, masks)),
+        DeValue::String(text) => {
+            if shows_secret(text) || (all && !is_reference(text)) {
+                masks.push(value.span());
+            }
+        }
+        _ if all => masks.push(value.span()),
+        _ => {}
+    }
+}
+
+fn is_reference(text: &str) -> bool {
+    let is_name = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    text.strip_prefix("env:").is_some_and(is_name) || text.starts_with("file:")
+}
+
+/// `https://user:password@host/`, or what only a provider's secret begins with.
+fn shows_secret(text: &str) -> bool {
+    text.starts_with(SECRET_PREFIX) || (text.contains("://") && text.contains('@'))
+}
+
+fn sounds_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    SECRET_WORDS.iter().any(|word| name.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_file_hides_whole_lists_of_secrets() {
+        let text = "a = 1\nsecrets = [\n  \"hush\",\n]\nb = 2\n";
+        let masks = of_lines(text);
+        assert!(
+            masks
+                .iter()
+                .any(|mask| mask.contains(&text.find("hush").unwrap()))
+        );
+        assert!(
+            !masks
+                .iter()
+                .any(|mask| mask.contains(&text.find("b =").unwrap()))
+        );
+    }
+}

@@ -1,0 +1,163 @@
+//! The plan that runs, and how a new one takes its place.
+//!
+//! Everything that can fail is done first, then one pointer is swapped (P8): a bad file never replaces
+//! a good plan, and a request keeps the plan that it began with. Knows no signals and no HTTP: who
+//! wants a reload calls [`PlanHandle::reload`].
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
+
+use super::{Files, Loaded, Options, Plan, Problem, load, load_after};
+use crate::clock::{self, Timestamp};
+
+/// Content is looked at this often, which keeps "within 5 s" with room to spare.
+const POLL: Duration = Duration::from_secs(1);
+
+/// The current plan, for everybody who needs it.
+#[derive(Debug)]
+pub struct PlanHandle {
+    path: PathBuf,
+    options: Options,
+    current: ArcSwap<Plan>,
+    /// Held while a plan is compiled, so that two reloads cannot overtake each other.
+    state: Mutex<State>,
+    status: watch::Sender<Status>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// What the last attempt read, whether or not it gave a plan.
+    files: Files,
+}
+
+/// What `GET /v1/config` tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    pub digest: String,
+    /// 1 for the plan of the start, one more for each that took its place.
+    pub generation: u64,
+    pub loaded_at: Timestamp,
+    /// Why the last reload was refused, its problems as text; none if it was not.
+    pub last_problem: Option<String>,
+}
+
+impl PlanHandle {
+    /// The plan of the start, with its warnings; or every problem.
+    pub fn open(
+        path: PathBuf,
+        options: Options,
+    ) -> Result<(Arc<Self>, Vec<Problem>), Vec<Problem>> {
+        let loaded = load(&path, &options);
+        let Some(plan) = loaded.plan else {
+            return Err(loaded.problems);
+        };
+        let status = Status {
+            digest: plan.digest.clone(),
+            generation: 1,
+            loaded_at: clock::now(),
+            last_problem: None,
+        };
+        let handle = Self {
+            path,
+            options,
+            current: ArcSwap::from_pointee(plan),
+            state: Mutex::new(State {
+                files: loaded.files,
+            }),
+            status: watch::Sender::new(status),
+        };
+        Ok((Arc::new(handle), loaded.problems))
+    }
+
+    #[must_use]
+    pub fn current(&self) -> Arc<Plan> {
+        self.current.load_full()
+    }
+
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.status.borrow().clone()
+    }
+
+    /// Changes with every attempt to reload; a new `generation` says that the plan is another.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<Status> {
+        self.status.subscribe()
+    }
+
+    /// Compiles everything, then swaps. The warnings of the new plan, or why there is none. Reads
+    /// files: async callers come through `spawn_blocking`.
+    pub fn reload(&self) -> Result<Vec<Problem>, Vec<Problem>> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let Loaded {
+            plan,
+            problems,
+            files,
+        } = load_after(&self.path, &self.options, Some(&self.current()));
+        state.files = files;
+        if let Some(plan) = plan {
+            self.swap(plan, &problems);
+            Ok(problems)
+        } else {
+            self.keep(&problems);
+            Err(problems)
+        }
+    }
+
+    fn swap(&self, plan: Plan, warnings: &[Problem]) {
+        let digest = plan.digest.clone();
+        self.current.store(Arc::new(plan));
+        self.status.send_modify(|status| {
+            status.digest.clone_from(&digest);
+            status.generation += 1;
+            status.loaded_at = clock::now();
+            status.last_problem = None;
+        });
+        let generation = self.status().generation;
+        tracing::info!(%digest, generation, "routes file loaded");
+        for warning in warnings {
+            tracing::warn!(code = warning.code, "routes file:\n{warning}");
+        }
+    }
+
+    fn keep(&self, problems: &[Problem]) {
+        let text: Vec<String> = problems.iter().map(Problem::to_string).collect();
+        let text = text.join("\n");
+        tracing::error!("routes file refused, the running plan stays:\n{text}");
+        self.status
+            .send_modify(|status| status.last_problem = Some(text));
+    }
+
+    /// Reloads whenever a file that the last attempt named has another content, until `shutdown`.
+    pub async fn watch(self: Arc<Self>, shutdown: impl Future<Output = ()>) {
+        let mut shutdown = std::pin::pin!(shutdown);
+        let mut ticks = tokio::time::interval(POLL);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = &mut shutdown => return,
+                _ = ticks.tick() => {}
+            }
+            let handle = Arc::clone(&self);
+            let reloaded = tokio::task::spawn_blocking(move || handle.reload_if_changed()).await;
+            if let Err(error) = reloaded {
+                tracing::error!(%error, "the watch over the routes file failed once");
+            }
+        }
+    }
+
+    fn reload_if_changed(&self) {
+        let files = {
+            let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.files.clone()
+        };
+        if files.changed() {
+            // Both outcomes are logged and kept in the status.
+            let _: Result<_, _> = self.reload();
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Reads one table of the file key by key, and then refuses what nobody asked for.
+//!
+//! Knows TOML and nothing of sources or routes: the keys of each table are `file`'s. A value of the
+//! wrong type is a finding and reads as absent. Imports nothing of this crate but its neighbours.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::codes;
+use super::problem::{Finding, Findings};
+use super::suggest;
+
+/// A string of the file and where it stands, quotes included.
+pub(super) type Text = Spanned<String>;
+
+/// The keys that a table has, readable or not: what is there in a wrong form is no missing key.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Keys(Vec<String>);
+
+impl Keys {
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.0.iter().any(|present| present == key)
+    }
+}
+
+/// A table of the file while it is read.
+pub(super) struct Section<'r, 'i> {
+    /// As in "source `stripe`".
+    pub(super) what: String,
+    /// Where the section begins: what a missing key points at.
+    pub(super) span: Range<usize>,
+    table: &'r DeTable<'i>,
+    asked: Vec<&'static str>,
+}
+
+impl<'r, 'i> Section<'r, 'i> {
+    pub(super) fn new(what: String, span: Range<usize>, table: &'r DeTable<'i>) -> Self {
+        Self {
+            what,
+            span,
+            table,
+            asked: Vec::new(),
+        }
+    }
+
+    /// The value of a key, whatever its type.
+    pub(super) fn value(&mut self, key: &'static str) -> Option<&'r Spanned<DeValue<'i>>> {
+        self.asked.push(key);
+        self.table.get(key)
+    }
+
+    pub(super) fn text(&mut self, key: &'static str, findings: &mut Findings) -> Option<Text> {
+        read_text(key, self.value(key)?, findings)
+    }
+
+    pub(super) fn required_text(
+        &mut self,
+        key: &'static str,
+        findings: &mut Findings,
+    ) -> Option<Text> {
+        if self.lacks(key) {
+            self.missing(key, findings);
+        }
+        self.text(key, findings)
+    }
+
+    pub(super) fn keys(&self) -> Keys {
+        let names = self.table.keys().map(|key| key.get_ref().to_string());
+        Keys(names.collect())
+    }
+
+    pub(super) fn lacks(&self, key: &str) -> bool {
+        !self.table.contains_key(key)
+    }
+
+    pub(super) fn missing(&mut self, key: &'static str, findings: &mut Findings) {
+        self.asked.push(key);
+        let message = format!("{} has no `{key}`", self.what);
+        findings.push(Finding::error(
+            codes::MISSING_KEY,
+            self.span.clone(),
+            message,
+        ));
+    }
+
+    pub(super) fn flag(
+        &mut self,
+        key: &'static str,
+        findings: &mut Findings,
+    ) -> Option<Spanned<bool>> {
+        let value = self.value(key)?;
+        if let DeValue::Boolean(flag) = value.get_ref() {
+            Some(Spanned::new(value.span(), *flag))
+        } else {
+            findings.push(wrong_type(key, value, "true or false"));
+            None
+        }
+    }
+
+    /// A list of text.
+    pub(super) fn texts(
+        &mut self,
+        key: &'static str,
+        findings: &mut Findings,
+    ) -> Option<Spanned<Vec<Text>>> {
+        let value = self.value(key)?;
+        let DeValue::Array(items) = value.get_ref() else {
+            findings.push(wrong_type(key, value, "a list of text"));
+            return None;
+        };
+        let texts = items
+            .iter()
+            .filter_map(|item| read_text(key, item, findings))
+            .collect();
+        Some(Spanned::new(value.span(), texts))
+    }
+
+    /// One text, or a list of them.
+    pub(super) fn text_or_texts(
+        &mut self,
+        key: &'static str,
+        findings: &mut Findings,
+    ) -> Option<Spanned<Vec<Text>>> {
+        let value = self.value(key)?;
+        match value.get_ref() {
+            DeValue::String(text) => Some(Spanned::new(
+                value.span(),
+                vec![Spanned::new(value.span(), text.to_string())],
+            )),
+            DeValue::Array(_) => self.texts(key, findings),
+            _ => {
+                findings.push(wrong_type(key, value, "text or a list of text"));
+                None
+            }
+        }
+    }
+
+    pub(super) fn table(
+        &mut self,
+        key: &'static str,
+        findings: &mut Findings,
+    ) -> Option<Section<'r, 'i>> {
+        let value = self.value(key)?;
+        if let DeValue::Table(table) = value.get_ref() {
+            let what = format!("`{key}` of {}", self.what);
+            Some(Section::new(what, self.key_span(key), table))
+        } else {
+            findings.push(wrong_type(key, value, "a table"));
+            None
+        }
+    }
+
+    /// Where a key itself stands; the section where it does not.
+    pub(super) fn key_span(&self, key: &str) -> Range<usize> {
+        self.table
+            .get_key_value(key)
+            .map_or_else(|| self.span.clone(), |(key, _)| key.span())
+    }
+
+    /// Refuses every key that was not asked for; `later` are those that another version has.
+    pub(super) fn close(self, later: &[&str], findings: &mut Findings) {
+        for (key, _) in self.table {
+            let name = key.get_ref().as_ref();
+            if self.asked.contains(&name) {
+                continue;
+            }
+            findings.push(if later.contains(&name) {
+                let message = format!("`{name}` is not supported by this version yet");
+                Finding::error(codes::LATER, key.span(), message)
+                    .help("remove it: half of its meaning would be worse than none")
+            } else {
+                let message = format!("{} has no key `{name}`", self.what);
+                Finding::error(codes::UNKNOWN_KEY, key.span(), message)
+                    .maybe_help(suggest::among(name, &self.asked))
+            });
+        }
+    }
+}
+
+fn read_text(key: &str, value: &Spanned<DeValue<'_>>, findings: &mut Findings) -> Option<Text> {
+    if let DeValue::String(text) = value.get_ref() {
+        Some(Spanned::new(value.span(), text.to_string()))
+    } else {
+        findings.push(wrong_type(key, value, "text in quotes"));
+        None
+    }
+}
+
+pub(super) fn wrong_type(key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) -> Finding {
+    let found = match value.get_ref() {
+        DeValue::String(_) => "text",
+        DeValue::Integer(_) | DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    };
+    let message = format!("`{key}` is {wanted}, and this is {found}");
+    Finding::error(codes::WRONG_TYPE, value.span(), message)
+}

@@ -1,0 +1,89 @@
+//! One read of a JWKS document, bounded in time and size.
+//!
+//! https, or http on loopback; no redirects, since each could lead where the config did not.
+
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt as _;
+
+use crate::token::keys::KeySetFault;
+use crate::token::{Location, LocationFault};
+
+/// No issuer's document comes near it.
+const MAX_BYTES: usize = 1024 * 1024;
+
+/// Why keys cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the HTTP client cannot be built: {0}")]
+    Client(#[source] reqwest::Error),
+    #[error(transparent)]
+    Location(#[from] LocationFault),
+    #[error("{}", chain(.0))]
+    Http(#[source] reqwest::Error),
+    #[error("the answer is {0}, not 200")]
+    Status(u16),
+    #[error("longer than {MAX_BYTES} bytes")]
+    TooLong,
+    #[error("the file cannot be read: {0}")]
+    File(#[from] std::io::Error),
+    #[error(transparent)]
+    Keys(#[from] KeySetFault),
+}
+
+pub(super) fn client(timeout: Duration) -> Result<reqwest::Client, Error> {
+    reqwest::Client::builder()
+        .timeout(timeout)
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("signalpost/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(Error::Client)
+}
+
+pub(super) async fn read(client: &reqwest::Client, location: &Location) -> Result<Vec<u8>, Error> {
+    match location {
+        Location::Url(url) => {
+            // Whoever built the location should have parsed it; a second look costs nothing.
+            Location::parse(url)?;
+            download(client, url).await
+        }
+        Location::File(path) => {
+            let file = tokio::fs::File::open(path).await?;
+            let mut bytes = Vec::new();
+            let limit = MAX_BYTES as u64 + 1;
+            file.take(limit).read_to_end(&mut bytes).await?;
+            if bytes.len() > MAX_BYTES {
+                return Err(Error::TooLong);
+            }
+            Ok(bytes)
+        }
+    }
+}
+
+async fn download(client: &reqwest::Client, url: &str) -> Result<Vec<u8>, Error> {
+    let request = client.get(url).header("accept", "application/json");
+    let mut response = request.send().await.map_err(Error::Http)?;
+    if response.status() != reqwest::StatusCode::OK {
+        return Err(Error::Status(response.status().as_u16()));
+    }
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(Error::Http)? {
+        if bytes.len() + chunk.len() > MAX_BYTES {
+            return Err(Error::TooLong);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+/// The client's own text names the address only; the cause is further down.
+fn chain(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,197 @@
+//! Keeps issuers' public keys fresh: fetched at start, every few minutes, and when a token names a key
+//! that is not there.
+//!
+//! One task ([`Jwks::run`]) owns every fetch, so that at most one per location is under way; callers
+//! only mark a location as due and wait. Keys once fetched stay while an issuer is down. May import
+//! `token` and what lies below it.
+
+mod fetch;
+mod slot;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet};
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::token::{Issuer, KeySet, Location};
+pub use fetch::Error;
+use slot::Slot;
+
+/// Times and limits; the defaults are those of DESIGN §7.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Between two fetches while all is well.
+    pub refresh: Duration,
+    /// Between two looks at a file.
+    pub file_refresh: Duration,
+    /// At most one fetch on demand per location in this time.
+    pub on_demand: Duration,
+    /// Of one fetch, from connecting to the last byte.
+    pub timeout: Duration,
+    /// First and longest wait after a failure.
+    pub backoff: (Duration, Duration),
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            refresh: Duration::from_secs(300),
+            file_refresh: Duration::from_secs(2),
+            on_demand: Duration::from_secs(10),
+            timeout: Duration::from_secs(5),
+            backoff: (Duration::from_secs(1), Duration::from_secs(30)),
+        }
+    }
+}
+
+/// The keys of every location that the config of now names.
+#[derive(Debug)]
+pub struct Jwks {
+    options: Options,
+    client: reqwest::Client,
+    slots: Mutex<HashMap<Location, Slot>>,
+    /// Something has become due.
+    wake: Notify,
+}
+
+/// What one fetch came to.
+struct Fetched {
+    location: Location,
+    outcome: Result<Vec<u8>, Error>,
+}
+
+impl Jwks {
+    pub fn new(options: Options) -> Result<Self, Error> {
+        Ok(Self {
+            client: fetch::client(options.timeout)?,
+            options,
+            slots: Mutex::default(),
+            wake: Notify::new(),
+        })
+    }
+
+    /// Takes over the issuers of a config about to be used. Rings of locations that are known get the
+    /// keys already held, at once; new locations are fetched; those that nobody names are forgotten.
+    pub fn adopt(&self, issuers: &[&Issuer]) {
+        let mut slots = self.slots();
+        let named: HashSet<&Location> = issuers.iter().map(|issuer| &issuer.keys).collect();
+        slots.retain(|location, _| named.contains(location));
+        for slot in slots.values_mut() {
+            slot.rings.clear();
+        }
+        for issuer in issuers {
+            slots
+                .entry(issuer.keys.clone())
+                .or_insert_with(|| Slot::new(Instant::now()))
+                .join(issuer.ring.clone());
+        }
+        drop(slots);
+        self.wake.notify_one();
+    }
+
+    /// Asks for the keys of a location anew, for a token whose key is not among them. Callers at the
+    /// same time share one fetch, and within ten seconds of the last one nothing is fetched. Says whether the
+    /// last attempt succeeded: if not, an unknown key is no proof of a bad token.
+    pub async fn refresh(&self, location: &Location) -> bool {
+        let mut attempts = {
+            let mut slots = self.slots();
+            let Some(slot) = slots.get_mut(location) else {
+                return false;
+            };
+            if !slot.demand(Instant::now(), self.options.on_demand) {
+                return slot.is_well();
+            }
+            slot.attempts.subscribe()
+        };
+        self.wake.notify_one();
+        // The fetch has its own deadline; this one is for a task that is no longer there.
+        let patience = self.options.timeout + Duration::from_secs(1);
+        let seen = timeout(patience, attempts.changed()).await;
+        matches!(seen, Ok(Ok(()))) && self.slots().get(location).is_some_and(Slot::is_well)
+    }
+
+    /// Reads the keys of a location once, for a command that runs no gateway.
+    pub async fn fetch(&self, location: &Location) -> Result<KeySet, Error> {
+        let bytes = fetch::read(&self.client, location).await?;
+        Ok(KeySet::from_jwks(&bytes)?)
+    }
+
+    /// Works until `shutdown` resolves.
+    pub async fn run(self: Arc<Self>, shutdown: impl Future<Output = ()>) {
+        let mut shutdown = std::pin::pin!(shutdown);
+        let mut fetches = JoinSet::new();
+        loop {
+            let next = self.start_due(&mut fetches);
+            tokio::select! {
+                () = &mut shutdown => return,
+                () = self.wake.notified() => {}
+                Some(fetched) = fetches.join_next() => match fetched {
+                    Ok(fetched) => self.settle(fetched),
+                    Err(fault) => tracing::error!(%fault, "a fetch of keys ended without an outcome"),
+                },
+                () = sleep_until(next) => {}
+            }
+        }
+    }
+
+    /// Starts every fetch that is due; says when the next one will be.
+    fn start_due(&self, fetches: &mut JoinSet<Fetched>) -> Instant {
+        let now = Instant::now();
+        let mut next = now + self.options.refresh;
+        for (location, slot) in self.slots().iter_mut() {
+            if !slot.start_if_due(now) {
+                next = next.min(slot.due().unwrap_or(next));
+                continue;
+            }
+            let (client, location) = (self.client.clone(), location.clone());
+            fetches.spawn(async move {
+                let outcome = fetch::read(&client, &location).await;
+                Fetched { location, outcome }
+            });
+        }
+        next
+    }
+
+    fn settle(&self, fetched: Fetched) {
+        let Fetched { location, outcome } = fetched;
+        let mut slots = self.slots();
+        // A config without this location may have come in the meantime.
+        let Some(slot) = slots.get_mut(&location) else {
+            return;
+        };
+        let every = match location {
+            Location::Url(_) => self.options.refresh,
+            Location::File(_) => self.options.file_refresh,
+        };
+        let now = Instant::now();
+        match outcome.and_then(|bytes| slot.take(&bytes).map_err(Error::from)) {
+            Ok(taken) => {
+                let recovered = slot.succeed(now + every);
+                if let Some(keys) = taken {
+                    tracing::info!(%location, keys, "issuer keys loaded");
+                } else if recovered {
+                    tracing::info!(%location, "issuer keys can be read again");
+                }
+            }
+            Err(error) => {
+                let held = slot.holds_keys();
+                if slot.fail(now, self.options.backoff, every) {
+                    tracing::warn!(%location, %error, held, "issuer keys cannot be had");
+                } else {
+                    tracing::debug!(%location, %error, held, "issuer keys still cannot be had");
+                }
+            }
+        }
+    }
+
+    /// Never held across an await. A panic elsewhere leaves each slot whole, so poison is ignored.
+    fn slots(&self) -> MutexGuard<'_, HashMap<Location, Slot>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

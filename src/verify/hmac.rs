@@ -1,0 +1,97 @@
+//! A keyed hash over parts of a request, compared in constant time.
+//!
+//! A key is prepared once, when the source is compiled, and its state cloned for each use.
+
+use std::fmt;
+
+use hmac::{Hmac, KeyInit};
+use sha1::Sha1;
+use sha2::{Sha256, Sha512};
+use subtle::ConstantTimeEq;
+
+use super::spec::Algorithm;
+
+/// A prepared key.
+#[derive(Clone)]
+pub(super) enum Key {
+    Sha1(Hmac<Sha1>),
+    Sha256(Hmac<Sha256>),
+    Sha512(Hmac<Sha512>),
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(***)")
+    }
+}
+
+impl Key {
+    /// None where the key's length is not taken, which HMAC knows no case of.
+    pub(super) fn prepare(algorithm: Algorithm, key: &[u8]) -> Option<Self> {
+        match algorithm {
+            Algorithm::Sha1 => Hmac::new_from_slice(key).ok().map(Self::Sha1),
+            Algorithm::Sha256 => Hmac::new_from_slice(key).ok().map(Self::Sha256),
+            Algorithm::Sha512 => Hmac::new_from_slice(key).ok().map(Self::Sha512),
+        }
+    }
+
+    /// The hash over the parts, one after the other.
+    pub(super) fn compute<'a>(&self, parts: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+        match self.clone() {
+            Self::Sha1(mac) => finish(mac, parts),
+            Self::Sha256(mac) => finish(mac, parts),
+            Self::Sha512(mac) => finish(mac, parts),
+        }
+    }
+}
+
+fn finish<'a, M: hmac::Mac>(mut mac: M, parts: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+    for part in parts {
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().to_vec()
+}
+
+/// Equal in length and content, in a time that tells nothing of where they differ.
+pub(super) fn equal(ours: &[u8], theirs: &[u8]) -> bool {
+    ours.ct_eq(theirs).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 4231 test case 2, and RFC 2202 test case 2 for SHA-1.
+    #[test]
+    fn published_vectors_hold() {
+        let cases = [
+            (Algorithm::Sha1, "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"),
+            (
+                Algorithm::Sha256,
+                "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+            ),
+            (
+                Algorithm::Sha512,
+                "164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea2505549758bf75c05a994a6d034f65f8f0e6fdcaeab1a34d4a6b4b636e070a38bce737",
+            ),
+        ];
+        for (algorithm, expected) in cases {
+            let key = Key::prepare(algorithm, b"Jefe").unwrap();
+            let parts: [&[u8]; 2] = [b"what do ya want ", b"for nothing?"];
+            assert_eq!(hex::encode(key.compute(parts.into_iter())), expected);
+        }
+    }
+
+    #[test]
+    fn a_key_shows_nothing() {
+        let key = Key::prepare(Algorithm::Sha256, b"private").unwrap();
+        assert_eq!(format!("{key:?}"), "Key(***)");
+    }
+
+    #[test]
+    fn another_length_is_not_equal() {
+        assert!(equal(b"abc", b"abc"));
+        assert!(!equal(b"abc", b"abcd"));
+        assert!(!equal(b"abc", b""));
+    }
+}

@@ -1,0 +1,139 @@
+//! How signatures stand in their header: one alone, or tagged entries of a list.
+//!
+//! Takes header text apart into candidates; whether one matches is decided in `scheme`. Text that does
+//! not have the form is no candidate at all, so that nothing is half-read.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::spec::{Encoding, Layout};
+
+/// What one header value holds.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Found<'a> {
+    /// Signatures of the scheme's own version, still encoded.
+    pub(super) signatures: Vec<&'a str>,
+    /// The text under the timestamp's tag.
+    pub(super) timestamp: Option<&'a str>,
+}
+
+/// Reads one copy of the header; none where it does not have the layout's form.
+pub(super) fn read<'a>(
+    layout: &Layout,
+    timestamp_tag: Option<&str>,
+    text: &'a str,
+) -> Option<Found<'a>> {
+    let Layout::Tagged {
+        separator,
+        assign,
+        tag,
+    } = layout
+    else {
+        return Some(Found {
+            signatures: vec![text],
+            timestamp: None,
+        });
+    };
+    let mut found = Found::default();
+    for entry in text.split(*separator) {
+        let (name, value) = entry.split_once(*assign)?;
+        if name == tag {
+            found.signatures.push(value);
+        } else if timestamp_tag == Some(name) && found.timestamp.replace(value).is_some() {
+            // Two times: which one was signed is anybody's guess.
+            return None;
+        }
+    }
+    Some(found)
+}
+
+/// Writes a header value as the provider would.
+pub(super) fn write(layout: &Layout, timestamp: Option<(&str, &str)>, signature: &str) -> String {
+    let Layout::Tagged {
+        separator,
+        assign,
+        tag,
+    } = layout
+    else {
+        return signature.to_owned();
+    };
+    let signed = format!("{tag}{assign}{signature}");
+    match timestamp {
+        Some((name, at)) => format!("{name}{assign}{at}{separator}{signed}"),
+        None => signed,
+    }
+}
+
+impl Encoding {
+    /// The bytes of a signature behind `prefix`; none unless both are exact.
+    pub(super) fn decode(self, prefix: &str, text: &str) -> Option<Vec<u8>> {
+        let encoded = text.strip_prefix(prefix)?;
+        match self {
+            Self::Hex => hex::decode(encoded).ok(),
+            Self::Base64 => base64_decode(encoded),
+        }
+    }
+
+    pub(super) fn encode(self, prefix: &str, bytes: &[u8]) -> String {
+        let encoded = match self {
+            Self::Hex => hex::encode(bytes),
+            Self::Base64 => STANDARD.encode(bytes),
+        };
+        format!("{prefix}{encoded}")
+    }
+}
+
+/// The standard alphabet with padding, and no stray bits at the end.
+pub(super) fn base64_decode(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(tag: &'static str) -> Layout {
+        Layout::Tagged {
+            separator: ',',
+            assign: '=',
+            tag: tag.into(),
+        }
+    }
+
+    #[test]
+    fn other_versions_are_skipped_and_several_of_ours_are_kept() {
+        let found = read(&pairs("v1"), Some("t"), "t=12,v1=aa,v0=bb,v1=cc,x=").unwrap();
+        assert_eq!(found.signatures, ["aa", "cc"]);
+        assert_eq!(found.timestamp, Some("12"));
+    }
+
+    #[test]
+    fn what_has_not_the_form_is_not_read() {
+        for text in ["", "t=1,,v1=aa", "t=1,v1", "t=1,t=2,v1=aa", "v1=aa,"] {
+            assert_eq!(read(&pairs("v1"), Some("t"), text), None, "{text:?}");
+        }
+        // A space is part of the name beside it, as for the providers' own libraries.
+        let spaced = read(&pairs("v1"), Some("t"), "t=1, v1=aa").unwrap();
+        assert!(spaced.signatures.is_empty());
+    }
+
+    #[test]
+    fn signatures_decode_exactly_or_not_at_all() {
+        let hex = |text| Encoding::Hex.decode("sha256=", text);
+        assert_eq!(hex("sha256=0aFF"), Some(vec![0x0a, 0xff]));
+        for text in [
+            "0aff",
+            "SHA256=0aff",
+            "sha256=0af",
+            "sha256= 0aff",
+            "sha256=0x0a",
+        ] {
+            assert_eq!(hex(text), None, "{text:?}");
+        }
+        let base64 = |text| Encoding::Base64.decode("", text);
+        assert_eq!(base64("+/8="), Some(vec![0xfb, 0xff]));
+        for text in ["-_8=", "+/8", "+/8= ", "+/9=", "+/8=="] {
+            assert_eq!(base64(text), None, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Why a request is refused, and which class of that its caller may learn.
+//!
+//! No HTTP here: `server` maps a [`Class`] to an answer in one place. The texts go to log and
+//! `explain`; they name headers and expressions, never a value of either.
+
+use crate::token;
+
+/// Why a request is refused. The caller learns the class only.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("the header `{0}` is missing")]
+    MissingHeader(String),
+    #[error("the header `{0}` stands more than once")]
+    DuplicateHeader(String),
+    #[error("the header `{0}` does not read as the scheme says")]
+    Malformed(String),
+    #[error("no signature matches any secret")]
+    BadSignature,
+    #[error("the request's own time lies too far in the past")]
+    Stale,
+    #[error("the request's own time lies too far in the future")]
+    Future,
+    #[error(transparent)]
+    Token(#[from] token::Refusal),
+    #[error("the body does not parse as the JSON that it should be")]
+    Unparsable,
+    #[error("the body has a content encoding")]
+    Encoding,
+    #[error("no event key: {0}")]
+    NoKey(String),
+    #[error("no event time: {0}")]
+    NoTime(String),
+}
+
+/// What a caller may learn of a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Not proven.
+    Unauthorized,
+    /// Proven, but not usable.
+    BadRequest,
+    /// Proven, but in an encoding that is not taken.
+    UnsupportedMedia,
+    /// The keys for the proof cannot be had: not the caller's fault.
+    Unavailable,
+}
+
+impl Refusal {
+    /// The stable label of metrics and logs.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::MissingHeader(_) => "missing_header",
+            Self::DuplicateHeader(_) => "duplicate_header",
+            Self::Malformed(_) => "malformed",
+            Self::BadSignature => "bad_signature",
+            Self::Stale => "stale",
+            Self::Future => "future",
+            Self::Token(token::Refusal::UnknownKey(_)) => "unknown_key",
+            Self::Token(token::Refusal::NoKeys) => "no_keys",
+            Self::Token(_) => "bad_token",
+            Self::Unparsable => "unparsable",
+            Self::Encoding => "encoding",
+            Self::NoKey(_) => "no_key",
+            Self::NoTime(_) => "no_time",
+        }
+    }
+
+    #[must_use]
+    pub const fn class(&self) -> Class {
+        match self {
+            Self::MissingHeader(_)
+            | Self::DuplicateHeader(_)
+            | Self::Malformed(_)
+            | Self::BadSignature
+            | Self::Stale
+            | Self::Future => Class::Unauthorized,
+            Self::Token(token::Refusal::NoKeys) => Class::Unavailable,
+            Self::Token(_) => Class::Unauthorized,
+            Self::Unparsable | Self::NoKey(_) | Self::NoTime(_) => Class::BadRequest,
+            Self::Encoding => Class::UnsupportedMedia,
+        }
+    }
+
+    /// Fresh keys of the issuer could turn this into a yes.
+    #[must_use]
+    pub const fn wants_keys(&self) -> bool {
+        matches!(
+            self,
+            Self::Token(token::Refusal::UnknownKey(_) | token::Refusal::NoKeys)
+        )
+    }
+}

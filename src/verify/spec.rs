@@ -1,0 +1,151 @@
+//! A signature scheme as data: what a preset is made of, and what `provider = "hmac"` of routes.toml
+//! writes out.
+//!
+//! What no data can say (canonical forms, public keys, certificates) is not here. `scheme` compiles it.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+/// Text of a preset, or of routes.toml.
+pub type Text = Cow<'static, str>;
+
+/// How a request is signed.
+#[derive(Clone, Debug)]
+pub struct SignatureSpec {
+    pub header: Text,
+    pub layout: Layout,
+    pub copies: Copies,
+    pub algorithm: Algorithm,
+    pub encoding: Encoding,
+    /// What stands before each encoded signature, such as `sha256=`.
+    pub prefix: Text,
+    /// What is signed: `{body}`, `{timestamp}`, `{id}` and literal text.
+    pub signed: Text,
+    /// The header that `{id}` stands for.
+    pub id_header: Option<Text>,
+    pub key_form: KeyForm,
+}
+
+/// The hash under an HMAC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Algorithm {
+    Sha1,
+    Sha256,
+    Sha512,
+}
+
+impl Algorithm {
+    /// As routes.toml spells it.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "sha1" => Some(Self::Sha1),
+            "sha256" => Some(Self::Sha256),
+            "sha512" => Some(Self::Sha512),
+            _ => None,
+        }
+    }
+}
+
+/// How signatures stand in their header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// The whole value is one signature.
+    Single,
+    /// Entries of a tag and a value; those under another tag are skipped. `t=1,v1=…,v1=…` has the
+    /// separator `,` and the sign `=`; `v1,… v1,…` has the separator ` ` and the sign `,`.
+    Tagged {
+        separator: char,
+        assign: char,
+        tag: Text,
+    },
+}
+
+/// How often the signature's header may stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Copies {
+    /// A second copy is a refusal.
+    One,
+    /// Every copy counts, as for a scheme that defines a list.
+    Several,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// Either case.
+    Hex,
+    Base64,
+}
+
+impl Encoding {
+    /// As routes.toml spells it.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "hex" => Some(Self::Hex),
+            "base64" => Some(Self::Base64),
+            _ => None,
+        }
+    }
+}
+
+/// How the text of a secret becomes a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyForm {
+    /// The bytes as they stand.
+    Plain,
+    Hex,
+    Base64,
+    /// Base64, with or without `whsec_` before it.
+    Whsec,
+}
+
+impl KeyForm {
+    /// For a sentence that says what a secret is not.
+    pub(super) const fn describe(self) -> &'static str {
+        match self {
+            Self::Plain => "a text of at least one byte",
+            Self::Hex => "hex digits",
+            Self::Base64 => "base64",
+            Self::Whsec => "base64 behind an optional `whsec_`",
+        }
+    }
+}
+
+/// The signed time of a request.
+#[derive(Clone, Debug)]
+pub struct TimestampSpec {
+    pub place: Place,
+    pub unit: Unit,
+    /// Both ways. None where the vendor states none: then retention limits the past.
+    pub tolerance: Option<Duration>,
+}
+
+/// Where the time stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    Header(Text),
+    /// An entry of the signature's own header.
+    Tag(Text),
+}
+
+/// How a time is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    Seconds,
+    Millis,
+    /// RFC 3339.
+    Iso,
+}
+
+impl Unit {
+    /// As routes.toml spells it.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "s" => Some(Self::Seconds),
+            "ms" => Some(Self::Millis),
+            _ => None,
+        }
+    }
+}
