@@ -1,5 +1,7 @@
 //! Against a real Temporal: what is recorded in a workflow's history, and what is not.
 
+mod queries;
+
 use std::time::Duration;
 
 use signalpost::delivery::attempt;
