@@ -9,6 +9,7 @@
 
 mod config;
 mod delivery;
+mod devserver;
 mod inbox_contract;
 mod support;
 mod temporal;

@@ -30,6 +30,7 @@ use temporalio_common::protos::temporal::api::workflowservice::v1::{
 use tonic::{Code, Status};
 
 use super::super::support::deliveries::Connected;
+use super::super::support::devserver::{self, Observer};
 use super::super::support::grpc;
 use super::super::support::temporal::{FakeTemporal, Reply};
 
@@ -194,4 +195,14 @@ async fn a_query_that_nobody_answers_tells_a_slow_worker_from_none() {
         let answer = ask(vec![Reply::Hang, run], pollers).await;
         assert_eq!(answer.as_ref(), Err(expected));
     }
+}
+
+#[tokio::test]
+async fn a_real_workflow_without_a_worker_is_known_as_such() {
+    let observer = Observer::new().await;
+    let connected = Connected::to(devserver::address().await).await;
+    let permit = permitted(Duration::from_secs(1));
+    observer.start(permit.workflow()).await;
+    let answer = connected.temporal.query(&permit).await;
+    assert_eq!(answer, Err(QueryError::NoWorker));
 }
