@@ -11,6 +11,7 @@ use tonic::Code;
 
 use super::super::support::deliveries::{Connected, delivery, event_of};
 use super::super::support::temporal::{FakeTemporal, Reply};
+use super::super::support::until;
 use super::bare;
 
 /// Inbox and loop, with everything that they need.
@@ -55,13 +56,8 @@ impl Running {
 
     /// Waits until the inbox shows this many delivered.
     async fn until_delivered(&self, count: u64) {
-        let delivered = async {
-            while self.inbox.stats().delivered < count {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        let in_time = tokio::time::timeout(Duration::from_secs(20), delivered).await;
-        in_time.expect("all delivered in time");
+        let delivered = || self.inbox.stats().delivered >= count;
+        until("all delivered", delivered).await;
     }
 
     async fn stop(self) {
@@ -154,9 +150,8 @@ async fn a_temporal_that_comes_back_wakes_every_lane() {
         running.accept(&waiting).await;
     }
     let mut news = running.connected.temporal.connections();
-    while running.connected.temporal.status().connected {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let temporal = &running.connected.temporal;
+    until("the loss is seen", || !temporal.status().connected).await;
     let _fake = FakeTemporal::start_at(&address, Duration::ZERO).await;
     let back = news.wait_for(|&count| count > 1);
     let back = tokio::time::timeout(Duration::from_secs(10), back).await;
