@@ -20,7 +20,7 @@ use tokio::process::{Child, ChildStderr, Command};
 
 /// A free port may be taken by somebody else before the server binds it.
 const START_ATTEMPTS: usize = 5;
-const START_DEADLINE: Duration = Duration::from_secs(60);
+const START_DEADLINE: Duration = Duration::from_mins(1);
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(50);
 /// What is kept of the server's last words.

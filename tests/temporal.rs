@@ -1,13 +1,17 @@
 //! Against a real Temporal: what is recorded in a workflow's history, and what is not.
 
+mod queries;
+
 use std::time::Duration;
 
 use signalpost::delivery::attempt;
 use signalpost::event::{Delivery, Missing, Reason, Then};
 use signalpost::inbox::Settlement;
+use signalpost::temporal::{Options, Temporal};
 
 use super::support::deliveries::{Connected, delivery, starting};
 use super::support::devserver::{self, Observer};
+use super::support::until;
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -169,4 +173,26 @@ async fn the_servers_version_is_known_once_connected() {
     let status = stage.connected.temporal.status();
     assert!(status.connected);
     assert!(status.server_version.is_some_and(|v| !v.is_empty()));
+}
+
+#[tokio::test]
+async fn a_wrong_namespace_of_ours_is_known_before_any_delivery() {
+    let address = devserver::address().await;
+    let options = Options {
+        address: Some(address.to_owned()),
+        namespace: Some("no-such-namespace".to_owned()),
+    };
+    let temporal = Temporal::new(&options).unwrap();
+    assert_eq!(temporal.namespace(), "no-such-namespace");
+    tokio::select! {
+        () = temporal.run(std::future::pending()) => {}
+        () = until("it is connected", || temporal.status().connected) => {}
+    }
+    assert!(
+        temporal
+            .status()
+            .trouble
+            .unwrap()
+            .contains("no-such-namespace")
+    );
 }

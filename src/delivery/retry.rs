@@ -149,7 +149,7 @@ fn missing(delivery: &Delivery, moment: Moment) -> Next {
             if waited >= limit {
                 return Next::Settle(give_up(then, waited));
             }
-            let pause = look_again(waited, moment.jitter).min(limit - waited);
+            let pause = look_again(waited, moment.jitter).min(limit.saturating_sub(waited));
             let error = "the workflow does not exist yet".to_owned();
             Next::Settle(later(pause, moment, error))
         }

@@ -218,7 +218,10 @@ mod tests {
 
     #[test]
     fn only_the_end_of_a_failed_build_is_shown() {
-        let output = (0..30).map(|n| format!("{n}\n")).collect::<String>();
+        let output = (0..30)
+            .map(|n| n.to_string())
+            .collect::<Vec<_>>()
+            .join("\n");
         assert!(last_lines(output.as_bytes()).starts_with("10\n"));
     }
 }

@@ -11,7 +11,6 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use temporalio_client::grpc::WorkflowService;
 use temporalio_client::{Connection, ConnectionOptions};
-use temporalio_common::protos::temporal::api::common::v1::WorkflowExecution;
 use temporalio_common::protos::temporal::api::workflowservice::v1::{
     DescribeWorkflowExecutionRequest, GetSystemInfoRequest,
 };
@@ -19,6 +18,7 @@ use tokio::sync::{Notify, watch};
 use tonic::{Code, Request, Response, Status};
 
 use super::options::Settings;
+use super::signal::present_run;
 use super::{FailureKind, error};
 use crate::clock::{self, Timestamp};
 use crate::telemetry::Telemetry;
@@ -35,8 +35,8 @@ const DOUBT_INTERVAL: Duration = Duration::from_secs(1);
 const IDLE_INTERVAL: Duration = Duration::from_secs(30);
 /// The client's own timer ends a call first; this one covers a channel that never gets ready.
 const GRACE: Duration = Duration::from_millis(250);
-/// What Temporal refuses us stays in the status this long; deliveries ask more often.
-const REFUSAL_SHOWN: Duration = Duration::from_secs(60);
+/// What Temporal refuses us stays in the status this long; deliveries and probes ask more often.
+const REFUSAL_SHOWN: Duration = Duration::from_mins(1);
 /// No workflow has this id. Describing it asks the whole cluster, not only its front end.
 const PROBE_WORKFLOW: &str = "signalpost-connection-probe";
 
@@ -181,21 +181,22 @@ impl Link {
 
     /// A new connection that has answered, and the server's version.
     async fn connect_once(&self) -> Result<(Connection, String), String> {
-        let connect = Connection::connect(self.options.clone());
-        let connection = tokio::time::timeout(PROBE_DEADLINE, connect)
+        let connect = async {
+            let connection = Connection::connect(self.options.clone())
+                .await
+                .map_err(|error| chain(&error))?;
+            let mut service = connection.workflow_service();
+            let info = service
+                .get_system_info(Request::new(GetSystemInfoRequest {}))
+                .await
+                .map_err(|status| error::message(&status))?
+                .into_inner();
+            self.probe(&connection).await?;
+            Ok((connection, info.server_version))
+        };
+        tokio::time::timeout(PROBE_DEADLINE, connect)
             .await
-            .map_err(|_| "no answer while connecting".to_owned())?
-            .map_err(|error| chain(&error))?;
-        let mut request = Request::new(GetSystemInfoRequest {});
-        request.set_timeout(PROBE_DEADLINE);
-        let mut service = connection.workflow_service();
-        let info = tokio::time::timeout(PROBE_DEADLINE, service.get_system_info(request))
-            .await
-            .map_err(|_| "no answer to GetSystemInfo".to_owned())?
-            .map_err(|status| error::message(&status))?
-            .into_inner();
-        probe(&connection, &self.namespace).await?;
-        Ok((connection, info.server_version))
+            .unwrap_or_else(|_| Err("no answer while connecting".to_owned()))
     }
 
     /// Ends when the connection no longer answers, with the reason.
@@ -205,11 +206,36 @@ impl Link {
             let Some(connection) = self.connection.load_full() else {
                 return "no connection".to_owned();
             };
-            if let Err(trouble) = probe(&connection, &self.namespace).await {
+            if let Err(trouble) = self.probe(&connection).await {
                 return trouble;
             }
             if doubted.is_ok() {
                 tokio::time::sleep(DOUBT_INTERVAL).await;
+            }
+        }
+    }
+
+    /// Whether Temporal answers at all. A refusal is an answer, and is told to whoever asks.
+    async fn probe(&self, connection: &Connection) -> Result<(), String> {
+        let mut request = Request::new(DescribeWorkflowExecutionRequest {
+            namespace: self.namespace.clone(),
+            execution: Some(present_run(PROBE_WORKFLOW)),
+        });
+        request.set_timeout(PROBE_DEADLINE);
+        let mut service = connection.workflow_service();
+        let answer = service.describe_workflow_execution(request);
+        let Ok(answer) = tokio::time::timeout(PROBE_DEADLINE, answer).await else {
+            return Err("no answer in time".to_owned());
+        };
+        let Err(status) = answer else {
+            return Ok(());
+        };
+        let failure = error::classify(&status, "");
+        match failure.kind {
+            FailureKind::Transient | FailureKind::Ambiguous => Err(failure.message),
+            _ => {
+                self.observe(&failure);
+                Ok(())
             }
         }
     }
@@ -246,31 +272,6 @@ impl std::fmt::Debug for Link {
             .field("namespace", &self.namespace)
             .field("status", &*self.status.borrow())
             .finish_non_exhaustive()
-    }
-}
-
-/// Whether Temporal answers at all; a refusal is an answer.
-async fn probe(connection: &Connection, namespace: &str) -> Result<(), String> {
-    let mut request = Request::new(DescribeWorkflowExecutionRequest {
-        namespace: namespace.to_owned(),
-        execution: Some(WorkflowExecution {
-            workflow_id: PROBE_WORKFLOW.to_owned(),
-            run_id: String::new(),
-        }),
-    });
-    request.set_timeout(PROBE_DEADLINE);
-    let mut service = connection.workflow_service();
-    let answer = service.describe_workflow_execution(request);
-    let Ok(answer) = tokio::time::timeout(PROBE_DEADLINE, answer).await else {
-        return Err("no answer in time".to_owned());
-    };
-    let Err(status) = answer else {
-        return Ok(());
-    };
-    let failure = error::classify(&status, "");
-    match failure.kind {
-        FailureKind::Transient | FailureKind::Ambiguous => Err(failure.message),
-        _ => Ok(()),
     }
 }
 

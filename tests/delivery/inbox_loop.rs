@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use signalpost::telemetry::Telemetry;
 use signalpost::delivery::{self, Options};
-use signalpost::event::{Delivery, State};
+use signalpost::event::{Delivery, Reason, State};
 use signalpost::inbox::{Acceptance, Inbox, embedded};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -12,6 +12,7 @@ use tonic::Code;
 
 use super::super::support::deliveries::{Connected, delivery, event_of};
 use super::super::support::temporal::{FakeTemporal, Reply};
+use super::super::support::until;
 use super::bare;
 
 /// Inbox and loop, with everything that they need.
@@ -62,13 +63,8 @@ impl Running {
 
     /// Waits until the inbox shows this many delivered.
     async fn until_delivered(&self, count: u64) {
-        let delivered = async {
-            while self.inbox.stats().delivered < count {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        let in_time = tokio::time::timeout(Duration::from_secs(20), delivered).await;
-        in_time.expect("all delivered in time");
+        let delivered = || self.inbox.stats().delivered >= count;
+        until("all delivered", delivered).await;
     }
 
     async fn stop(self) {
@@ -126,7 +122,7 @@ async fn a_parked_delivery_frees_its_lane_and_is_kept() {
     running.until_delivered(1).await;
     let first = running.inbox.delivery(sent[0].id).await.unwrap().unwrap();
     assert_eq!(first.state, State::Parked);
-    assert_eq!(first.reason.map(|r| r.code()), Some("SP-D205"));
+    assert_eq!(first.reason.map(Reason::code), Some("SP-D205"));
     running.stop().await;
 }
 
@@ -161,9 +157,8 @@ async fn a_temporal_that_comes_back_wakes_every_lane() {
         running.accept(&waiting).await;
     }
     let mut news = running.connected.temporal.connections();
-    while running.connected.temporal.status().connected {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let temporal = &running.connected.temporal;
+    until("the loss is seen", || !temporal.status().connected).await;
     let _fake = FakeTemporal::start_at(&address, Duration::ZERO).await;
     let back = news.wait_for(|&count| count > 1);
     let back = tokio::time::timeout(Duration::from_secs(10), back).await;

@@ -63,7 +63,7 @@ pub(crate) fn event_of(delivery: &Delivery) -> Event {
         key: DedupKey {
             text: delivery.event.to_string(),
             digest: false,
-            retention: Duration::from_secs(3600),
+            retention: Duration::from_hours(1),
             strict: false,
         },
         kind: "payment".to_owned(),

@@ -35,3 +35,8 @@ where
         "waited a minute in vain: {what}"
     );
 }
+
+/// The same for what can be seen without waiting.
+pub(crate) async fn until(what: &str, holds: impl Fn() -> bool) {
+    eventually(what, || std::future::ready(holds())).await;
+}

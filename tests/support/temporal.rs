@@ -15,13 +15,15 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use prost::Message as _;
 use temporalio_common::protos::temporal::api::common::v1::{Header, Payloads};
 use temporalio_common::protos::temporal::api::enums::v1::WorkflowExecutionStatus;
 use temporalio_common::protos::temporal::api::workflow::v1::WorkflowExecutionInfo;
 use temporalio_common::protos::temporal::api::workflowservice::v1::{
-    DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse, GetSystemInfoResponse,
-    SignalWithStartWorkflowExecutionRequest, SignalWithStartWorkflowExecutionResponse,
-    SignalWorkflowExecutionRequest, SignalWorkflowExecutionResponse,
+    DescribeTaskQueueRequest, DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse,
+    GetSystemInfoResponse, QueryWorkflowRequest, SignalWithStartWorkflowExecutionRequest,
+    SignalWithStartWorkflowExecutionResponse, SignalWorkflowExecutionRequest,
+    SignalWorkflowExecutionResponse,
 };
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
@@ -36,6 +38,8 @@ pub(crate) enum Reply {
     Ok,
     /// For describe: the state of the latest run.
     State(WorkflowExecutionStatus),
+    /// This message, whatever the method.
+    Message(Vec<u8>),
     Fail(Status),
     /// The caller's deadline runs out first.
     Hang,
@@ -47,7 +51,9 @@ pub(crate) enum Reply {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Received {
     pub(crate) method: String,
+    /// For a task queue's description, the queue.
     pub(crate) workflow: String,
+    /// Or the query's name.
     pub(crate) signal: String,
     pub(crate) request_id: String,
     pub(crate) identity: String,
@@ -182,6 +188,7 @@ async fn answer(
     tokio::time::sleep(state.delay).await;
     let response = match reply {
         Reply::Fail(status) => grpc::failed(&status),
+        Reply::Message(bytes) => grpc::ok(&bytes),
         Reply::Hang => std::future::pending().await,
         Reply::Disconnect => {
             state.disconnect.notify_one();
@@ -253,6 +260,25 @@ fn read(method: &str, body: &Bytes) -> Received {
                 ..Received::default()
             }
         }
+        "QueryWorkflow" => {
+            let message: QueryWorkflowRequest = grpc::decode(body);
+            let query = message.query.unwrap_or_default();
+            Received {
+                method: method_name,
+                workflow: message.execution.unwrap_or_default().workflow_id,
+                signal: query.query_type,
+                args: texts(query.query_args),
+                ..Received::default()
+            }
+        }
+        "DescribeTaskQueue" => {
+            let message: DescribeTaskQueueRequest = grpc::decode(body);
+            Received {
+                method: method_name,
+                workflow: message.task_queue.unwrap_or_default().name,
+                ..Received::default()
+            }
+        }
         _ => Received {
             method: method_name,
             ..Received::default()
@@ -275,24 +301,28 @@ fn text(data: Vec<u8>) -> String {
 }
 
 fn success(method: &str, state: WorkflowExecutionStatus) -> Response<Body> {
-    match method {
-        "SignalWorkflowExecution" => grpc::ok(&SignalWorkflowExecutionResponse::default()),
-        "SignalWithStartWorkflowExecution" => grpc::ok(&SignalWithStartWorkflowExecutionResponse {
+    let message = match method {
+        "SignalWorkflowExecution" => SignalWorkflowExecutionResponse::default().encode_to_vec(),
+        "SignalWithStartWorkflowExecution" => SignalWithStartWorkflowExecutionResponse {
             run_id: "run-1".to_owned(),
             started: true,
             ..Default::default()
-        }),
-        "DescribeWorkflowExecution" => grpc::ok(&DescribeWorkflowExecutionResponse {
+        }
+        .encode_to_vec(),
+        "DescribeWorkflowExecution" => DescribeWorkflowExecutionResponse {
             workflow_execution_info: Some(WorkflowExecutionInfo {
                 status: state.into(),
                 ..Default::default()
             }),
             ..Default::default()
-        }),
-        "GetSystemInfo" => grpc::ok(&GetSystemInfoResponse {
+        }
+        .encode_to_vec(),
+        "GetSystemInfo" => GetSystemInfoResponse {
             server_version: "1.29.1".to_owned(),
             capabilities: None,
-        }),
-        _ => grpc::failed(&Status::unimplemented("unknown method")),
-    }
+        }
+        .encode_to_vec(),
+        _ => return grpc::failed(&Status::unimplemented("unknown method")),
+    };
+    grpc::ok(&message)
 }

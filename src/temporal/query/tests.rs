@@ -96,8 +96,10 @@ fn a_waiting_task_means_no_worker_and_a_started_one_a_slow_one() {
 #[test]
 fn a_poller_counts_for_a_little_over_a_minute() {
     let seen = |seconds| {
-        let mut poller = PollerInfo::default();
-        poller.last_access_time = Some(prost_wkt_types::Timestamp { seconds, nanos: 0 });
+        let poller = PollerInfo {
+            last_access_time: Some(prost_wkt_types::Timestamp { seconds, nanos: 0 }),
+            ..Default::default()
+        };
         from_pollers(&[poller], Timestamp::from_seconds(1000))
     };
     assert_eq!(seen(940), QueryError::Timeout);
