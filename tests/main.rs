@@ -1,1 +1,4 @@
+//! One test binary, so that the library is linked once.
+
+mod config;
 mod providers;

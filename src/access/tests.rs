@@ -47,7 +47,7 @@ fn caller(claims: serde_json::Value) -> Principal {
     Principal::new(&issuer(), token)
 }
 
-fn ask<'a>(path: &'a [(String, String)]) -> Asked<'a> {
+fn ask(path: &[(String, String)]) -> Asked<'_> {
     Asked {
         path,
         query: &[],

@@ -59,14 +59,14 @@ pub(super) fn parse(text: &str) -> Result<Duration, &'static str> {
 /// As [`parse`] reads it.
 pub(super) fn show(duration: Duration) -> String {
     let mut rest = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    let mut text = String::new();
+    let mut parts = Vec::new();
     for (unit, scale) in UNITS {
         if rest >= scale {
-            text.push_str(&format!("{}{unit}", rest / scale));
+            parts.push(format!("{}{unit}", rest / scale));
             rest %= scale;
         }
     }
-    text
+    parts.concat()
 }
 
 fn split(text: &str, holds: impl Fn(char) -> bool) -> (&str, &str) {
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn units_combine() {
-        assert_eq!(parse("1h30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(parse("1h30m"), Ok(Duration::from_mins(90)));
         assert_eq!(parse("250ms"), Ok(Duration::from_millis(250)));
         assert_eq!(parse("7d"), Ok(Duration::from_hours(168)));
         assert_eq!(show(Duration::from_millis(5_400_250)), "1h30m250ms");

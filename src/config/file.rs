@@ -10,7 +10,7 @@ use toml::Spanned;
 
 use crate::expr::template::Written;
 
-use super::section::Text;
+use super::section::{Keys, Text};
 
 #[derive(Debug, Default)]
 pub(super) struct File {
@@ -22,6 +22,7 @@ pub(super) struct File {
 
 #[derive(Debug)]
 pub(super) struct Source {
+    pub(super) keys: Keys,
     pub(super) name: Text,
     pub(super) provider: Option<Text>,
     pub(super) secrets: Option<Spanned<Vec<Text>>>,
@@ -60,6 +61,10 @@ pub(super) struct Event {
 }
 
 #[derive(Debug)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "fields are named as the file names them"
+)]
 pub(super) struct Issuer {
     pub(super) name: Text,
     pub(super) issuer: Option<Text>,
@@ -71,6 +76,7 @@ pub(super) struct Issuer {
 
 #[derive(Debug)]
 pub(super) struct Route {
+    pub(super) keys: Keys,
     /// Where the route begins.
     pub(super) span: Range<usize>,
     pub(super) name: Option<Text>,
@@ -85,6 +91,16 @@ pub(super) struct Route {
     pub(super) closed: Option<Text>,
     pub(super) drop: Option<Spanned<bool>>,
     pub(super) stop: bool,
+}
+
+impl Route {
+    /// As a person calls it.
+    pub(super) fn title(&self) -> String {
+        match &self.name {
+            Some(name) => format!("route `{}`", name.get_ref()),
+            None => "this route".to_owned(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -102,6 +118,10 @@ pub(super) enum Missing {
 }
 
 #[derive(Debug)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "fields are named as the file names them"
+)]
 pub(super) struct Query {
     pub(super) name: Option<Text>,
     pub(super) path: Option<Text>,

@@ -63,18 +63,21 @@ fn collect(value: &Spanned<DeValue<'_>>, all: bool, masks: &mut Vec<Range<usize>
     match value.get_ref() {
         DeValue::Array(items) => items.iter().for_each(|item| collect(item, all, masks)),
         DeValue::Table(table) => table.values().for_each(|value| collect(value, all, masks)),
-        DeValue::String(text) => {
-            if text.starts_with(SECRET_PREFIX) || (all && !is_reference(text)) {
-                masks.push(value.span());
-            }
-        }
-        _ if all => masks.push(value.span()),
-        _ => {}
+        DeValue::String(text) if !shows_secret(text) && (!all || is_reference(text)) => {}
+        DeValue::String(_) => masks.push(value.span()),
+        _ if !all => {}
+        _ => masks.push(value.span()),
     }
 }
 
 fn is_reference(text: &str) -> bool {
-    text.starts_with("env:") || text.starts_with("file:")
+    let is_name = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    text.strip_prefix("env:").is_some_and(is_name) || text.starts_with("file:")
+}
+
+/// `https://user:password@host/`, or what only a provider's secret begins with.
+fn shows_secret(text: &str) -> bool {
+    text.starts_with(SECRET_PREFIX) || (text.contains("://") && text.contains('@'))
 }
 
 fn sounds_secret(name: &str) -> bool {

@@ -13,10 +13,13 @@ mod masks;
 mod options;
 mod problem;
 mod read;
+mod read_rules;
 mod reload;
 mod section;
 mod source_text;
 mod suggest;
+#[cfg(test)]
+mod tests;
 mod written;
 
 use std::collections::HashMap;

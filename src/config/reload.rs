@@ -156,8 +156,8 @@ impl PlanHandle {
             state.files.clone()
         };
         if files.changed() {
-            // Both outcomes are logged and kept in the status.
-            let _: Result<_, _> = self.reload();
+            // Both outcomes are logged and kept in the status already.
+            self.reload().ok();
         }
     }
 }

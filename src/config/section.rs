@@ -15,6 +15,16 @@ use super::suggest;
 /// A string of the file and where it stands, quotes included.
 pub(super) type Text = Spanned<String>;
 
+/// The keys that a table has, readable or not: what is there in a wrong form is no missing key.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Keys(Vec<String>);
+
+impl Keys {
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.0.iter().any(|present| present == key)
+    }
+}
+
 /// A table of the file while it is read.
 pub(super) struct Section<'r, 'i> {
     /// As in "source `stripe`".
@@ -54,6 +64,11 @@ impl<'r, 'i> Section<'r, 'i> {
             self.missing(key, findings);
         }
         self.text(key, findings)
+    }
+
+    pub(super) fn keys(&self) -> Keys {
+        let names = self.table.keys().map(|key| key.get_ref().to_string());
+        Keys(names.collect())
     }
 
     pub(super) fn lacks(&self, key: &str) -> bool {

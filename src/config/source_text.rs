@@ -41,7 +41,7 @@ impl<'t> SourceText<'t> {
         }
     }
 
-    pub(super) fn mask(&mut self, ranges: Vec<Range<usize>>) {
+    pub(super) fn mask(&mut self, ranges: impl IntoIterator<Item = Range<usize>>) {
         self.masks.extend(ranges);
     }
 
@@ -59,15 +59,15 @@ impl<'t> SourceText<'t> {
         let start = self.line_starts.get(index).copied().unwrap_or(0);
         let line = self.text.get(start..).and_then(|rest| rest.lines().next());
         let mut shown = Shown::default();
-        let mut masked: Option<&Range<usize>> = None;
+        let mut masked = false;
         for (at, c) in line.unwrap_or("").char_indices() {
             let offset = start + at;
             shown.mark(offset, span);
-            let mask = self.masks.iter().find(|mask| mask.contains(&offset));
-            match mask {
-                Some(_) if mask == masked => {}
-                Some(_) => shown.chars.extend(MASK.chars()),
-                None => shown.chars.push(if c.is_control() { ' ' } else { c }),
+            let mask = self.masks.iter().any(|mask| mask.contains(&offset));
+            match (mask, masked) {
+                (true, true) => {}
+                (true, false) => shown.chars.extend(MASK.chars()),
+                (false, _) => shown.chars.push(if c.is_control() { ' ' } else { c }),
             }
             masked = mask;
         }
@@ -206,7 +206,7 @@ mod tests {
         let line = "secrets = [\"hush-hush\"] # note";
         let mut text = SourceText::new("f", line);
         let start = line.find("hush").unwrap();
-        text.mask(vec![start..start + 9]);
+        text.mask([start..start + 9]);
         let note = line.find("note").unwrap();
         let excerpt = text.excerpt(&(note..note + 4));
         assert_eq!(excerpt.line, "secrets = [\"***\"] # note");

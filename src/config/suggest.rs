@@ -14,14 +14,13 @@ pub(super) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) 
 }
 
 /// `did you mean "x"?`, else the names there are.
-pub(super) fn among<'k>(name: &str, known: &[&'k str]) -> Option<String> {
+pub(super) fn among(name: &str, known: &[&str]) -> Option<String> {
     if let Some(near) = nearest(name, known.iter().copied()) {
         return Some(format!("did you mean `{near}`?"));
     }
     match known {
-        [] => None,
         [only] => Some(format!("only `{only}` is known here")),
-        [first @ .., last] if known.len() <= 12 => {
+        [first @ .., last] if first.len() < 12 => {
             let first: Vec<_> = first.iter().map(|name| format!("`{name}`")).collect();
             Some(format!("known here: {} and `{last}`", first.join(", ")))
         }

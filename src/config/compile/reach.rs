@@ -30,12 +30,17 @@ pub(super) fn unreachable(routes: &[Route]) -> Vec<Unreachable<'_>> {
                 .as_ref()
                 .map_or_else(|| route.span.clone(), toml::Spanned::span);
             found.push(Unreachable { span, by });
-        } else if route.stop && route.when.is_none() {
+        } else if route.stop && is_certain(route) {
             let name = route.name.as_ref().map_or("", |name| name.get_ref());
             stops.push(Stop { route, name });
         }
     }
     found
+}
+
+/// Whether all events of the route's sources and types are known to fit it.
+fn is_certain(route: &Route) -> bool {
+    !route.keys.has("when") && (route.on.is_some() || !route.keys.has("on"))
 }
 
 /// The last of the routes that together take every source and type of this one.

@@ -156,11 +156,11 @@ impl Compiler<'_> {
 
     fn signal(&mut self, written: &file::Route) -> Option<Signal> {
         for (key, absent) in [
-            ("workflow", written.workflow.is_none()),
-            ("signal", written.signal.is_none()),
+            ("workflow", !written.keys.has("workflow")),
+            ("signal", !written.keys.has("signal")),
         ] {
             if absent {
-                let message = format!("this route has no `{key}`");
+                let message = format!("{} has no `{key}`", written.title());
                 self.findings.push(
                     Finding::error(codes::MISSING_KEY, written.span.clone(), message)
                         .help("`drop = true` is for events that are known and unwanted"),

@@ -26,12 +26,11 @@ impl Compiler<'_> {
         let mut timestamp = preset.timestamp.clone();
         if let Some(text) = &source.tolerance {
             let tolerance = self.duration(text);
-            match &mut timestamp {
-                Some(timestamp) => timestamp.tolerance = tolerance,
-                None => {
-                    let message = format!("`{}` signs no time to be tolerant of", preset.name);
-                    self.error(codes::CONFLICT, text, message);
-                }
+            if let Some(timestamp) = &mut timestamp {
+                timestamp.tolerance = tolerance;
+            } else {
+                let message = format!("`{}` signs no time to be tolerant of", preset.name);
+                self.error(codes::CONFLICT, text, message);
             }
         }
         self.scheme(source, &preset.signature, timestamp.as_ref())
@@ -45,11 +44,14 @@ impl Compiler<'_> {
                     .help("`timestamp = { header = \"…\", unit = \"s\", tolerance = \"5m\" }`"),
             );
         }
-        let timestamp = match &source.timestamp {
-            Some(stamp) => Some(self.timestamp(stamp.get_ref())),
-            None => None,
-        };
+        let timestamp = source
+            .timestamp
+            .as_ref()
+            .map(|stamp| self.timestamp(stamp.get_ref()));
         let Some(signature) = &source.signature else {
+            if source.keys.has("signature") {
+                return None;
+            }
             let message = "an `hmac` source needs a `signature`";
             self.findings.push(
                 Finding::error(codes::MISSING_KEY, source.name.span(), message).help(
@@ -125,15 +127,12 @@ impl Compiler<'_> {
         spec: &SignatureSpec,
         timestamp: Option<&TimestampSpec>,
     ) -> Option<Proof> {
-        let Some(list) = source
-            .secrets
-            .as_ref()
-            .filter(|list| !list.get_ref().is_empty())
-        else {
-            let span = source
-                .secrets
-                .as_ref()
-                .map_or(source.name.span(), Spanned::span);
+        let list = source.secrets.as_ref();
+        let Some(list) = list.filter(|list| !list.get_ref().is_empty()) else {
+            if source.keys.has("secrets") && list.is_none() {
+                return None;
+            }
+            let span = list.map_or(source.name.span(), Spanned::span);
             let message = format!("source `{}` has no secrets", source.name.get_ref());
             self.findings.push(
                 Finding::error(codes::MISSING_KEY, span, message)

@@ -112,7 +112,7 @@ impl Compiler<'_> {
         };
         let help = match Reference::parse(text.get_ref()) {
             Some(Reference::Env(_)) => {
-                "set it before the start: a running process needs a restart to see it, or use file:"
+                "set it for the process: to see a change, it needs a restart, or use file:"
             }
             _ => "see that the file is there, that this user may read it, and what it holds",
         };
@@ -132,22 +132,25 @@ impl Compiler<'_> {
     }
 
     fn refuse_literal(&mut self, text: &Text) {
-        let (message, help) = match text.get_ref() {
+        let (code, message, help) = match text.get_ref() {
             t if t.starts_with("env:") => (
+                codes::BAD_VALUE,
                 "this is no name of an environment variable",
                 "letters, digits and `_`, as in \"env:STRIPE_WEBHOOK_SECRET\"",
             ),
             t if t.starts_with("file:") => (
+                codes::BAD_VALUE,
                 "`file:` needs an absolute path",
                 "as in \"file:/run/secrets/stripe\"",
             ),
             _ => (
+                codes::LITERAL_SECRET,
                 "a secret stands in the file: it can be read by everybody who reads the file",
                 "write \"env:NAME\" or \"file:/path\", and have the provider make a new secret",
             ),
         };
         self.findings
-            .push(Finding::error(codes::LITERAL_SECRET, text.span(), message).help(help));
+            .push(Finding::error(code, text.span(), message).help(help));
     }
 }
 

@@ -1,0 +1,130 @@
+//! From TOML to routes and queries: which keys `[[routes]]` and `[[queries]]` have, and of which type.
+//!
+//! The other half of `read`, which calls it. Imports `expr` for values with templates in them.
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use crate::expr::template::Written;
+
+use super::codes;
+use super::file::{Missing, Query, Route};
+use super::problem::{Finding, Findings};
+use super::section::{Section, Text, wrong_type};
+use super::written;
+
+const LATER_ROUTE: &[&str] = &["allow", "schema", "invalid", "pace", "after_park"];
+const LATER_QUERY: &[&str] = &["cache", "run"];
+const LATER_START: &[&str] = &["id_reuse"];
+
+pub(super) fn read_route(mut section: Section<'_, '_>, findings: &mut Findings) -> Route {
+    let route = Route {
+        keys: section.keys(),
+        span: section.span.clone(),
+        name: section.required_text("name", findings),
+        source: section.text_or_texts("source", findings),
+        on: section.text_or_texts("on", findings),
+        when: section.text("when", findings),
+        workflow: section.text("workflow", findings),
+        namespace: section.text("namespace", findings),
+        signal: section.text("signal", findings),
+        args: read_args(&mut section, findings),
+        missing: read_missing(&mut section, findings),
+        closed: read_closed(&mut section, findings),
+        drop: section.flag("drop", findings),
+        stop: section
+            .flag("stop", findings)
+            .is_some_and(Spanned::into_inner),
+    };
+    if section.lacks("source") {
+        section.missing("source", findings);
+    }
+    section.close(LATER_ROUTE, findings);
+    route
+}
+
+fn read_missing(
+    section: &mut Section<'_, '_>,
+    findings: &mut Findings,
+) -> Option<Spanned<Missing>> {
+    let value = section.value("missing")?;
+    match value.get_ref() {
+        DeValue::String(word) => Some(Spanned::new(value.span(), Missing::Word(word.to_string()))),
+        DeValue::Table(_) => {
+            let mut table = section.table("missing", findings)?;
+            let missing = if let Some(start) = table.table("start", findings) {
+                read_start(start, findings)
+            } else {
+                Missing::Wait {
+                    wait: table.required_text("wait", findings),
+                    then: table.text("then", findings),
+                }
+            };
+            table.close(&[], findings);
+            Some(Spanned::new(value.span(), missing))
+        }
+        _ => {
+            findings.push(wrong_type("missing", value, "text or a table"));
+            None
+        }
+    }
+}
+
+fn read_start(mut section: Section<'_, '_>, findings: &mut Findings) -> Missing {
+    let start = Missing::Start {
+        kind: section.required_text("type", findings),
+        task_queue: section.required_text("task_queue", findings),
+        args: read_args(&mut section, findings),
+    };
+    section.close(LATER_START, findings);
+    start
+}
+
+fn read_closed(section: &mut Section<'_, '_>, findings: &mut Findings) -> Option<Text> {
+    let value = section.value("closed")?;
+    if let DeValue::Table(_) = value.get_ref() {
+        let message = "a new start of a closed workflow is not supported by this version yet";
+        findings.push(
+            Finding::error(codes::LATER, value.span(), message)
+                .help("`closed` is \"park\" or \"drop\""),
+        );
+        return None;
+    }
+    section.text("closed", findings)
+}
+
+pub(super) fn read_query(mut section: Section<'_, '_>, findings: &mut Findings) -> Query {
+    let query = Query {
+        name: section.required_text("name", findings),
+        path: section.required_text("path", findings),
+        workflow: section.required_text("workflow", findings),
+        query: section.required_text("query", findings),
+        args: read_args(&mut section, findings),
+        namespace: section.text("namespace", findings),
+        issuer: section.required_text("issuer", findings),
+        allow: section.texts("allow", findings),
+        when: section.text("when", findings),
+        timeout: section.text("timeout", findings),
+        expose_errors: section
+            .flag("expose_errors", findings)
+            .is_some_and(Spanned::into_inner),
+    };
+    if section.lacks("allow") {
+        section.missing("allow", findings);
+    }
+    section.close(LATER_QUERY, findings);
+    query
+}
+
+fn read_args(section: &mut Section<'_, '_>, findings: &mut Findings) -> Option<Spanned<Written>> {
+    let value = section.value("args")?;
+    if let DeValue::Array(_) = value.get_ref() {
+        written::convert(value, findings).map(|written| Spanned::new(value.span(), written))
+    } else {
+        findings.push(
+            wrong_type("args", value, "a list of arguments")
+                .help("put the one argument into brackets: `args = [ … ]`"),
+        );
+        None
+    }
+}
