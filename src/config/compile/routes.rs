@@ -1,4 +1,7 @@
 //! `[[routes]]`: which events become signals, and where they go.
+//!
+//! Makes what `routing` evaluates and evaluates nothing itself. Whether a route can be reached at all
+//! is `reach`'s.
 
 use std::collections::HashSet;
 use std::sync::Arc;
