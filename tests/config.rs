@@ -59,6 +59,20 @@ fn every_fault_reads_as_its_golden_file_says() {
             loaded.problems.iter().any(Problem::is_error),
             "{name}: a plan if and only if there is no error"
         );
+        if let Some(plan) = &loaded.plan {
+            let tables = |table: &str| text.matches(table).count();
+            assert_eq!(
+                plan.sources.len(),
+                tables("\n[sources.") + usize::from(text.starts_with('[')),
+                "{name}"
+            );
+            assert_eq!(plan.issuers.len(), tables("\n[issuers."), "{name}");
+            assert_eq!(
+                plan.queries.iter().count(),
+                tables("\n[[queries]]"),
+                "{name}"
+            );
+        }
         let shown = render(&loaded.problems);
         let golden = path.with_extension("txt");
         if bless {
@@ -130,6 +144,27 @@ fn the_working_example_compiles_without_its_secrets() {
         ..bare
     };
     assert!(config::load(&path, &required).plan.is_none());
+}
+
+#[test]
+fn a_file_cut_or_missing_a_line_is_judged_without_panic() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("routes.toml");
+    let text = fs::read_to_string(path).unwrap();
+    let cuts = text
+        .char_indices()
+        .step_by(41)
+        .map(|(at, _)| text.split_at(at).0.to_owned());
+    let lines: Vec<&str> = text.lines().collect();
+    let gaps = (0..lines.len()).map(|gap| {
+        let mut kept = lines.clone();
+        kept.remove(gap);
+        kept.join("\n")
+    });
+    for broken in cuts.chain(gaps) {
+        let loaded = config::compile(&broken, "routes.toml", &options());
+        let refused = loaded.problems.iter().any(Problem::is_error);
+        assert_eq!(loaded.plan.is_none(), refused, "{broken}");
+    }
 }
 
 #[test]

@@ -1,4 +1,7 @@
 //! The decision and the look-up, on rules as routes.toml writes them.
+//!
+//! Tokens are taken as checked: what makes one good is tested with `token`. Expressions are the real
+//! ones.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -206,7 +206,7 @@ mod tests {
         let line = "secrets = [\"hush-hush\"] # note";
         let mut text = SourceText::new("f", line);
         let start = line.find("hush").unwrap();
-        text.mask([start..start + 9]);
+        text.mask(std::iter::once(start..start + 9));
         let note = line.find("note").unwrap();
         let excerpt = text.excerpt(&(note..note + 4));
         assert_eq!(excerpt.line, "secrets = [\"***\"] # note");

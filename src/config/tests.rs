@@ -1,4 +1,7 @@
 //! Reloading, on real files: what replaces a plan, what does not, and what is lent to the next one.
+//!
+//! What a single file means is tested by the golden files; here a file changes under a running plan.
+//! The watch is waited for by its status, never by time.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,7 @@
 //! `[[queries]]`: which questions callers may ask, and who.
+//!
+//! Makes what `access` decides by. Paths are compared here, where a person can still change them: no
+//! request may fit two rules.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

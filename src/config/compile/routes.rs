@@ -1,4 +1,7 @@
 //! `[[routes]]`: which events become signals, and where they go.
+//!
+//! Makes what `routing` evaluates and evaluates nothing itself. Whether a route can be reached at all
+//! is `reach`'s.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -7,6 +10,7 @@ use toml::Spanned;
 
 use crate::event::{Closed, Missing, Then};
 use crate::expr::Scope;
+use crate::expr::template::Template;
 use crate::routing::{Effect, MissingRule, On, Route, Signal};
 
 use super::super::file;
@@ -168,18 +172,10 @@ impl Compiler<'_> {
             }
         }
         let namespace = self.namespace(written.namespace.as_ref());
-        let workflow = written.workflow.as_ref().and_then(|text| {
-            let template = self.template(text, Scope::ROUTE)?;
-            let free = template.constant().is_none() && !template.has_constant_part();
-            if free && written.when.is_none() {
-                let message = "the sender chooses any workflow of the namespace";
-                self.findings.push(
-                    Finding::warning(codes::ANY_WORKFLOW, text.span(), message)
-                        .help("put a constant part before it, as in \"order-${…}\", or limit it by `when`"),
-                );
-            }
-            self.limited("workflow", text, template)
-        });
+        let workflow = written
+            .workflow
+            .as_ref()
+            .and_then(|text| self.workflow(text, written.when.is_some()));
         let signal = written.signal.as_ref().and_then(|text| {
             self.refuse_reserved_signal(text);
             let template = self.template(text, Scope::ROUTE)?;
@@ -209,6 +205,20 @@ impl Compiler<'_> {
             missing: missing?,
             closed: closed?,
         })
+    }
+
+    fn workflow(&mut self, text: &Text, has_when: bool) -> Option<Template> {
+        let template = self.template(text, Scope::ROUTE)?;
+        let free = template.constant().is_none() && !template.has_constant_part();
+        if free && !has_when {
+            let message = "the sender chooses any workflow of the namespace";
+            self.findings.push(
+                Finding::warning(codes::ANY_WORKFLOW, text.span(), message).help(
+                    "put a constant part before it, as in \"order-${…}\", or limit it by `when`",
+                ),
+            );
+        }
+        self.limited("workflow", text, template)
     }
 
     fn missing(&mut self, written: &Spanned<file::Missing>) -> Option<MissingRule> {

@@ -1,0 +1,133 @@
+//! `signalpost send`: a webhook signed like the provider's, posted to a gateway.
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use clap::Args;
+use reqwest::header::{HeaderName, HeaderValue};
+use uuid::Uuid;
+
+use super::{End, complain, print};
+use crate::config::{self, SecretPolicy};
+use crate::verify::{Proof, Source};
+use crate::clock;
+
+/// Sign a body like the source's provider does, with the source's first secret, and post it.
+///
+/// Prints the answer. Exit code 0 if it is a 2xx, else 1.
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    /// The source's name in the routing file.
+    #[arg(value_name = "SOURCE")]
+    source: String,
+
+    /// File with the body; `-` reads it from stdin.
+    #[arg(value_name = "BODY")]
+    body: PathBuf,
+
+    /// Where to post to. Default: the gateway on this machine, `http://127.0.0.1:8080/hooks/SOURCE`.
+    #[arg(long, value_name = "URL")]
+    to: Option<String>,
+
+    /// The routing file.
+    #[arg(long, env = "SIGNALPOST_ROUTES", value_name = "FILE", default_value = "routes.toml")]
+    routes: PathBuf,
+
+    /// A further header, such as `X-GitHub-Event: push`; may be repeated. A source with tokens needs
+    /// `Authorization: Bearer …` here.
+    #[arg(long, short = 'H', value_name = "NAME: VALUE", value_parser = header)]
+    header: Vec<(HeaderName, HeaderValue)>,
+}
+
+fn header(text: &str) -> Result<(HeaderName, HeaderValue), &'static str> {
+    let wrong = "a header is written `Name: value`";
+    let (name, value) = text.split_once(':').ok_or(wrong)?;
+    let name = name.trim().parse().map_err(|_| wrong)?;
+    let mut value: HeaderValue = value.trim().parse().map_err(|_| wrong)?;
+    value.set_sensitive(true);
+    Ok((name, value))
+}
+
+pub(super) async fn run(arguments: &Arguments) -> End {
+    match send(arguments).await {
+        Ok(end) => end,
+        Err(sentence) => {
+            complain(&sentence);
+            End::Problem
+        }
+    }
+}
+
+async fn send(arguments: &Arguments) -> Result<End, String> {
+    let body = body(arguments)?;
+    let signature = sign(arguments, &body)?;
+    let default = || format!("http://127.0.0.1:8080/hooks/{}", arguments.source);
+    let url = arguments.to.clone().unwrap_or_else(default);
+    let mut request = reqwest::Client::new().post(&url).body(body);
+    if !arguments.header.iter().any(|(name, _)| name == reqwest::header::CONTENT_TYPE) {
+        request = request.header(reqwest::header::CONTENT_TYPE, "application/json");
+    }
+    for (name, value) in signature {
+        request = request.header(name, value);
+    }
+    for (name, value) in &arguments.header {
+        request = request.header(name, value);
+    }
+    let answer = request.send().await.map_err(|error| format!("{url} cannot be reached: {}", root(&error)))?;
+    let status = answer.status();
+    let text = answer.text().await.map_err(|error| format!("the answer broke off: {}", root(&error)))?;
+    complain(&format!("{status}"));
+    print(&text);
+    Ok(if status.is_success() { End::Ok } else { End::Problem })
+}
+
+fn body(arguments: &Arguments) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    if arguments.body.as_os_str() == "-" {
+        std::io::stdin().read_to_end(&mut bytes).map_err(|error| format!("stdin: {error}"))?;
+        return Ok(bytes);
+    }
+    std::fs::read(&arguments.body).map_err(|error| format!("{}: {error}", arguments.body.display()))
+}
+
+/// The headers of the source's scheme. Secrets of other sources need not be at hand.
+fn sign(arguments: &Arguments, body: &[u8]) -> Result<Vec<(String, String)>, String> {
+    let mut options = config::Options::new("default");
+    options.secrets = SecretPolicy::Warn;
+    options.allow_unverified = true;
+    let loaded = config::load(&arguments.routes, &options);
+    let Some(plan) = loaded.plan else {
+        let problems: Vec<_> = loaded.problems.iter().filter(|p| p.is_error()).map(ToString::to_string).collect();
+        return Err(problems.join("\n"));
+    };
+    let Some(source) = plan.sources.get(arguments.source.as_str()) else {
+        let mut names: Vec<_> = plan.sources.keys().map(AsRef::as_ref).collect();
+        names.sort_unstable();
+        let file = arguments.routes.display();
+        return Err(format!("{file} has no source {:?}; it has: {}", arguments.source, names.join(", ")));
+    };
+    headers(source, body)
+}
+
+fn headers(source: &Source, body: &[u8]) -> Result<Vec<(String, String)>, String> {
+    match &source.proof {
+        Proof::Signature(scheme) if scheme.has_secrets() => {
+            let id = format!("msg_{}", Uuid::now_v7().simple());
+            Ok(scheme.sign(body, &id, clock::now()))
+        }
+        Proof::Signature(_) => Err(format!(
+            "no secret of source {:?} can be read here: set the variable or file that its `secrets` names",
+            &*source.name
+        )),
+        Proof::Token(_) | Proof::None => Ok(Vec::new()),
+    }
+}
+
+/// The innermost cause: the others only repeat the address.
+fn root(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,104 @@
+//! `signalpost serve`: the gateway, until it is told to stop.
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{End, complain};
+use crate::gateway::{Gateway, Options};
+use crate::inbox::embedded;
+use crate::settings::{ServeOptions, ServeSettings};
+use crate::telemetry::{Telemetry, log};
+use crate::temporal::{self, Temporal};
+use crate::{config, delivery};
+
+/// Serve webhooks and queries.
+///
+/// Where Temporal is, its own variables say: `TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`,
+/// `TEMPORAL_API_KEY`, `TEMPORAL_TLS_*`, `TEMPORAL_PROFILE`. Temporal away is no reason not to start:
+/// events are kept and delivered once it answers. The routing file is read again when it changes or on
+/// SIGHUP; SIGTERM drains. Exit code 1 if it cannot start, 2 if a setting is malformed.
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    settings: ServeSettings,
+}
+
+pub(super) async fn run(arguments: Arguments) -> End {
+    let settings = match arguments.settings.options() {
+        Ok(settings) => settings,
+        Err(error) => {
+            complain(&error.to_string());
+            return End::Usage;
+        }
+    };
+    if let Err(error) = log::init(&settings.log) {
+        complain(&error.to_string());
+        return End::Usage;
+    }
+    let telemetry = Telemetry::new();
+    let temporal = match Temporal::new(&temporal::Options::default(), telemetry.clone()) {
+        Ok(temporal) => temporal,
+        Err(error) => {
+            complain(&error.to_string());
+            return End::Usage;
+        }
+    };
+    let options = options(settings, temporal.namespace());
+    match Gateway::start(options, temporal, telemetry).await {
+        Ok(gateway) => until_stopped(gateway).await,
+        Err(error) => {
+            complain(&error.to_string());
+            End::Problem
+        }
+    }
+}
+
+/// The settings, cut up for the gateway.
+pub(super) fn options(settings: ServeOptions, namespace: &str) -> Options {
+    let mut config = config::Options::new(namespace);
+    config.allow_unverified = settings.allow_unverified;
+    let mut store = embedded::Options::new(settings.store);
+    store.max_backlog = settings.max_backlog;
+    Options {
+        routes: settings.routes,
+        config,
+        store,
+        delivery: delivery::Options::default(),
+        listen: settings.listen,
+        listener: settings.listener,
+        ops_listen: settings.ops_listen,
+        ops_listener: settings.ops_listener,
+        ops_token: settings.ops_token,
+        body: settings.body,
+        max_in_flight: settings.max_in_flight,
+        drain_delay: settings.drain_delay,
+        drain: settings.drain,
+    }
+}
+
+/// SIGTERM drains, Ctrl-C drains without the wait for load balancers, SIGHUP reads the routing file anew.
+async fn until_stopped(mut gateway: Gateway) -> End {
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = signals else {
+        complain("the system takes no signal handlers");
+        return End::Problem;
+    };
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => {
+                gateway.drain().await;
+                return End::Ok;
+            }
+            _ = interrupt.recv() => {
+                gateway.drain_now().await;
+                return End::Ok;
+            }
+            _ = hangup.recv() => gateway.reload().await,
+            task = gateway.broken() => {
+                tracing::error!("{task} ended by itself: a gateway cannot go on without it");
+                gateway.drain_now().await;
+                return End::Problem;
+            }
+        }
+    }
+}
