@@ -31,7 +31,7 @@ mod tests;
 use board::Board;
 pub(super) use board::Hold;
 use reader::Readers;
-use step::Mark;
+use step::{Mark, Prepared};
 use writer::{Job, QUEUE, Writer};
 
 use super::{Acceptance, Error, EventFilter, EventRecord, Page, Receipt, Settlement, Stats};
@@ -131,10 +131,10 @@ impl Store {
             }
         })?;
         let (answer, answered) = oneshot::channel();
-        let acceptance = Box::new(acceptance);
+        let prepared = Box::new(Prepared::new(acceptance)?);
         self.jobs
             .try_send(Job::Accept {
-                acceptance,
+                prepared,
                 answer,
                 permit,
             })

@@ -104,7 +104,7 @@ pub(super) fn restore(connection: &Connection, board: &Board) -> rusqlite::Resul
     Ok(())
 }
 
-/// The deliveries at these places.
+/// The deliveries at these places. One that cannot be read is left out: it must not hold up the others.
 pub(super) fn deliveries(
     connection: &Connection,
     seqs: &[Seq],
@@ -114,10 +114,15 @@ pub(super) fn deliveries(
     ))?;
     let mut found = HashMap::with_capacity(seqs.len());
     for &seq in seqs {
-        let delivery = statement
-            .query_row([rows::rowid(seq)], rows::delivery_from)
-            .optional()?;
-        found.extend(delivery.map(|delivery| (seq, delivery)));
+        match statement.query_row([rows::rowid(seq)], rows::delivery_from) {
+            Ok(delivery) => {
+                found.insert(seq, delivery);
+            }
+            Err(error) if error.sqlite_error_code().is_some() => return Err(error),
+            Err(error) => {
+                tracing::error!(%error, seq, "a pending delivery cannot be read from the store");
+            }
+        }
     }
     Ok(found)
 }

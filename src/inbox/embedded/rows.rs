@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rusqlite::types::Type;
-use rusqlite::{Connection, Row, ToSql, named_params};
-use serde::Serialize;
+use rusqlite::{Connection, Row, ToSql, params};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
@@ -17,17 +16,16 @@ use crate::clock::Timestamp;
 use crate::event::{
     Content, DedupKey, Delivery, DeliveryId, Event, EventId, Reason, State, Target,
 };
-use crate::inbox::EventRecord;
+use crate::inbox::{Acceptance, EventRecord};
 
+// Bound by position, in the order of these columns: a look-up of each name would cost as much as an index.
 const INSERT_EVENT: &str = "INSERT INTO event (id, source, key, key_digest, key_strict, retention, type, received_at, \
      unrouted, secret, peer, content, query, claims, form, headers, body) \
-     VALUES (:id, :source, :key, :key_digest, :key_strict, :retention, :type, :received_at, \
-     :unrouted, :secret, :peer, :content, :query, :claims, :form, :headers, :body)";
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 const INSERT_DELIVERY: &str = "INSERT INTO delivery (id, event, source, route, namespace, workflow, signal, state, reason, attempts, \
      accepted_at, first_attempt_at, next_attempt_at, settled_at, request_id, run_id, last_error, rules, args) \
-     VALUES (:id, :event, :source, :route, :namespace, :workflow, :signal, :state, :reason, :attempts, \
-     :accepted_at, :first_attempt_at, :next_attempt_at, :settled_at, :request_id, :run_id, :last_error, :rules, :args)";
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 /// What [`event_from`] reads, from a table `event` named `e`.
 pub(super) const EVENT_COLUMNS: &str = "e.seq, e.id, e.source, e.key, e.key_digest, e.key_strict, e.retention, e.type, \
@@ -39,68 +37,120 @@ pub(super) const DELIVERY_COLUMNS: &str = "d.id, e.id AS event_id, d.source, d.r
      d.state, d.reason, d.attempts, d.accepted_at, d.first_attempt_at, d.next_attempt_at, d.settled_at, d.request_id, \
      d.run_id, d.last_error, d.rules, d.args";
 
-pub(super) fn insert_event(
-    connection: &Connection,
-    event: &Event,
-    unrouted: bool,
-) -> rusqlite::Result<i64> {
-    let (content, form) = match &event.content {
-        Content::Json(_) => ("json", None),
-        Content::Form(fields) => ("form", Some(fields)),
-        Content::Text => ("text", None),
-        Content::Binary => ("binary", None),
-    };
-    connection
-        .prepare_cached(INSERT_EVENT)?
-        .insert(named_params! {
-            ":id": event.id.0.as_bytes(),
-            ":source": &*event.source,
-            ":key": event.key.text,
-            ":key_digest": event.key.digest,
-            ":key_strict": event.key.strict,
-            ":retention": i64::try_from(event.key.retention.as_millis()).unwrap_or(i64::MAX),
-            ":type": event.kind,
-            ":received_at": event.received_at.millis(),
-            ":unrouted": unrouted,
-            ":secret": event.secret.map(|number| i64::try_from(number).unwrap_or(i64::MAX)),
-            ":peer": event.peer,
-            ":content": content,
-            ":query": json(&event.query)?,
-            ":claims": event.claims.as_ref().map(json).transpose()?,
-            ":form": form.map(json).transpose()?,
-            ":headers": json(&event.headers)?,
-            ":body": &event.body[..],
-        })
+/// What of an acceptance must be put into words before it is a row; made before the writer sees it.
+#[derive(Debug)]
+pub(super) struct Encoded {
+    headers: String,
+    query: String,
+    claims: Option<String>,
+    form: Option<String>,
+    /// One for each delivery.
+    rules: Vec<String>,
 }
 
-pub(super) fn insert_delivery(
+impl Encoded {
+    pub(super) fn new(acceptance: &Acceptance) -> serde_json::Result<Self> {
+        let event = &acceptance.event;
+        let form = match &event.content {
+            Content::Form(fields) => Some(serde_json::to_string(fields)?),
+            Content::Json(_) | Content::Text | Content::Binary => None,
+        };
+        Ok(Self {
+            headers: serde_json::to_string(&event.headers)?,
+            query: serde_json::to_string(&event.query)?,
+            claims: event
+                .claims
+                .as_ref()
+                .map(serde_json::to_string)
+                .transpose()?,
+            form,
+            rules: acceptance
+                .deliveries
+                .iter()
+                .map(|delivery| serde_json::to_string(&delivery.rules))
+                .collect::<serde_json::Result<_>>()?,
+        })
+    }
+}
+
+/// Inserts the event and its deliveries; returns the places of these, in their order.
+pub(super) fn insert(
+    connection: &Connection,
+    acceptance: &Acceptance,
+    encoded: &Encoded,
+) -> rusqlite::Result<Vec<Seq>> {
+    let unrouted = acceptance.deliveries.is_empty();
+    let event = insert_event(connection, &acceptance.event, encoded, unrouted)?;
+    acceptance
+        .deliveries
+        .iter()
+        .zip(&encoded.rules)
+        .map(|(delivery, rules)| insert_delivery(connection, event, delivery, rules))
+        .collect()
+}
+
+fn insert_event(
+    connection: &Connection,
+    event: &Event,
+    encoded: &Encoded,
+    unrouted: bool,
+) -> rusqlite::Result<i64> {
+    let content = match &event.content {
+        Content::Json(_) => "json",
+        Content::Form(_) => "form",
+        Content::Text => "text",
+        Content::Binary => "binary",
+    };
+    connection.prepare_cached(INSERT_EVENT)?.insert(params![
+        event.id.0.as_bytes(),
+        &*event.source,
+        event.key.text,
+        event.key.digest,
+        event.key.strict,
+        i64::try_from(event.key.retention.as_millis()).unwrap_or(i64::MAX),
+        event.kind,
+        event.received_at.millis(),
+        unrouted,
+        event
+            .secret
+            .map(|number| i64::try_from(number).unwrap_or(i64::MAX)),
+        event.peer,
+        content,
+        encoded.query,
+        encoded.claims,
+        encoded.form,
+        encoded.headers,
+        &event.body[..],
+    ])
+}
+
+fn insert_delivery(
     connection: &Connection,
     event: i64,
     delivery: &Delivery,
+    rules: &str,
 ) -> rusqlite::Result<Seq> {
-    let seq = connection
-        .prepare_cached(INSERT_DELIVERY)?
-        .insert(named_params! {
-            ":id": delivery.id.0.as_bytes(),
-            ":event": event,
-            ":source": &*delivery.source,
-            ":route": &*delivery.route,
-            ":namespace": delivery.target.namespace,
-            ":workflow": delivery.target.workflow,
-            ":signal": delivery.target.signal,
-            ":state": delivery.state.as_str(),
-            ":reason": delivery.reason.map(Reason::code),
-            ":attempts": delivery.attempts,
-            ":accepted_at": delivery.accepted_at.millis(),
-            ":first_attempt_at": delivery.first_attempt_at.map(Timestamp::millis),
-            ":next_attempt_at": delivery.next_attempt_at.map(Timestamp::millis),
-            ":settled_at": delivery.settled_at.map(Timestamp::millis),
-            ":request_id": delivery.request_id,
-            ":run_id": delivery.run_id,
-            ":last_error": delivery.last_error,
-            ":rules": json(&delivery.rules)?,
-            ":args": delivery.args,
-        })?;
+    let seq = connection.prepare_cached(INSERT_DELIVERY)?.insert(params![
+        delivery.id.0.as_bytes(),
+        event,
+        &*delivery.source,
+        &*delivery.route,
+        delivery.target.namespace,
+        delivery.target.workflow,
+        delivery.target.signal,
+        delivery.state.as_str(),
+        delivery.reason.map(Reason::code),
+        delivery.attempts,
+        delivery.accepted_at.millis(),
+        delivery.first_attempt_at.map(Timestamp::millis),
+        delivery.next_attempt_at.map(Timestamp::millis),
+        delivery.settled_at.map(Timestamp::millis),
+        delivery.request_id,
+        delivery.run_id,
+        delivery.last_error,
+        rules,
+        delivery.args,
+    ])?;
     seq_from(seq)
 }
 
@@ -207,11 +257,6 @@ fn time(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<Timestamp>> {
     Ok(row
         .get::<_, Option<i64>>(column)?
         .map(Timestamp::from_millis))
-}
-
-fn json(value: &impl Serialize) -> rusqlite::Result<String> {
-    serde_json::to_string(value)
-        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }
 
 fn parsed<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<T> {

@@ -2,7 +2,7 @@
 //!
 //! Every function here runs between BEGIN and COMMIT and may be rolled back and run again: it touches the database alone.
 
-use rusqlite::{Connection, OptionalExtension, named_params, params};
+use rusqlite::{Connection, named_params, params};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -38,38 +38,38 @@ pub(super) struct Mark {
     last_error: Option<String>,
 }
 
-pub(super) fn accept(connection: &Connection, acceptance: &Acceptance) -> rusqlite::Result<Kept> {
-    let event = &acceptance.event;
-    let key = dedup_key(event);
-    let body = digest(&[&event.body]);
-    if let Some((first, same_body)) = find_first(connection, &key, &body, event.received_at)? {
-        return count_repeat(connection, event, first, !same_body);
+/// An acceptance with everything that can be worked out outside the writer, whose time is the scarce one.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub acceptance: Acceptance,
+    encoded: rows::Encoded,
+    key: [u8; 16],
+    body: [u8; 16],
+}
+
+impl Prepared {
+    pub(super) fn new(acceptance: Acceptance) -> Result<Self, Error> {
+        let encoded = rows::Encoded::new(&acceptance)
+            .map_err(|error| Error::Unavailable(error.to_string()))?;
+        Ok(Self {
+            key: dedup_key(&acceptance.event),
+            body: digest(&[&acceptance.event.body]),
+            encoded,
+            acceptance,
+        })
     }
-    let expires_at = event.received_at.plus(event.key.retention);
-    connection
-        .prepare_cached(
-            "INSERT OR REPLACE INTO dedup (key, event, body, expires_at) VALUES (?, ?, ?, ?)",
-        )?
-        .execute(params![
-            key,
-            event.id.0.as_bytes(),
-            body,
-            expires_at.millis()
-        ])?;
-    let unrouted = acceptance.deliveries.is_empty();
-    let row = rows::insert_event(connection, event, unrouted)?;
-    let seqs = acceptance
-        .deliveries
-        .iter()
-        .map(|delivery| rows::insert_delivery(connection, row, delivery))
-        .collect::<rusqlite::Result<Vec<_>>>()?;
-    let receipt = if unrouted {
-        Receipt::Unrouted { event: event.id }
-    } else {
-        Receipt::Accepted {
-            event: event.id,
-            deliveries: seqs.len(),
-        }
+}
+
+pub(super) fn accept(connection: &Connection, prepared: &Prepared) -> rusqlite::Result<Kept> {
+    let acceptance = &prepared.acceptance;
+    let event = acceptance.event.id;
+    if !take_key(connection, prepared)? {
+        return count_repeat(connection, prepared);
+    }
+    let seqs = rows::insert(connection, acceptance, &prepared.encoded)?;
+    let receipt = match seqs.len() {
+        0 => Receipt::Unrouted { event },
+        deliveries => Receipt::Accepted { event, deliveries },
     };
     Ok(Kept {
         receipt: Ok(receipt),
@@ -77,34 +77,38 @@ pub(super) fn accept(connection: &Connection, acceptance: &Acceptance) -> rusqli
     })
 }
 
-/// The event that holds the key at the time of this one, and whether its body was the same.
-fn find_first(
-    connection: &Connection,
-    key: &[u8; 16],
-    body: &[u8; 16],
-    now: Timestamp,
-) -> rusqlite::Result<Option<(EventId, bool)>> {
-    connection
-        .prepare_cached("SELECT event, body = ? FROM dedup WHERE key = ? AND expires_at > ?")?
-        .query_row(params![body, key, now.millis()], |row| {
-            Ok((EventId(Uuid::from_bytes(row.get(0)?)), row.get(1)?))
-        })
-        .optional()
+/// Takes the dedup key unless an event still holds it at the time of this one.
+fn take_key(connection: &Connection, prepared: &Prepared) -> rusqlite::Result<bool> {
+    let event = &prepared.acceptance.event;
+    let expires_at = event.received_at.plus(event.key.retention);
+    let taken = connection
+        .prepare_cached(
+            "INSERT INTO dedup (key, event, body, expires_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (key) DO UPDATE \
+             SET event = ?2, body = ?3, expires_at = ?4 WHERE expires_at <= ?5",
+        )?
+        .execute(params![
+            prepared.key,
+            event.id.0.as_bytes(),
+            prepared.body,
+            expires_at.millis(),
+            event.received_at.millis()
+        ])?;
+    Ok(taken == 1)
 }
 
-/// The first event may have gone already: keys can outlive their events.
-fn count_repeat(
-    connection: &Connection,
-    event: &Event,
-    first: EventId,
-    conflict: bool,
-) -> rusqlite::Result<Kept> {
+/// Counts the repeat on the first event, if that is still there: keys can outlive their events.
+fn count_repeat(connection: &Connection, prepared: &Prepared) -> rusqlite::Result<Kept> {
+    let (first, conflict) = connection
+        .prepare_cached("SELECT event, body <> ? FROM dedup WHERE key = ?")?
+        .query_row(params![prepared.body, prepared.key], |row| {
+            Ok((EventId(Uuid::from_bytes(row.get(0)?)), row.get(1)?))
+        })?;
     connection
         .prepare_cached(
             "UPDATE event SET duplicates = duplicates + 1, conflicts = conflicts + ? WHERE id = ?",
         )?
         .execute(params![conflict, first.0.as_bytes()])?;
-    let receipt = if conflict && event.key.strict {
+    let receipt = if conflict && prepared.acceptance.event.key.strict {
         Err(Error::Conflict { first })
     } else {
         Ok(Receipt::Duplicate { first, conflict })

@@ -12,7 +12,7 @@ use super::board::{Board, Tally};
 use super::checkpoint::Checkpoints;
 use super::lanes::Seq;
 use super::lock::StoreLock;
-use super::step::{self, Mark};
+use super::step::{self, Mark, Prepared};
 use super::writer::{Job, QUEUE, Writer};
 use super::{Options, Store, schema};
 use crate::clock::Timestamp;
@@ -103,7 +103,7 @@ impl Desk {
     fn accept(&self, acceptance: Acceptance) -> (Job, oneshot::Receiver<Result<Receipt, Error>>) {
         let (answer, answered) = oneshot::channel();
         let job = Job::Accept {
-            acceptance: Box::new(acceptance),
+            prepared: Box::new(Prepared::new(acceptance).unwrap()),
             answer,
             permit: Arc::clone(&self.room).try_acquire_owned().unwrap(),
         };

@@ -14,9 +14,9 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use super::board::Board;
 use super::checkpoint::Checkpoints;
 use super::lock::StoreLock;
-use super::step::{self, Kept, Mark};
+use super::step::{self, Kept, Mark, Prepared};
 use super::sweep::Sweep;
-use crate::inbox::{Acceptance, Error, Receipt};
+use crate::inbox::{Error, Receipt};
 
 /// Pieces of work that may wait, answered ones not counted.
 pub(super) const QUEUE: usize = 8_192;
@@ -28,7 +28,7 @@ const IDLE: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(super) enum Job {
     Accept {
-        acceptance: Box<Acceptance>,
+        prepared: Box<Prepared>,
         answer: oneshot::Sender<Result<Receipt, Error>>,
         permit: OwnedSemaphorePermit,
     },
@@ -165,8 +165,8 @@ impl Writer {
         let mut done = Vec::with_capacity(batch.len());
         for job in batch {
             done.push(match job {
-                Job::Accept { acceptance, .. } => {
-                    Done::Accepted(step::accept(&transaction, acceptance)?)
+                Job::Accept { prepared, .. } => {
+                    Done::Accepted(step::accept(&transaction, prepared)?)
                 }
                 Job::Settle { mark, .. } => {
                     mark.write(&transaction)?;
@@ -186,7 +186,7 @@ impl Writer {
         for (job, done) in done {
             if let (
                 Job::Accept {
-                    acceptance,
+                    prepared,
                     answer,
                     permit,
                 },
@@ -197,7 +197,7 @@ impl Writer {
                     kept.receipt,
                     Ok(Receipt::Accepted { .. } | Receipt::Unrouted { .. })
                 ) {
-                    committed.push((kept.seqs, acceptance.deliveries));
+                    committed.push((kept.seqs, prepared.acceptance.deliveries));
                 }
                 answers.push((answer, kept.receipt, permit));
             }
