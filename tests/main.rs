@@ -1,4 +1,10 @@
 //! All integration tests, in one binary: it links once.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod architecture;
 mod cli;
