@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -13,6 +12,7 @@ use signalpost::server::error::Failure;
 use signalpost::server::limits::{self, InFlight};
 use signalpost::server::listener::{Listener, Options};
 use signalpost::server::{body, request_id};
+use signalpost::telemetry::Telemetry;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -37,7 +37,7 @@ struct Gateway {
     address: SocketAddr,
     shutdown: CancellationToken,
     served: JoinHandle<usize>,
-    /// One for each request that has reached `/wait`.
+    /// One for each request that has reached `/wait` or `/large`.
     waiting: mpsc::Receiver<()>,
     /// Lets the requests at `/wait` go on.
     release: CancellationToken,
@@ -62,6 +62,11 @@ async fn start(options: Options, max_in_flight: usize) -> Gateway {
     let (arrived, waiting) = mpsc::channel(16);
     let release = CancellationToken::new();
     let go_on = release.clone();
+    let large_arrived = arrived.clone();
+    let large = async move || {
+        large_arrived.send(()).await.unwrap();
+        vec![b'x'; 32 << 20]
+    };
     let wait = async move || {
         arrived.send(()).await.unwrap();
         go_on.cancelled().await;
@@ -71,9 +76,9 @@ async fn start(options: Options, max_in_flight: usize) -> Gateway {
         .route("/echo", post(echo))
         .route("/peer", get(peer))
         .route("/wait", get(wait))
-        .route("/large", get(async || Body::from(vec![b'x'; 32 << 20])))
+        .route("/large", get(large))
         .layer(from_fn_with_state(
-            InFlight::new(max_in_flight),
+            InFlight::new(max_in_flight, Telemetry::new()),
             limits::in_flight,
         ))
         .layer(from_fn(request_id::assign));
@@ -216,7 +221,7 @@ async fn the_413_reaches_a_client_that_is_still_sending() {
     let head = "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000\r\n\r\n";
     let (mut reader, mut writer) = gateway.connect(head).await.into_split();
     // The gateway stops taking bytes in the end: how many it took is not the point.
-    let sending = tokio::spawn(async move { writer.write_all(&[b'x'; 1_000_000]).await.ok() });
+    let sending = tokio::spawn(async move { writer.write_all(&vec![b'x'; 1_000_000]).await.ok() });
     let mut answer = [0; 12];
     reader.read_exact(&mut answer).await.unwrap();
     assert_eq!(&answer, b"HTTP/1.1 413");
@@ -343,10 +348,11 @@ async fn a_client_that_does_not_read_its_answer_is_cut() {
         write_timeout: SHORT,
         ..relaxed()
     };
-    let gateway = start(options, 10).await;
+    let mut gateway = start(options, 10).await;
     let _deaf = gateway
         .connect("GET /large HTTP/1.1\r\nhost: a\r\n\r\n")
         .await;
+    gateway.waiting.recv().await.unwrap();
     // Were its connection not cut, the drain would wait for it, and count it in the end.
     gateway.shutdown.cancel();
     let cut = tokio::time::timeout(PATIENCE, gateway.served)

@@ -59,6 +59,8 @@ fn every_flag_has_its_variable_and_its_help() {
         assert!(argument.get_help().is_some(), "--{flag} has no help");
     }
     assert!(environment::names(&program()).contains(&"SIGNALPOST_MAX_BODY"));
+    // A command that takes the settings in keeps its own words about itself.
+    assert!(serve.get_about().is_none());
 }
 
 #[test]

@@ -6,7 +6,22 @@
 use super::body;
 use super::error::Failure;
 use crate::temporal::QueryError;
-use crate::{access, inbox};
+use crate::{access, inbox, verify};
+
+/// One answer for every doubt: the caller does not learn what was wrong with the proof (P1).
+impl From<&verify::Refusal> for Failure {
+    fn from(refusal: &verify::Refusal) -> Self {
+        match refusal.class() {
+            verify::Class::Unauthorized => Self::NotProven,
+            verify::Class::Unavailable => Self::WebhookKeysAway,
+            verify::Class::UnsupportedMedia => Self::WebhookMediaType,
+            verify::Class::BadRequest => match refusal {
+                verify::Refusal::NoKey(_) => Self::NoEventKey,
+                _ => Self::WebhookUnparsable,
+            },
+        }
+    }
+}
 
 impl From<inbox::Error> for Failure {
     fn from(error: inbox::Error) -> Self {
@@ -16,6 +31,7 @@ impl From<inbox::Error> for Failure {
             inbox::Error::Backlog { source_only: true } => Self::SourceBacklog,
             inbox::Error::Backlog { source_only: false } => Self::Backlog,
             inbox::Error::Conflict { .. } => Self::IdempotencyConflict,
+            inbox::Error::Cursor => Self::OpsParameter,
         }
     }
 }
@@ -23,6 +39,7 @@ impl From<inbox::Error> for Failure {
 impl From<access::Refusal> for Failure {
     fn from(refusal: access::Refusal) -> Self {
         match refusal {
+            access::Refusal::Issuer => Self::QueryUnauthorized,
             access::Refusal::Role | access::Refusal::When(_) => Self::QueryForbidden,
             access::Refusal::Unrenderable(_) => Self::QueryArgument,
         }
@@ -60,5 +77,42 @@ impl Failure {
             body::Error::TooSlow { .. } => Self::QueryTooSlow,
             body::Error::BrokenOff => Self::QueryBrokenOff,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::response::IntoResponse;
+    use http::header;
+
+    use super::*;
+    use crate::token;
+
+    #[test]
+    fn every_doubt_about_a_proof_is_answered_alike() {
+        for refusal in [
+            verify::Refusal::MissingHeader("x-signature".to_owned()),
+            verify::Refusal::BadSignature,
+            verify::Refusal::Stale,
+            verify::Refusal::Token(token::Refusal::Expired),
+        ] {
+            assert_eq!(Failure::from(&refusal), Failure::NotProven, "{refusal}");
+        }
+    }
+
+    #[test]
+    fn keys_that_cannot_be_had_are_never_the_callers_fault() {
+        let refusal = verify::Refusal::Token(token::Refusal::NoKeys);
+        let response = Failure::from(&refusal).into_response();
+        assert_eq!(response.status(), 503);
+        assert!(response.headers().contains_key(header::RETRY_AFTER));
+    }
+
+    #[test]
+    fn an_answer_says_what_its_status_obliges_it_to() {
+        let wrong = Failure::WebhookMethod.into_response();
+        assert_eq!(wrong.headers()[header::ALLOW], "POST");
+        let nobody = Failure::QueryUnauthorized.into_response();
+        assert_eq!(nobody.headers()[header::WWW_AUTHENTICATE], "Bearer");
     }
 }

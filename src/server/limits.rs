@@ -11,22 +11,30 @@ use axum::response::{IntoResponse, Response};
 use tokio::sync::Semaphore;
 
 use super::error::Failure;
+use crate::telemetry::Telemetry;
 
 /// The places for requests in work. Cheap to clone; clones share the places.
 #[derive(Clone, Debug)]
-pub struct InFlight(Arc<Semaphore>);
+pub struct InFlight {
+    places: Arc<Semaphore>,
+    telemetry: Telemetry,
+}
 
 impl InFlight {
     #[must_use]
-    pub fn new(max: usize) -> Self {
-        Self(Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS))))
+    pub fn new(max: usize, telemetry: Telemetry) -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS))),
+            telemetry,
+        }
     }
 }
 
 /// For [`axum::middleware::from_fn_with_state`]. A place is held until the answer is made.
 pub async fn in_flight(State(limit): State<InFlight>, request: Request, next: Next) -> Response {
-    match limit.0.try_acquire() {
-        Ok(_place) => next.run(request).await,
-        Err(_) => Failure::Overloaded.into_response(),
-    }
+    let Ok(_place) = limit.places.try_acquire() else {
+        limit.telemetry.overloaded();
+        return Failure::Overloaded.into_response();
+    };
+    next.run(request).await
 }

@@ -21,6 +21,7 @@ use values::{Size, duration, duration_or_zero, secret, size};
 
 /// Everything that `serve` can be told.
 #[derive(Args, Clone, Debug)]
+#[command(about = None, long_about = None)]
 pub struct ServeSettings {
     /// Address of the public listener: webhooks and queries.
     #[arg(long, env = "SIGNALPOST_LISTEN", value_name = "ADDRESS")]
@@ -80,7 +81,8 @@ pub struct ServeSettings {
     #[arg(default_value = "1000", value_parser = values::count)]
     pub max_in_flight: NonZeroU64,
 
-    /// Bearer token that operators send to the ops listener. A file is safer: see the next one.
+    /// Bearer token that operators send to the ops listener. Flags and environment can be seen by
+    /// others on the machine; prefer --ops-token-file.
     #[arg(
         long,
         env = "SIGNALPOST_OPS_TOKEN",
@@ -119,7 +121,7 @@ pub struct ServeSettings {
     #[arg(default_value = "25s", value_parser = duration)]
     pub drain: Duration,
 
-    /// Allow sources with `provider = "none"`, whose requests nobody proves: true or false.
+    /// Allow sources with `provider = "none"`, whose requests nobody proves.
     #[arg(long, env = "SIGNALPOST_ALLOW_UNVERIFIED", value_name = "BOOL")]
     #[arg(default_value = "false", default_missing_value = "true")]
     #[arg(num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set)]

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
+use crate::clock;
 use crate::secret::Secret;
 
 /// A number of bytes, at least one.
@@ -43,39 +44,16 @@ pub(super) fn size(text: &str) -> Result<Size, &'static str> {
 }
 
 pub(super) fn duration(text: &str) -> Result<Duration, &'static str> {
-    match total(text) {
-        Some(duration) if !duration.is_zero() => Ok(duration),
-        _ => Err(DURATION),
-    }
+    clock::parse_duration(text).map_err(|_| DURATION)
 }
 
 /// For what may be switched off: `0s` too.
 pub(super) fn duration_or_zero(text: &str) -> Result<Duration, &'static str> {
-    total(text).ok_or("allowed is a duration in ms, s, m, h and d: 10s, 1m30s, or 0s for none")
-}
-
-/// The sum of the parts of `1h30m`. A number without a unit is none.
-fn total(text: &str) -> Option<Duration> {
-    let mut rest = text;
-    let mut millis: u64 = 0;
-    while !rest.is_empty() {
-        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, after) = rest.split_at_checked(digits)?;
-        let letters = after.bytes().take_while(u8::is_ascii_alphabetic).count();
-        let (unit, after) = after.split_at_checked(letters)?;
-        let unit = match unit {
-            "ms" => 1,
-            "s" => 1000,
-            "m" => 60 * 1000,
-            "h" => 60 * 60 * 1000,
-            "d" => 24 * 60 * 60 * 1000,
-            _ => return None,
-        };
-        let part = number.parse::<u64>().ok()?.checked_mul(unit)?;
-        millis = millis.checked_add(part)?;
-        rest = after;
+    if text == "0s" {
+        return Ok(Duration::ZERO);
     }
-    (!text.is_empty()).then(|| Duration::from_millis(millis))
+    clock::parse_duration(text)
+        .map_err(|_| "allowed is a duration in ms, s, m, h and d: 10s, 1m30s, or 0s for none")
 }
 
 pub(super) fn count(text: &str) -> Result<NonZeroU64, &'static str> {
@@ -124,29 +102,9 @@ mod tests {
     }
 
     #[test]
-    fn durations_need_a_unit_and_are_not_zero() {
-        for (text, millis) in [
-            ("250ms", 250),
-            ("10s", 10_000),
-            ("1m30s", 90_000),
-            ("1d", 86_400_000),
-        ] {
-            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
-        }
-        for text in [
-            "",
-            "10",
-            "0s",
-            "-1s",
-            "1.5s",
-            "s",
-            "1w",
-            "10 s",
-            "1m30",
-            "99999999999999999d",
-        ] {
-            assert_eq!(duration(text), Err(DURATION), "{text}");
-        }
+    fn only_what_may_be_off_takes_zero() {
+        assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("0s"), Err(DURATION));
         assert_eq!(duration_or_zero("0s"), Ok(Duration::ZERO));
         assert!(duration_or_zero("0").is_err());
     }

@@ -75,6 +75,7 @@ pub(super) struct Metrics {
     pub(super) config_info: Family<ByDigest, Gauge>,
     pub(super) secret_unreadable: Family<BySource, Gauge>,
     pub(super) audit_failures: Counter,
+    pub(super) overloaded: Counter,
 }
 
 impl Metrics {
@@ -98,6 +99,7 @@ impl Metrics {
             config_info: Family::default(),
             secret_unreadable: Family::default(),
             audit_failures: Counter::default(),
+            overloaded: Counter::default(),
         };
         metrics.register_pipeline();
         metrics.register_process();
@@ -184,6 +186,11 @@ impl Metrics {
             "audit_failures",
             "Audit lines that could not be written",
             &self.audit_failures,
+        );
+        add.metric(
+            "overloaded",
+            "Requests turned away before any handler saw them",
+            &self.overloaded,
         );
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         self.registry

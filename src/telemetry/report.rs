@@ -100,11 +100,18 @@ impl Telemetry {
     /// `reason` is a constant and becomes a label; `detail` goes to the log only.
     pub fn webhook_refused(&self, source: Option<&str>, reason: &'static str, detail: &str) {
         let source = source.unwrap_or(UNKNOWN).to_owned();
-        tracing::warn!(source, reason, detail, "webhook refused");
+        // Not a warning: anybody can cause these, at any rate. The metric is what alerts watch.
+        tracing::info!(source, reason, detail, "webhook refused");
         self.metrics
             .webhook_refusals
             .get_or_create(&BySourceReason { source, reason })
             .inc();
+    }
+
+    /// A request was turned away because too many are in work; it reached no handler.
+    pub fn overloaded(&self) {
+        tracing::debug!("too many requests in work");
+        self.metrics.overloaded.inc();
     }
 
     /// `lag` is from acceptance to the signal.
@@ -157,9 +164,8 @@ impl Telemetry {
         let label = outcome.label();
         match outcome {
             QueryOutcome::Answered => tracing::debug!(query, ?took, "query answered"),
-            QueryOutcome::Refused | QueryOutcome::Failed => {
-                tracing::warn!(query, outcome = label, ?took, detail, "query not answered");
-            }
+            QueryOutcome::Refused => tracing::info!(query, ?took, detail, "query refused"),
+            QueryOutcome::Failed => tracing::warn!(query, ?took, detail, "query failed"),
         }
         let by = ByQuery {
             query: query.clone(),
