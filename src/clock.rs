@@ -87,7 +87,11 @@ impl fmt::Display for Timestamp {
 /// Reads `90s`, `1h30m`, `250ms`: units `ms s m h d`, combinable, largest first or not. A bare number, zero and
 /// anything else is refused with a sentence.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let refuse = || format!("{text:?} is no duration: write a number and a unit (ms, s, m, h, d), such as \"30s\" or \"1h30m\"");
+    let refuse = || {
+        format!(
+            "{text:?} is no duration: write a number and a unit (ms, s, m, h, d), such as \"30s\" or \"1h30m\""
+        )
+    };
     let mut total = Duration::ZERO;
     let mut rest = text;
     while !rest.is_empty() {
@@ -105,10 +109,16 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
             _ => return Err(refuse()),
         };
         let part = number.checked_mul(unit_ms).map(Duration::from_millis);
-        total = part.and_then(|part| total.checked_add(part)).ok_or_else(refuse)?;
+        total = part
+            .and_then(|part| total.checked_add(part))
+            .ok_or_else(refuse)?;
         rest = after;
     }
-    if total.is_zero() { Err(refuse()) } else { Ok(total) }
+    if total.is_zero() {
+        Err(refuse())
+    } else {
+        Ok(total)
+    }
 }
 
 fn millis(duration: Duration) -> i64 {
@@ -135,7 +145,17 @@ mod tests {
         assert_eq!(parse_duration("1h30m"), Ok(Duration::from_secs(5_400)));
         assert_eq!(parse_duration("250ms"), Ok(Duration::from_millis(250)));
         assert_eq!(parse_duration("2d"), Ok(Duration::from_secs(172_800)));
-        for bad in ["", "5", "0s", "-5s", "5 s", "5w", "s", "1h30", "99999999999999999999d"] {
+        for bad in [
+            "",
+            "5",
+            "0s",
+            "-5s",
+            "5 s",
+            "5w",
+            "s",
+            "1h30",
+            "99999999999999999999d",
+        ] {
             assert!(parse_duration(bad).is_err(), "{bad}");
         }
     }

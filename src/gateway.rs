@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, PlanHandle, Problem};
+use crate::delivery;
 use crate::inbox::{self, Inbox, embedded};
 use crate::jwks::{self, Jwks};
 use crate::secret::Secret;
@@ -21,8 +22,7 @@ use crate::server::limits::InFlight;
 use crate::server::listener::Listener;
 use crate::server::{self, Ops, Public, body, listener};
 use crate::telemetry::Telemetry;
-use crate::temporal::{self, Temporal};
-use crate::delivery;
+use crate::temporal::Temporal;
 
 /// Everything that a gateway is made of.
 #[derive(Debug)]
@@ -58,7 +58,11 @@ pub enum StartError {
 }
 
 fn shown(problems: &[Problem]) -> String {
-    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    problems
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// A running gateway.
@@ -66,6 +70,7 @@ fn shown(problems: &[Problem]) -> String {
 pub struct Gateway {
     public: SocketAddr,
     ops: SocketAddr,
+    plan: Arc<PlanHandle>,
     inbox: Inbox,
     draining: Arc<AtomicBool>,
     /// Temporal's connection, delivery, keys, the watch over the files.
@@ -80,8 +85,13 @@ pub struct Gateway {
 impl Gateway {
     /// Starts all of it. Temporal away is no reason to fail; a taken port, a bad routing file or a store in use by
     /// another process is. Nothing is touched before the routing file is known to be good.
-    pub async fn start(options: Options, temporal: Temporal, telemetry: Telemetry) -> Result<Self, StartError> {
-        let (plan, warnings) = PlanHandle::open(options.routes, options.config).map_err(StartError::Config)?;
+    pub async fn start(
+        options: Options,
+        temporal: Temporal,
+        telemetry: Telemetry,
+    ) -> Result<Self, StartError> {
+        let (plan, warnings) =
+            PlanHandle::open(options.routes, options.config).map_err(StartError::Config)?;
         for warning in &warnings {
             tracing::warn!(code = warning.code, "routing file:\n{warning}");
         }
@@ -92,6 +102,7 @@ impl Gateway {
         let mut gateway = Self {
             public: public.local_addr(),
             ops: ops.local_addr(),
+            plan: Arc::clone(&plan),
             inbox: inbox.clone(),
             draining: Arc::default(),
             background: JoinSet::new(),
@@ -108,7 +119,7 @@ impl Gateway {
             jwks: Arc::clone(&jwks),
             telemetry: telemetry.clone(),
             body: options.body,
-            in_flight: InFlight::new(options.max_in_flight),
+            in_flight: InFlight::new(options.max_in_flight, telemetry.clone()),
         });
         let ops_router = server::ops(Ops {
             plan: Arc::clone(&plan),
@@ -119,8 +130,14 @@ impl Gateway {
             draining: Arc::clone(&gateway.draining),
         });
         let stop = gateway.stop_listeners.clone();
-        gateway.listen("the public listener", public.serve(router, options.listener, stop.clone()));
-        gateway.listen("the ops listener", ops.serve(ops_router, options.ops_listener, stop));
+        gateway.listen(
+            "the public listener",
+            public.serve(router, options.listener, stop.clone()),
+        );
+        gateway.listen(
+            "the ops listener",
+            ops.serve(ops_router, options.ops_listener, stop),
+        );
         gateway.run_background(&plan, &jwks, temporal, inbox, telemetry, options.delivery);
         tracing::info!(public = %gateway.public, ops = %gateway.ops, "listening");
         Ok(gateway)
@@ -136,11 +153,18 @@ impl Gateway {
         self.ops
     }
 
-    fn listen(&mut self, name: &'static str, serving: impl Future<Output = usize> + Send + 'static) {
+    fn listen(
+        &mut self,
+        name: &'static str,
+        serving: impl Future<Output = usize> + Send + 'static,
+    ) {
         self.listeners.spawn(async move {
             let cut = serving.await;
             if cut > 0 {
-                tracing::warn!(connections = cut, "{name}: the time to drain is over, connections were cut");
+                tracing::warn!(
+                    connections = cut,
+                    "{name}: the time to drain is over, connections were cut"
+                );
             }
             name
         });
@@ -159,17 +183,46 @@ impl Gateway {
         telemetry.config_loaded(&plan.status().digest);
         let stop = || self.stop_background.clone().cancelled_owned();
         let (watched, fetched, connected) = (Arc::clone(plan), Arc::clone(jwks), temporal.clone());
-        let follow = follow_plan(Arc::clone(plan), Arc::clone(jwks), telemetry.clone(), stop());
+        let follow = follow_plan(
+            Arc::clone(plan),
+            Arc::clone(jwks),
+            telemetry.clone(),
+            stop(),
+        );
         let (watch, fetch, connect) = (watched.watch(stop()), fetched.run(stop()), {
             let stop = stop();
             async move { connected.run(stop).await }
         });
         let deliver = delivery::run(inbox, temporal, telemetry, delivery, stop());
-        self.background.spawn(async move { watch.await; "the watch over the routing file" });
-        self.background.spawn(async move { follow.await; "the adoption of new plans" });
-        self.background.spawn(async move { fetch.await; "the refresh of keys" });
-        self.background.spawn(async move { connect.await; "the connection to Temporal" });
-        self.background.spawn(async move { deliver.await; "delivery" });
+        self.background.spawn(async move {
+            watch.await;
+            "the watch over the routing file"
+        });
+        self.background.spawn(async move {
+            follow.await;
+            "the adoption of new plans"
+        });
+        self.background.spawn(async move {
+            fetch.await;
+            "the refresh of keys"
+        });
+        self.background.spawn(async move {
+            connect.await;
+            "the connection to Temporal"
+        });
+        self.background.spawn(async move {
+            deliver.await;
+            "delivery"
+        });
+    }
+
+    /// Reads the routing file anew; what came of it is in the log.
+    pub async fn reload(&self) {
+        let plan = Arc::clone(&self.plan);
+        let reloaded = tokio::task::spawn_blocking(move || plan.reload().is_ok()).await;
+        if reloaded.is_err() {
+            tracing::error!("reading the routing file failed");
+        }
     }
 
     /// Returns when a task has ended that never should, with its name.
@@ -186,10 +239,16 @@ impl Gateway {
     }
 
     /// The orderly end: unready at once, accepting for a while yet, then finishing what is in flight.
-    pub async fn drain(mut self) {
+    pub async fn drain(self) {
         self.draining.store(true, Ordering::Relaxed);
         tracing::info!(delay = ?self.drain_delay, "draining: not ready any more, still accepting");
         tokio::time::sleep(self.drain_delay).await;
+        self.drain_now().await;
+    }
+
+    /// The same without waiting for load balancers to notice.
+    pub async fn drain_now(mut self) {
+        self.draining.store(true, Ordering::Relaxed);
         self.stop_listeners.cancel();
         self.stop_background.cancel();
         let all = async {
@@ -199,7 +258,9 @@ impl Gateway {
         // The listeners cut their connections at the same limit; a little more lets them say so.
         let limit = self.drain + Duration::from_secs(1);
         if tokio::time::timeout(limit, all).await.is_err() {
-            tracing::warn!("the time to drain is over; deliveries in flight stay pending and are repeated at the next start");
+            tracing::warn!(
+                "the time to drain is over; deliveries in flight stay pending and are repeated at the next start"
+            );
         }
         self.background.shutdown().await;
         self.inbox.close().await;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The program `signalpost`; everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    signalpost::cli::run()
+}

@@ -7,7 +7,9 @@ use crate::support::gateway::Setup;
 
 pub(crate) fn signalpost(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_signalpost"));
-    command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR"));
+    command
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"));
     command
 }
 
@@ -35,10 +37,25 @@ fn help_is_complete_for_every_command() {
         assert!(text(&help.stdout).contains("Usage:"), "{command} --help");
     }
     let serve = text(&run(&["serve", "--help"]).stdout);
-    for setting in ["LISTEN", "OPS_LISTEN", "ROUTES", "STORE", "MAX_BODY", "DRAIN_DELAY", "OPS_TOKEN", "LOG_FORMAT"] {
-        assert!(serve.contains(&format!("SIGNALPOST_{setting}")), "SIGNALPOST_{setting} is in serve --help");
+    for setting in [
+        "LISTEN",
+        "OPS_LISTEN",
+        "ROUTES",
+        "STORE",
+        "MAX_BODY",
+        "DRAIN_DELAY",
+        "OPS_TOKEN",
+        "LOG_FORMAT",
+    ] {
+        assert!(
+            serve.contains(&format!("SIGNALPOST_{setting}")),
+            "SIGNALPOST_{setting} is in serve --help"
+        );
     }
-    assert!(serve.contains("TEMPORAL_ADDRESS"), "Temporal's own variables are named");
+    assert!(
+        serve.contains("TEMPORAL_ADDRESS"),
+        "Temporal's own variables are named"
+    );
 }
 
 #[test]
@@ -76,21 +93,50 @@ fn three_mistakes_are_all_reported_at_their_lines() {
 #[test]
 fn serve_refuses_a_bad_file_and_prints_all_problems() {
     let folder = tempfile::tempdir().expect("a folder");
-    let path = written(folder.path(), "routes.toml", "[sources.shop]\nprovidr = \"stripe\"\n[[routes]]\nnme = \"x\"\n");
+    let path = written(
+        folder.path(),
+        "routes.toml",
+        "[sources.shop]\nprovidr = \"stripe\"\n[[routes]]\nnme = \"x\"\n",
+    );
     let store = folder.path().join("store.db");
-    let output = run(&["serve", "--routes", path.to_str().expect("a path"), "--store", store.to_str().expect("a path")]);
+    let output = run(&[
+        "serve",
+        "--routes",
+        path.to_str().expect("a path"),
+        "--store",
+        store.to_str().expect("a path"),
+    ]);
     assert_eq!(output.status.code(), Some(1));
     let said = text(&output.stderr);
     assert!(said.contains("providr") && said.contains("nme"), "{said}");
-    assert!(!store.exists(), "nothing is touched before the file is good");
+    assert!(
+        !store.exists(),
+        "nothing is touched before the file is good"
+    );
 }
 
 #[test]
 fn an_unknown_or_malformed_variable_stops_the_start_with_2() {
-    for (name, value) in [("SIGNALPOST_LISTN", "x"), ("SIGNALPOST_LISTEN", "nowhere"), ("SIGNALPOST_MAX_BODY", "")] {
-        let output = signalpost(&["serve"]).env(name, value).output().expect("the binary runs");
-        assert_eq!(output.status.code(), Some(2), "{name}={value}: {}", text(&output.stderr));
-        assert!(text(&output.stderr).contains(name), "{}", text(&output.stderr));
+    for (name, value) in [
+        ("SIGNALPOST_LISTN", "x"),
+        ("SIGNALPOST_LISTEN", "nowhere"),
+        ("SIGNALPOST_MAX_BODY", ""),
+    ] {
+        let output = signalpost(&["serve"])
+            .env(name, value)
+            .output()
+            .expect("the binary runs");
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "{name}={value}: {}",
+            text(&output.stderr)
+        );
+        assert!(
+            text(&output.stderr).contains(name),
+            "{}",
+            text(&output.stderr)
+        );
     }
 }
 
@@ -108,18 +154,32 @@ signal   = "s"
 
 #[tokio::test]
 async fn a_taken_port_and_a_store_in_use_are_one_sentence_each() {
-    let gateway = Setup::new(ROUTES, "127.0.0.1:1").env("SECRET", "a secret of sixteen").start().await;
+    let gateway = Setup::new(ROUTES, "127.0.0.1:1")
+        .env("SECRET", "a secret of sixteen")
+        .start()
+        .await;
     let address = gateway.public().trim_start_matches("http://").to_owned();
     let routes = gateway.folder().join("routes.toml");
     let fresh = gateway.folder().join("other.db");
     let used = gateway.store();
-    for (listen, store, says) in [(address.as_str(), &fresh, "--listen"), ("127.0.0.1:0", &used, "--store")] {
-        let output = signalpost(&["serve", "--ops-listen", "127.0.0.1:0", "--listen", listen, "--log-format", "text"])
-            .args([Path::new("--routes"), &routes, Path::new("--store"), store])
-            .env("SECRET", "a secret of sixteen")
-            .env("TEMPORAL_ADDRESS", "127.0.0.1:1")
-            .output()
-            .expect("the binary runs");
+    for (listen, store, says) in [
+        (address.as_str(), &fresh, "--listen"),
+        ("127.0.0.1:0", &used, "--store"),
+    ] {
+        let output = signalpost(&[
+            "serve",
+            "--ops-listen",
+            "127.0.0.1:0",
+            "--listen",
+            listen,
+            "--log-format",
+            "text",
+        ])
+        .args([Path::new("--routes"), &routes, Path::new("--store"), store])
+        .env("SECRET", "a secret of sixteen")
+        .env("TEMPORAL_ADDRESS", "127.0.0.1:1")
+        .output()
+        .expect("the binary runs");
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(said.contains(says), "{said}");
@@ -128,21 +188,41 @@ async fn a_taken_port_and_a_store_in_use_are_one_sentence_each() {
 
 #[tokio::test]
 async fn send_signs_like_the_provider_and_prints_the_answer() {
-    let gateway = Setup::new(ROUTES, "127.0.0.1:1").env("SECRET", "a secret of sixteen").start().await;
-    let body = written(gateway.folder(), "event.json", r#"{"id":"evt_1","type":"charge.succeeded"}"#);
+    let gateway = Setup::new(ROUTES, "127.0.0.1:1")
+        .env("SECRET", "a secret of sixteen")
+        .start()
+        .await;
+    let body = written(
+        gateway.folder(),
+        "event.json",
+        r#"{"id":"evt_1","type":"charge.succeeded"}"#,
+    );
     let routes = gateway.folder().join("routes.toml");
     let send = |secret: &str| {
-        signalpost(&["send", "stripe", "--to", &format!("{}/hooks/stripe", gateway.public())])
-            .args([body.as_path(), Path::new("--routes"), &routes])
-            .env("SECRET", secret)
-            .output()
-            .expect("the binary runs")
+        signalpost(&[
+            "send",
+            "stripe",
+            "--to",
+            &format!("{}/hooks/stripe", gateway.public()),
+        ])
+        .args([body.as_path(), Path::new("--routes"), &routes])
+        .env("SECRET", secret)
+        .output()
+        .expect("the binary runs")
     };
     let good = send("a secret of sixteen");
     assert_eq!(good.status.code(), Some(0), "{}", text(&good.stderr));
-    assert!(text(&good.stdout).contains("\"accepted\""), "{}", text(&good.stdout));
+    assert!(
+        text(&good.stdout).contains("\"accepted\""),
+        "{}",
+        text(&good.stdout)
+    );
     assert!(text(&send("a secret of sixteen").stdout).contains("\"duplicate\""));
     let bad = send("another secret of 16");
     assert_eq!(bad.status.code(), Some(1));
-    assert!(text(&bad.stdout).contains("SP-R101"), "{}", text(&bad.stdout));
+    assert!(
+        text(&bad.stdout).contains("SP-R101"),
+        "{}",
+        text(&bad.stdout)
+    );
 }

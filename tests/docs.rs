@@ -7,7 +7,8 @@ use std::process::Command;
 use crate::cli::signalpost;
 
 fn page(name: &str) -> String {
-    std::fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name)).expect("a page of the project")
+    std::fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name))
+        .expect("a page of the project")
 }
 
 /// The commands of README's `sh` blocks, a line each.
@@ -27,12 +28,27 @@ fn commands(page: &str) -> Vec<String> {
 
 /// Every command of README, and the test that runs it.
 const RUN_BY: [(&str, &str); 7] = [
-    ("cargo run --example orders", "docs::the_demo_ends_with_a_paid_and_shipped_order"),
+    (
+        "cargo run --example orders",
+        "docs::the_demo_ends_with_a_paid_and_shipped_order",
+    ),
     ("tests/run", "runs this suite"),
-    ("signalpost check routes.toml", "cli::the_root_routes_file_passes_check"),
-    ("signalpost serve --listen 0.0.0.0:8080", "support::gateway starts it for every test"),
-    ("signalpost send stripe payment.json", "cli::send_signs_like_the_provider_and_prints_the_answer"),
-    ("signalpost dev --routes routes.toml", "dev::dev_brings_up_everything"),
+    (
+        "signalpost check routes.toml",
+        "cli::the_root_routes_file_passes_check",
+    ),
+    (
+        "signalpost serve --listen 0.0.0.0:8080",
+        "support::gateway starts it for every test",
+    ),
+    (
+        "signalpost send stripe payment.json",
+        "cli::send_signs_like_the_provider_and_prints_the_answer",
+    ),
+    (
+        "signalpost dev --routes routes.toml",
+        "dev::dev_brings_up_everything",
+    ),
     ("curl", "webhooks and queries"),
 ];
 
@@ -65,16 +81,33 @@ fn the_readmes_routes_pass_check() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("routes.toml");
     std::fs::write(&path, file).expect("routes.toml");
-    let output = signalpost(&["check", path.to_str().expect("a path")]).output().expect("the binary runs");
-    assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let output = signalpost(&["check", path.to_str().expect("a path")])
+        .output()
+        .expect("the binary runs");
+    assert!(
+        output.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 #[test]
 fn the_demo_ends_with_a_paid_and_shipped_order() {
-    let binary = PathBuf::from(env!("CARGO_BIN_EXE_signalpost")).with_file_name("examples").join("orders");
-    let output = Command::new(&binary).arg("--once").output().expect("the demo is built with the tests");
+    let binary = PathBuf::from(env!("CARGO_BIN_EXE_signalpost"))
+        .with_file_name("examples")
+        .join("orders");
+    let output = Command::new(&binary)
+        .arg("--once")
+        .output()
+        .expect("the demo is built with the tests");
     let said = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(output.status.code(), Some(0), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{said}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert!(said.contains("All as it should be."), "{said}");
 }
 
@@ -87,23 +120,60 @@ fn every_code_has_its_heading_and_every_heading_its_code() {
         .map(|rest| format!("SP-{}", rest.split_whitespace().next().expect("a code")))
         .collect();
     let mut codes: BTreeSet<String> = BTreeSet::new();
-    codes.extend(signalpost::event::Reason::ALL.iter().map(|reason| reason.code().to_owned()));
-    codes.extend(signalpost::config::codes::ALL.iter().map(|code| code.code.to_owned()));
-    codes.extend(signalpost::server::error::ALL.iter().map(|problem| problem.code.to_owned()));
-    assert_eq!(codes.difference(&headings).collect::<Vec<_>>(), Vec::<&String>::new(), "codes without a heading");
-    assert_eq!(headings.difference(&codes).collect::<Vec<_>>(), Vec::<&String>::new(), "headings without a code");
+    codes.extend(
+        signalpost::event::Reason::ALL
+            .iter()
+            .map(|reason| reason.code().to_owned()),
+    );
+    codes.extend(
+        signalpost::config::codes::ALL
+            .iter()
+            .map(|(code, _)| code.as_str().to_owned()),
+    );
+    codes.extend(
+        signalpost::server::error::Failure::ALL
+            .iter()
+            .map(|failure| failure.problem().code.to_owned()),
+    );
+    assert_eq!(
+        codes.difference(&headings).collect::<Vec<_>>(),
+        Vec::<&String>::new(),
+        "codes without a heading"
+    );
+    assert_eq!(
+        headings.difference(&codes).collect::<Vec<_>>(),
+        Vec::<&String>::new(),
+        "headings without a code"
+    );
 }
 
 #[test]
 fn one_crypto_backend_and_no_system_tls() {
     let output = Command::new(env!("CARGO"))
-        .args(["tree", "--offline", "--locked", "--prefix", "none", "--target", "all", "--edges", "normal,build"])
+        .args([
+            "tree",
+            "--offline",
+            "--locked",
+            "--prefix",
+            "none",
+            "--target",
+            "all",
+            "--edges",
+            "normal,build",
+        ])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .expect("cargo tree");
     let tree = String::from_utf8_lossy(&output.stdout);
-    assert!(tree.contains("aws-lc-rs v"), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        tree.contains("aws-lc-rs v"),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     for banned in ["openssl-sys v", "native-tls v", "ring v"] {
-        assert!(!tree.lines().any(|line| line.starts_with(banned)), "{banned} is in the tree");
+        assert!(
+            !tree.lines().any(|line| line.starts_with(banned)),
+            "{banned} is in the tree"
+        );
     }
 }

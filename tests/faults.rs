@@ -14,7 +14,11 @@ async fn with_temporal_away_webhooks_are_kept_and_arrive_in_order_when_it_is_bac
     let mut server = PrivateServer::start().await;
     let gateway = gateway(server.address()).await;
     let order = unique("o");
-    server.workflows().await.start(&format!("order-{order}")).await;
+    server
+        .workflows()
+        .await
+        .start(&format!("order-{order}"))
+        .await;
     server.kill().await;
 
     for number in 0..20 {
@@ -32,7 +36,10 @@ async fn with_temporal_away_webhooks_are_kept_and_arrive_in_order_when_it_is_bac
     server.restart().await;
     let workflows = server.workflows().await;
     let signals = workflows.signals(&format!("order-{order}"), 20).await;
-    let payments: Vec<_> = signals.iter().map(|signal| ledger::payment(&signal.args[0])).collect();
+    let payments: Vec<_> = signals
+        .iter()
+        .map(|signal| ledger::payment(&signal.args[0]))
+        .collect();
     let expected: Vec<_> = (0..20).map(|number| format!("pi_evt_{number}")).collect();
     assert_eq!(payments, expected);
 }
@@ -48,19 +55,37 @@ async fn a_kill_in_the_middle_of_a_burst_loses_nothing_and_repeats_nothing() {
     let mut acknowledged: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for round in 0..3 {
         let stop = Arc::new(AtomicBool::new(false));
-        let senders: Vec<_> = orders.iter().map(|order| burst(gateway.public().to_owned(), order.clone(), round, stop.clone())).collect();
+        let senders: Vec<_> = orders
+            .iter()
+            .map(|order| {
+                burst(
+                    gateway.public().to_owned(),
+                    order.clone(),
+                    round,
+                    stop.clone(),
+                )
+            })
+            .collect();
         let senders: Vec<_> = senders.into_iter().map(tokio::spawn).collect();
-        eventually("a few hundred are kept", || async { kept(&gateway).await >= 150 * (round + 1) }).await;
+        eventually("a few hundred are kept", || async {
+            kept(&gateway).await >= 150 * (round + 1)
+        })
+        .await;
         gateway.kill();
         stop.store(true, Ordering::Relaxed);
         for (order, sender) in orders.iter().zip(senders) {
-            acknowledged.entry(order.clone()).or_default().extend(sender.await.expect("the sender"));
+            acknowledged
+                .entry(order.clone())
+                .or_default()
+                .extend(sender.await.expect("the sender"));
         }
         gateway.restart().await;
     }
     gateway.settled().await;
     for (order, acknowledged) in &acknowledged {
-        let signals = workflows.signals(&format!("order-{order}"), acknowledged.len()).await;
+        let signals = workflows
+            .signals(&format!("order-{order}"), acknowledged.len())
+            .await;
         ledger::nothing_lost_twice_or_out_of_order(acknowledged, &signals);
     }
 }

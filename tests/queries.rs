@@ -10,7 +10,7 @@ const ROUTES: &str = r#"
 [issuers.shop]
 issuer     = "https://shop.example/"
 audience   = "signalpost"
-jwks       = "file:jwks.json"
+jwks       = "file:FOLDER/jwks.json"
 algorithms = ["ES256"]
 roles      = "claims.roles"
 
@@ -34,7 +34,10 @@ allow    = ["*"]
 "#;
 
 async fn gateway(idp: &IdentityProvider, temporal: &str) -> Gateway {
-    Setup::new(ROUTES, temporal).file("jwks.json", &idp.jwks().expect("keys")).start().await
+    Setup::new(ROUTES, temporal)
+        .file("jwks.json", &idp.jwks().expect("keys"))
+        .start()
+        .await
 }
 
 #[tokio::test]
@@ -43,33 +46,65 @@ async fn a_permitted_role_reads_and_everybody_else_is_refused() {
     let idp = IdentityProvider::new().expect("keys");
     let gateway = gateway(&idp, workflows.address()).await;
     let order = unique("q");
-    workflows.start_with_worker(&format!("order-{order}"), &order).await;
+    workflows
+        .start_with_worker(&format!("order-{order}"), &order)
+        .await;
     let token = |role: &str| idp.token("alice", role).expect("a token");
 
-    let answer = sender::ask(gateway.public(), &order, &token("support")).await.expect("an answer");
+    let answer = sender::ask(gateway.public(), &order, &token("support"))
+        .await
+        .expect("an answer");
     assert_eq!(answer.status, 200, "{}", answer.body);
     assert_eq!(answer.body["order"], json!(order));
 
-    let guest = sender::ask(gateway.public(), &order, &token("guest")).await.expect("an answer");
+    let guest = sender::ask(gateway.public(), &order, &token("guest"))
+        .await
+        .expect("an answer");
     assert_eq!(guest.status, 403, "{}", guest.body);
-    let when = sender::ask(gateway.public(), "secret", &token("support")).await.expect("an answer");
+    let when = sender::ask(gateway.public(), "secret", &token("support"))
+        .await
+        .expect("an answer");
     assert_eq!(when.status, 403);
-    let unknown = sender::ask(gateway.public(), &unique("nowhere"), &token("ops")).await.expect("an answer");
+    let unknown = sender::ask(gateway.public(), &unique("nowhere"), &token("ops"))
+        .await
+        .expect("an answer");
     assert_eq!(unknown.status, 404);
-    let stranger = IdentityProvider::new().expect("keys").token("eve", "support").expect("a token");
-    assert_eq!(sender::ask(gateway.public(), &order, &stranger).await.expect("an answer").status, 401);
+    let stranger = IdentityProvider::new()
+        .expect("keys")
+        .token("eve", "support")
+        .expect("a token");
+    assert_eq!(
+        sender::ask(gateway.public(), &order, &stranger)
+            .await
+            .expect("an answer")
+            .status,
+        401
+    );
 }
 
 #[tokio::test]
 async fn no_token_is_401_with_a_challenge_and_no_rule_is_404() {
     let idp = IdentityProvider::new().expect("keys");
     let gateway = gateway(&idp, "127.0.0.1:1").await;
-    let response = reqwest::get(format!("{}/orders/1/status", gateway.public())).await.expect("an answer");
+    let response = reqwest::get(format!("{}/orders/1/status", gateway.public()))
+        .await
+        .expect("an answer");
     assert_eq!(response.status(), 401);
     assert_eq!(response.headers()["www-authenticate"], "Bearer");
-    assert_eq!(response.headers()["content-type"], "application/problem+json");
-    for path in ["/orders/1", "/orders//status", "/", "/v1/events", "/metrics"] {
-        let response = reqwest::get(format!("{}{path}", gateway.public())).await.expect("an answer");
+    assert_eq!(
+        response.headers()["content-type"],
+        "application/problem+json"
+    );
+    for path in [
+        "/orders/1",
+        "/orders//status",
+        "/",
+        "/v1/events",
+        "/metrics",
+    ] {
+        let response = reqwest::get(format!("{}{path}", gateway.public()))
+            .await
+            .expect("an answer");
         assert_eq!(response.status(), 404, "{path}");
     }
     let delete = reqwest::Client::new().delete(format!("{}/orders/1/status", gateway.public()));
@@ -83,16 +118,28 @@ async fn temporal_away_is_503_and_an_unknown_query_502_without_the_servers_words
     let idp = IdentityProvider::new().expect("keys");
     let away = gateway(&idp, "127.0.0.1:1").await;
     let token = idp.token("alice", "support").expect("a token");
-    let answer = sender::ask(away.public(), "1", &token).await.expect("an answer");
+    let answer = sender::ask(away.public(), "1", &token)
+        .await
+        .expect("an answer");
     assert_eq!(answer.status, 503, "{}", answer.body);
 
     let workflows = Workflows::connect().await;
     let gateway = gateway(&idp, workflows.address()).await;
     let order = unique("q");
-    workflows.start_with_worker(&format!("order-{order}"), &order).await;
+    workflows
+        .start_with_worker(&format!("order-{order}"), &order)
+        .await;
     let url = format!("{}/orders/{order}/unknown", gateway.public());
-    let response = reqwest::Client::new().get(url).bearer_auth(token).send().await.expect("an answer");
+    let response = reqwest::Client::new()
+        .get(url)
+        .bearer_auth(token)
+        .send()
+        .await
+        .expect("an answer");
     assert_eq!(response.status(), 502);
     let text = response.text().await.expect("a body");
-    assert!(!text.contains("get_status"), "the known queries are nobody's business: {text}");
+    assert!(
+        !text.contains("get_status"),
+        "the known queries are nobody's business: {text}"
+    );
 }

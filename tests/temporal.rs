@@ -7,6 +7,7 @@ use std::time::Duration;
 use signalpost::delivery::attempt;
 use signalpost::event::{Delivery, Missing, Reason, Then};
 use signalpost::inbox::Settlement;
+use signalpost::telemetry::Telemetry;
 use signalpost::temporal::{Options, Temporal};
 
 use super::support::deliveries::{Connected, delivery, starting};
@@ -182,7 +183,7 @@ async fn a_wrong_namespace_of_ours_is_known_before_any_delivery() {
         address: Some(address.to_owned()),
         namespace: Some("no-such-namespace".to_owned()),
     };
-    let temporal = Temporal::new(&options).unwrap();
+    let temporal = Temporal::new(&options, Telemetry::new()).unwrap();
     assert_eq!(temporal.namespace(), "no-such-namespace");
     tokio::select! {
         () = temporal.run(std::future::pending()) => {}

@@ -49,7 +49,13 @@ pub(crate) async fn gateway(temporal: &str) -> Gateway {
 }
 
 pub(crate) async fn pay(gateway: &Gateway, order: &str, event: &str) -> Answer {
-    sender::stripe(gateway.public(), SECRET, &sender::payment(order, event, 4999)).await.expect("an answer")
+    sender::stripe(
+        gateway.public(),
+        SECRET,
+        &sender::payment(order, event, 4999),
+    )
+    .await
+    .expect("an answer")
 }
 
 #[tokio::test]
@@ -64,8 +70,13 @@ async fn a_signed_webhook_is_one_signal_with_its_arguments_header_and_request_id
         "data": { "object": { "id": "pi_1", "metadata": { "order_id": order } } }
     })
     .to_string()
-    .replace("\"id\":\"pi_1\"", "\"id\":\"pi_1\",\"amount\":12345678901234567890.10");
-    let answer = sender::stripe(gateway.public(), SECRET, &body).await.expect("an answer");
+    .replace(
+        "\"id\":\"pi_1\"",
+        "\"id\":\"pi_1\",\"amount\":12345678901234567890.10",
+    );
+    let answer = sender::stripe(gateway.public(), SECRET, &body)
+        .await
+        .expect("an answer");
     assert_eq!(answer.status, 200, "{}", answer.body);
     assert_eq!(answer.body["status"], "accepted");
     assert_eq!(answer.body["deliveries"], 1);
@@ -73,16 +84,31 @@ async fn a_signed_webhook_is_one_signal_with_its_arguments_header_and_request_id
     let signals = workflows.signals(&format!("order-{order}"), 1).await;
     assert_eq!(signals.len(), 1);
     assert_eq!(signals[0].name, "payment_received");
-    assert_eq!(signals[0].args, [r#"{"payment":"pi_1","amount":12345678901234567890.10}"#], "as it was sent");
-    assert!(signals[0].identity.starts_with("signalpost@"), "{}", signals[0].identity);
+    assert_eq!(
+        signals[0].args,
+        [r#"{"payment":"pi_1","amount":12345678901234567890.10}"#],
+        "as it was sent"
+    );
+    assert!(
+        signals[0].identity.starts_with("signalpost@"),
+        "{}",
+        signals[0].identity
+    );
 
     gateway.settled().await;
     let id = answer.body["event"].as_str().expect("an id");
     let (status, event) = gateway.get(&format!("/v1/events/{id}")).await;
-    assert_eq!((status, &event["state"]), (200, &json!("delivered")), "{event:#}");
+    assert_eq!(
+        (status, &event["state"]),
+        (200, &json!("delivered")),
+        "{event:#}"
+    );
     let delivery = &event["deliveries"][0];
     assert_eq!(signals[0].header["signalpost-event"], format!("\"{id}\""));
-    assert_eq!(signals[0].header["signalpost-delivery"], delivery["id"].to_string());
+    assert_eq!(
+        signals[0].header["signalpost-delivery"],
+        delivery["id"].to_string()
+    );
     assert_eq!(delivery["request_id"].as_str().map(str::len), Some(32));
     assert_eq!(delivery["attempts"], 1);
 }
@@ -101,7 +127,10 @@ async fn the_same_event_signed_again_is_a_duplicate_and_no_second_signal() {
     }
     for copy in futures_util::future::join_all(copies).await {
         assert_eq!(copy.status, 200);
-        assert_eq!(copy.body, json!({ "status": "duplicate", "event": first.body["event"] }));
+        assert_eq!(
+            copy.body,
+            json!({ "status": "duplicate", "event": first.body["event"] })
+        );
     }
     pay(&gateway, &order, "evt_2").await;
     let signals = workflows.signals(&format!("order-{order}"), 2).await;
@@ -115,12 +144,19 @@ async fn fifty_copies_at_once_are_one_signal() {
     let gateway = gateway(workflows.address()).await;
     let order = unique("o");
     workflows.start(&format!("order-{order}")).await;
-    let answers = futures_util::future::join_all((0..50).map(|_| pay(&gateway, &order, "evt_1"))).await;
-    let accepted = answers.iter().filter(|answer| answer.body["status"] == "accepted").count();
+    let answers =
+        futures_util::future::join_all((0..50).map(|_| pay(&gateway, &order, "evt_1"))).await;
+    let accepted = answers
+        .iter()
+        .filter(|answer| answer.body["status"] == "accepted")
+        .count();
     assert_eq!(accepted, 1);
     assert!(answers.iter().all(|answer| answer.status == 200));
     gateway.settled().await;
-    assert_eq!(workflows.signals(&format!("order-{order}"), 1).await.len(), 1);
+    assert_eq!(
+        workflows.signals(&format!("order-{order}"), 1).await.len(),
+        1
+    );
 }
 
 #[tokio::test]
@@ -130,8 +166,14 @@ async fn every_forgery_is_refused_with_the_same_words() {
     let now = signalpost::clock::now().seconds();
     let good = |time: i64, body: &str| sender::stripe_signature(SECRET, time, body);
     let forgeries = [
-        ("changed byte", Some(good(now, &body.replace("evt_1", "evt_2")))),
-        ("wrong secret", Some(sender::stripe_signature("whsec_other", now, &body))),
+        (
+            "changed byte",
+            Some(good(now, &body.replace("evt_1", "evt_2"))),
+        ),
+        (
+            "wrong secret",
+            Some(sender::stripe_signature("whsec_other", now, &body)),
+        ),
         ("old", Some(good(now - 301, &body))),
         ("future", Some(good(now + 302, &body))),
         ("missing", None),
@@ -140,21 +182,38 @@ async fn every_forgery_is_refused_with_the_same_words() {
     ];
     let mut words = Vec::new();
     for (what, signature) in forgeries {
-        let headers: Vec<_> = signature.into_iter().map(|s| ("Stripe-Signature", s)).collect();
-        let answer = sender::post(&format!("{}/hooks/stripe", gateway.public()), &headers, &body).await.expect("an answer");
+        let headers: Vec<_> = signature
+            .into_iter()
+            .map(|s| ("Stripe-Signature", s))
+            .collect();
+        let answer = sender::post(
+            &format!("{}/hooks/stripe", gateway.public()),
+            &headers,
+            &body,
+        )
+        .await
+        .expect("an answer");
         assert_eq!(answer.status, 401, "{what}: {}", answer.body);
         let mut said = answer.body;
-        said.as_object_mut().expect("problem JSON").remove("request");
+        said.as_object_mut()
+            .expect("problem JSON")
+            .remove("request");
         words.push(said);
     }
-    assert!(words.windows(2).all(|pair| pair[0] == pair[1]), "{words:#?}");
+    assert!(
+        words.windows(2).all(|pair| pair[0] == pair[1]),
+        "{words:#?}"
+    );
     assert_eq!(words[0]["type"], "urn:signalpost:SP-R101");
     let (_, page) = gateway.get("/v1/events").await;
     assert_eq!(page["events"], json!([]), "nothing unproven is kept");
     let (_, metrics) = gateway.get("/metrics").await;
     let metrics = metrics.as_str().expect("text");
     for reason in ["bad_signature", "stale", "missing_header"] {
-        assert!(metrics.contains(&format!("reason=\"{reason}\"")), "{reason}: {metrics}");
+        assert!(
+            metrics.contains(&format!("reason=\"{reason}\"")),
+            "{reason}: {metrics}"
+        );
     }
 }
 
@@ -162,24 +221,38 @@ async fn every_forgery_is_refused_with_the_same_words() {
 async fn bad_requests_have_their_own_answers() {
     let gateway = gateway("127.0.0.1:1").await;
     let hooks = |name: &str| format!("{}/hooks/{name}", gateway.public());
-    let unknown = sender::post(&hooks("nobody"), &[], "{}").await.expect("an answer");
-    assert_eq!((unknown.status, &unknown.body["code"]), (404, &json!("SP-R001")));
+    let unknown = sender::post(&hooks("nobody"), &[], "{}")
+        .await
+        .expect("an answer");
+    assert_eq!(
+        (unknown.status, &unknown.body["code"]),
+        (404, &json!("SP-R001"))
+    );
 
     let get = reqwest::get(hooks("stripe")).await.expect("an answer");
     assert_eq!(get.status(), 405);
     assert_eq!(get.headers()["allow"], "POST");
     assert!(get.headers().contains_key("x-request-id"));
 
-    let broken = sender::stripe(gateway.public(), SECRET, "{\"id\":").await.expect("an answer");
+    let broken = sender::stripe(gateway.public(), SECRET, "{\"id\":")
+        .await
+        .expect("an answer");
     assert_eq!(broken.status, 400, "{}", broken.body);
-    let keyless = sender::stripe(gateway.public(), SECRET, "{\"type\":\"x\"}").await.expect("an answer");
+    let keyless = sender::stripe(gateway.public(), SECRET, "{\"type\":\"x\"}")
+        .await
+        .expect("an answer");
     assert_eq!(keyless.status, 400, "{}", keyless.body);
     assert_ne!(broken.body["code"], keyless.body["code"]);
 
     let time = signalpost::clock::now().seconds();
     let twice = sender::stripe_signature(SECRET, time, "{\"id\":\"e\"}");
-    let headers = [("Stripe-Signature", twice.clone()), ("Stripe-Signature", twice)];
-    let doubled = sender::post(&hooks("stripe"), &headers, "{\"id\":\"e\"}").await.expect("an answer");
+    let headers = [
+        ("Stripe-Signature", twice.clone()),
+        ("Stripe-Signature", twice),
+    ];
+    let doubled = sender::post(&hooks("stripe"), &headers, "{\"id\":\"e\"}")
+        .await
+        .expect("an answer");
     assert_eq!(doubled.status, 401);
 }
 
@@ -187,8 +260,13 @@ async fn bad_requests_have_their_own_answers() {
 async fn an_event_without_a_route_is_kept_and_says_so() {
     let gateway = gateway("127.0.0.1:1").await;
     let body = r#"{"id":"evt_9","type":"invoice.paid"}"#;
-    let answer = sender::stripe(gateway.public(), SECRET, body).await.expect("an answer");
-    assert_eq!((answer.status, &answer.body["status"]), (200, &json!("unrouted")));
+    let answer = sender::stripe(gateway.public(), SECRET, body)
+        .await
+        .expect("an answer");
+    assert_eq!(
+        (answer.status, &answer.body["status"]),
+        (200, &json!("unrouted"))
+    );
     let id = answer.body["event"].as_str().expect("an id");
     let (_, event) = gateway.get(&format!("/v1/events/{id}?body=true")).await;
     assert_eq!(event["state"], "unrouted");
@@ -202,13 +280,17 @@ async fn an_event_without_a_route_is_kept_and_says_so() {
 async fn a_template_that_finds_nothing_parks_with_the_reason() {
     let gateway = gateway("127.0.0.1:1").await;
     let body = r#"{"id":"evt_3","type":"payment_intent.succeeded","data":{"object":{"id":"pi","amount":1,"metadata":{}}}}"#;
-    let answer = sender::stripe(gateway.public(), SECRET, body).await.expect("an answer");
+    let answer = sender::stripe(gateway.public(), SECRET, body)
+        .await
+        .expect("an answer");
     assert_eq!(answer.body["status"], "accepted");
     let id = answer.body["event"].as_str().expect("an id");
     let (_, event) = gateway.get(&format!("/v1/events/{id}")).await;
     assert_eq!(event["state"], "parked");
     assert_eq!(event["deliveries"][0]["reason"], "SP-D101");
-    let error = event["deliveries"][0]["last_error"].as_str().expect("the reason");
+    let error = event["deliveries"][0]["last_error"]
+        .as_str()
+        .expect("the reason");
     assert!(error.contains("order_id"), "{error}");
 }
 
@@ -217,7 +299,9 @@ async fn a_missing_workflow_waits_or_parks_as_its_route_says() {
     let workflows = Workflows::connect().await;
     let gateway = gateway(workflows.address()).await;
     let order = unique("late");
-    let parked = sender::carrier(gateway.public(), &sender::parcel(&unique("never"), "mv_1")).await.expect("an answer");
+    let parked = sender::carrier(gateway.public(), &sender::parcel(&unique("never"), "mv_1"))
+        .await
+        .expect("an answer");
     let waiting = pay(&gateway, &order, "evt_1").await;
 
     let id = parked.body["event"].as_str().expect("an id").to_owned();
@@ -232,19 +316,17 @@ async fn a_missing_workflow_waits_or_parks_as_its_route_says() {
     .await;
     workflows.start(&format!("order-{order}")).await;
     wait_for_state(&gateway, &id, "delivered").await;
-    assert_eq!(workflows.signals(&format!("order-{order}"), 1).await.len(), 1);
+    assert_eq!(
+        workflows.signals(&format!("order-{order}"), 1).await.len(),
+        1
+    );
 }
 
 pub(crate) async fn wait_for_state(gateway: &Gateway, id: &str, state: &str) -> Value {
-    let mut event = Value::Null;
-    eventually(&format!("event {id} is {state}"), || {
-        let found = &mut event;
-        let path = format!("/v1/events/{id}");
-        async move {
-            *found = gateway.get(&path).await.1;
-            found["state"] == state
-        }
+    let path = format!("/v1/events/{id}");
+    eventually(&format!("event {id} is {state}"), || async {
+        gateway.get(&path).await.1["state"] == state
     })
     .await;
-    event
+    gateway.get(&path).await.1
 }

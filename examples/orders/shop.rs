@@ -1,15 +1,20 @@
 //! Everything that runs in the demo: a Temporal dev server, the worker, the gateway.
 
+use std::collections::HashMap;
 use std::error::Error;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use signalpost::cli::dev::Stack;
+use signalpost::cli::dev::{Options, Stack};
 use temporalio_client::{Client, UntypedWorkflow, WorkflowStartOptions};
 use tokio::task::JoinHandle;
 
 use crate::sender::{self, Answer, IdentityProvider};
 use crate::worker;
+
+/// What stands in the demo's routes.toml where the path of the key file goes.
+const KEYS: &str = "/demo/jwks.json";
 
 pub(crate) struct Shop {
     pub(crate) idp: IdentityProvider,
@@ -25,21 +30,28 @@ impl Shop {
         let project = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         let folder = project.join("target/demo");
         std::fs::create_dir_all(&folder)?;
-        std::fs::write(folder.join("jwks.json"), idp.jwks()?)?;
-        let secrets = [
-            ("DEMO_STRIPE_SECRET", sender::STRIPE_SECRET),
-            ("DEMO_CARRIER_SECRET", sender::CARRIER_SECRET),
-        ];
-        let stack = Stack::open(
-            &project.join("examples/orders/routes.toml"),
-            &project.join("target"),
-            with_ui,
-            secrets
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into(),
-            &say,
-        )
-        .await?;
+        let keys = folder.join("jwks.json");
+        std::fs::write(&keys, idp.jwks()?)?;
+        let routes = folder.join("routes.toml");
+        let written = include_str!("routes.toml").replace(KEYS, &keys.display().to_string());
+        std::fs::write(&routes, written)?;
+        let options = Options {
+            routes,
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            ops_listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            store: None,
+            server_dir: project.join("target"),
+            ui: with_ui,
+            allow_unverified: false,
+            secrets: HashMap::from(
+                [
+                    ("DEMO_STRIPE_SECRET", sender::STRIPE_SECRET),
+                    ("DEMO_CARRIER_SECRET", sender::CARRIER_SECRET),
+                ]
+                .map(|(name, value)| (name.to_owned(), value.to_owned())),
+            ),
+        };
+        let stack = Stack::open(options, &say).await?;
         let client = worker::client(stack.temporal_address(), "default").await?;
         let worker = tokio::spawn({
             let client = client.clone();
@@ -60,7 +72,7 @@ impl Shop {
     }
 
     pub(crate) fn base(&self) -> String {
-        self.stack.public().to_owned()
+        self.stack.public()
     }
 
     /// As the shop's own code would on a new order.

@@ -15,7 +15,11 @@ use crate::config::{self, Problem, SecretPolicy, Severity};
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
     /// The routing file.
-    #[arg(value_name = "FILE", env = "SIGNALPOST_ROUTES", default_value = "routes.toml")]
+    #[arg(
+        value_name = "FILE",
+        env = "SIGNALPOST_ROUTES",
+        default_value = "routes.toml"
+    )]
     file: PathBuf,
 
     /// Secrets must be readable: an unreadable one is an error, as it is for `serve`.
@@ -42,7 +46,10 @@ pub(super) fn run(arguments: &Arguments) -> End {
         options.secrets = SecretPolicy::Warn;
     }
     let problems = config::load(&arguments.file, &options).problems;
-    let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+    let errors = problems
+        .iter()
+        .filter(|problem| problem.severity == Severity::Error)
+        .count();
     let warnings = problems.len() - errors;
     match arguments.output {
         Output::Json => print(&as_json(&problems)),
@@ -53,7 +60,11 @@ pub(super) fn run(arguments: &Arguments) -> End {
             complain(&summary(arguments, errors, warnings));
         }
     }
-    if errors > 0 || (arguments.deny_warnings && warnings > 0) { End::Problem } else { End::Ok }
+    if errors > 0 || (arguments.deny_warnings && warnings > 0) {
+        End::Problem
+    } else {
+        End::Ok
+    }
 }
 
 fn summary(arguments: &Arguments, errors: usize, warnings: usize) -> String {
@@ -62,7 +73,11 @@ fn summary(arguments: &Arguments, errors: usize, warnings: usize) -> String {
         (0, 0) => format!("{file}: no problems"),
         (0, warnings) => format!("{file}: would be served, {}", counted(warnings, "warning")),
         (errors, 0) => format!("{file}: {}", counted(errors, "error")),
-        (errors, warnings) => format!("{file}: {}, {}", counted(errors, "error"), counted(warnings, "warning")),
+        (errors, warnings) => format!(
+            "{file}: {}, {}",
+            counted(errors, "error"),
+            counted(warnings, "warning")
+        ),
     }
 }
 

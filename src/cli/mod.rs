@@ -75,7 +75,11 @@ pub fn run() -> ExitCode {
         Err(error) => {
             // To stdout where help was asked for, else to stderr; a closed pipe is nobody's concern.
             let _printed: Result<_, _> = error.print();
-            let code = if error.use_stderr() { End::Usage } else { End::Ok };
+            let code = if error.use_stderr() {
+                End::Usage
+            } else {
+                End::Ok
+            };
             return code.into();
         }
     };

@@ -8,9 +8,9 @@ use reqwest::header::{HeaderName, HeaderValue};
 use uuid::Uuid;
 
 use super::{End, complain, print};
-use crate::config::{self, SecretPolicy};
-use crate::verify::{Proof, Source};
 use crate::clock;
+use crate::config::{self, SecretPolicy};
+use crate::verify::Proof;
 
 /// Sign a body like the source's provider does, with the source's first secret, and post it.
 ///
@@ -30,7 +30,12 @@ pub(super) struct Arguments {
     to: Option<String>,
 
     /// The routing file.
-    #[arg(long, env = "SIGNALPOST_ROUTES", value_name = "FILE", default_value = "routes.toml")]
+    #[arg(
+        long,
+        env = "SIGNALPOST_ROUTES",
+        value_name = "FILE",
+        default_value = "routes.toml"
+    )]
     routes: PathBuf,
 
     /// A further header, such as `X-GitHub-Event: push`; may be repeated. A source with tokens needs
@@ -64,7 +69,11 @@ async fn send(arguments: &Arguments) -> Result<End, String> {
     let default = || format!("http://127.0.0.1:8080/hooks/{}", arguments.source);
     let url = arguments.to.clone().unwrap_or_else(default);
     let mut request = reqwest::Client::new().post(&url).body(body);
-    if !arguments.header.iter().any(|(name, _)| name == reqwest::header::CONTENT_TYPE) {
+    if !arguments
+        .header
+        .iter()
+        .any(|(name, _)| name == reqwest::header::CONTENT_TYPE)
+    {
         request = request.header(reqwest::header::CONTENT_TYPE, "application/json");
     }
     for (name, value) in signature {
@@ -73,18 +82,30 @@ async fn send(arguments: &Arguments) -> Result<End, String> {
     for (name, value) in &arguments.header {
         request = request.header(name, value);
     }
-    let answer = request.send().await.map_err(|error| format!("{url} cannot be reached: {}", root(&error)))?;
+    let answer = request
+        .send()
+        .await
+        .map_err(|error| format!("{url} cannot be reached: {}", root(&error)))?;
     let status = answer.status();
-    let text = answer.text().await.map_err(|error| format!("the answer broke off: {}", root(&error)))?;
+    let text = answer
+        .text()
+        .await
+        .map_err(|error| format!("the answer broke off: {}", root(&error)))?;
     complain(&format!("{status}"));
     print(&text);
-    Ok(if status.is_success() { End::Ok } else { End::Problem })
+    Ok(if status.is_success() {
+        End::Ok
+    } else {
+        End::Problem
+    })
 }
 
 fn body(arguments: &Arguments) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     if arguments.body.as_os_str() == "-" {
-        std::io::stdin().read_to_end(&mut bytes).map_err(|error| format!("stdin: {error}"))?;
+        std::io::stdin()
+            .read_to_end(&mut bytes)
+            .map_err(|error| format!("stdin: {error}"))?;
         return Ok(bytes);
     }
     std::fs::read(&arguments.body).map_err(|error| format!("{}: {error}", arguments.body.display()))
@@ -97,28 +118,35 @@ fn sign(arguments: &Arguments, body: &[u8]) -> Result<Vec<(String, String)>, Str
     options.allow_unverified = true;
     let loaded = config::load(&arguments.routes, &options);
     let Some(plan) = loaded.plan else {
-        let problems: Vec<_> = loaded.problems.iter().filter(|p| p.is_error()).map(ToString::to_string).collect();
+        let problems: Vec<_> = loaded
+            .problems
+            .iter()
+            .filter(|p| p.is_error())
+            .map(ToString::to_string)
+            .collect();
         return Err(problems.join("\n"));
     };
     let Some(source) = plan.sources.get(arguments.source.as_str()) else {
         let mut names: Vec<_> = plan.sources.keys().map(AsRef::as_ref).collect();
         names.sort_unstable();
         let file = arguments.routes.display();
-        return Err(format!("{file} has no source {:?}; it has: {}", arguments.source, names.join(", ")));
+        return Err(format!(
+            "{file} has no source {:?}; it has: {}",
+            arguments.source,
+            names.join(", ")
+        ));
     };
-    headers(source, body)
-}
-
-fn headers(source: &Source, body: &[u8]) -> Result<Vec<(String, String)>, String> {
+    if plan.secrets_missing.contains(&source.name) {
+        return Err(format!(
+            "a secret of source {:?} cannot be read here: see to the variables and files that its `secrets` names",
+            &*source.name
+        ));
+    }
     match &source.proof {
-        Proof::Signature(scheme) if scheme.has_secrets() => {
+        Proof::Signature(scheme) => {
             let id = format!("msg_{}", Uuid::now_v7().simple());
             Ok(scheme.sign(body, &id, clock::now()))
         }
-        Proof::Signature(_) => Err(format!(
-            "no secret of source {:?} can be read here: set the variable or file that its `secrets` names",
-            &*source.name
-        )),
         Proof::Token(_) | Proof::None => Ok(Vec::new()),
     }
 }

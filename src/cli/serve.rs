@@ -78,7 +78,11 @@ pub(super) fn options(settings: ServeOptions, namespace: &str) -> Options {
 
 /// SIGTERM drains, Ctrl-C drains without the wait for load balancers, SIGHUP reads the routing file anew.
 async fn until_stopped(mut gateway: Gateway) -> End {
-    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
+    let signals = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::hangup()),
+    );
     let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = signals else {
         complain("the system takes no signal handlers");
         return End::Problem;

@@ -22,7 +22,7 @@ mod suggest;
 mod tests;
 mod written;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -53,6 +53,9 @@ pub struct Plan {
     pub queries: Rules,
     /// Sources that run with the last value of a secret file that can no longer be read.
     pub stale_secrets: Vec<Arc<str>>,
+    /// Sources of which a secret cannot be read here at all: nothing can be signed or verified with what
+    /// stands in for it. Empty where secrets are required.
+    pub secrets_missing: HashSet<Arc<str>>,
     /// What the secret files held, for the plan after this one.
     secret_files: HashMap<PathBuf, Secret>,
 }
@@ -137,6 +140,7 @@ fn compile_after(
         routes: Routes::new(compiled.routes),
         queries: Rules::new(compiled.queries),
         stale_secrets: compiled.secrets.stale,
+        secrets_missing: compiled.secrets.stand_ins,
         secret_files: compiled.secrets.read,
     };
     Loaded {

@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! Against a small issuer on loopback, which counts how often it is asked.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -208,6 +207,3 @@ async fn a_file_is_read_again_when_it_changes() {
     while jwks.refresh(&issuer.keys).await {}
     assert_eq!(held(&issuer), 2, "the last good keys stay");
 }
-=======
-
->>>>>>> 60291b7 (config: golden files, example and runbook headings)

@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! Events against routes: which match, in which order, and what a match becomes.
 
 use std::sync::Arc;
@@ -327,6 +326,3 @@ fn ten_thousand_routes_are_looked_up_not_scanned() {
     );
     assert!(routes.resolve(&event("type.10000", "{}")).is_empty());
 }
-=======
-
->>>>>>> 60291b7 (config: golden files, example and runbook headings)

@@ -28,20 +28,34 @@ fn bearer_matches(headers: &HeaderMap, token: &Secret) -> Result<(), Failure> {
         .and_then(|value| value.strip_prefix("Bearer "))
         .ok_or(Failure::OpsUnauthorized)?;
     let same: bool = given.as_bytes().ct_eq(token.expose()).into();
-    if same { Ok(()) } else { Err(Failure::OpsUnauthorized) }
+    if same {
+        Ok(())
+    } else {
+        Err(Failure::OpsUnauthorized)
+    }
 }
 
 /// Without a token the listener is on loopback. A page in a browser on this machine could still call it, under
 /// a name of its own (DNS rebinding) or with a form: so the `Host` must be loopback, an `Origin` is refused, and
 /// a POST must say that it is JSON.
 fn local_program(method: &Method, headers: &HeaderMap) -> Result<(), Failure> {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or_default();
     if !is_loopback(host) || headers.contains_key(header::ORIGIN) {
         return Err(Failure::OpsForbidden);
     }
-    let json = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).is_some_and(|kind| {
-        kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
-    });
+    let json = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .is_some_and(|kind| {
+            kind.split(';')
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .eq_ignore_ascii_case("application/json")
+        });
     if method == Method::POST && !json {
         return Err(Failure::OpsMediaType);
     }
@@ -54,7 +68,10 @@ fn is_loopback(host: &str) -> bool {
     } else {
         host.split(':').next().unwrap_or_default()
     };
-    name.eq_ignore_ascii_case("localhost") || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    name.eq_ignore_ascii_case("localhost")
+        || name
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback())
 }
 
 #[cfg(test)]
@@ -75,16 +92,33 @@ mod tests {
         assert!(verdict(Method::GET, &[(header::HOST, "127.0.0.1:8081")]));
         assert!(verdict(Method::GET, &[(header::HOST, "[::1]:8081")]));
         assert!(verdict(Method::GET, &[(header::HOST, "localhost")]));
-        assert!(!verdict(Method::GET, &[(header::HOST, "evil.example:8081")]));
-        assert!(!verdict(Method::GET, &[(header::HOST, "127.0.0.1"), (header::ORIGIN, "http://127.0.0.1")]));
+        assert!(!verdict(
+            Method::GET,
+            &[(header::HOST, "evil.example:8081")]
+        ));
+        assert!(!verdict(
+            Method::GET,
+            &[
+                (header::HOST, "127.0.0.1"),
+                (header::ORIGIN, "http://127.0.0.1")
+            ]
+        ));
         assert!(!verdict(Method::POST, &[(header::HOST, "127.0.0.1")]));
-        assert!(verdict(Method::POST, &[(header::HOST, "127.0.0.1"), (header::CONTENT_TYPE, "application/json")]));
+        assert!(verdict(
+            Method::POST,
+            &[
+                (header::HOST, "127.0.0.1"),
+                (header::CONTENT_TYPE, "application/json")
+            ]
+        ));
     }
 
     #[test]
     fn the_token_must_be_the_token() {
         let token = Secret::new(b"right".to_vec());
-        let with = |value| HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static(value))]);
+        let with = |value| {
+            HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static(value))])
+        };
         assert!(bearer_matches(&with("Bearer right"), &token).is_ok());
         assert!(bearer_matches(&with("Bearer wrong"), &token).is_err());
         assert!(bearer_matches(&HeaderMap::new(), &token).is_err());

@@ -66,7 +66,10 @@ pub fn public(gateway: Public) -> Router {
     Router::new()
         .route("/hooks/{source}", any(webhooks::receive))
         .fallback(queries::answer)
-        .layer(middleware::from_fn_with_state(gateway.in_flight.clone(), limits::in_flight))
+        .layer(middleware::from_fn_with_state(
+            gateway.in_flight.clone(),
+            limits::in_flight,
+        ))
         .layer(middleware::from_fn(request_id::assign))
         .with_state(gateway)
 }

@@ -51,7 +51,11 @@ async fn ready(State(ops): State<Ops>) -> Response {
             "config": config_state(&ops),
         }
     });
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     (status, Json(body)).into_response()
 }
 
@@ -62,10 +66,17 @@ async fn metrics(State(ops): State<Ops>) -> Response {
         parked: store.parked,
         delivered: store.delivered,
         dropped: store.dropped,
-        oldest: store.oldest_pending.map(|at| clock::now().since(at)).unwrap_or_default(),
+        oldest: store
+            .oldest_pending
+            .map(|at| clock::now().since(at))
+            .unwrap_or_default(),
         bytes: store.bytes,
     });
-    ([(header::CONTENT_TYPE, METRICS_MEDIA_TYPE)], ops.telemetry.render()).into_response()
+    (
+        [(header::CONTENT_TYPE, METRICS_MEDIA_TYPE)],
+        ops.telemetry.render(),
+    )
+        .into_response()
 }
 
 async fn config(State(ops): State<Ops>) -> Json<Value> {
@@ -105,12 +116,19 @@ async fn event(
         }
     }
     let found = ops.inbox.event(id).await?.ok_or(Failure::OpsNotFound)?;
-    Ok(Json(if with_body { record::event_with_body(&found) } else { record::event(&found) }))
+    Ok(Json(if with_body {
+        record::event_with_body(&found)
+    } else {
+        record::event(&found)
+    }))
 }
 
 /// Reads the list's parameters; a bad or unknown one is named.
 fn filter(query: &str, now: Timestamp) -> Result<EventFilter, Failure> {
-    let mut filter = EventFilter { limit: PAGE, ..EventFilter::default() };
+    let mut filter = EventFilter {
+        limit: PAGE,
+        ..EventFilter::default()
+    };
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         let text = || Some(value.clone().into_owned());
         match &*name {
@@ -124,7 +142,11 @@ fn filter(query: &str, now: Timestamp) -> Result<EventFilter, Failure> {
             "since" => filter.since = Some(moment(&value, now).ok_or(Failure::OpsParameter)?),
             "until" => filter.until = Some(moment(&value, now).ok_or(Failure::OpsParameter)?),
             "limit" => {
-                filter.limit = value.parse().ok().filter(|n| (1..=MAX_PAGE).contains(n)).ok_or(Failure::OpsParameter)?;
+                filter.limit = value
+                    .parse()
+                    .ok()
+                    .filter(|n| (1..=MAX_PAGE).contains(n))
+                    .ok_or(Failure::OpsParameter)?;
             }
             _ => return Err(Failure::OpsParameter),
         }
@@ -136,12 +158,16 @@ fn state(text: &str) -> Option<EventState> {
     if text == "unrouted" {
         return Some(EventState::Unrouted);
     }
-    DeliveryState::ALL.into_iter().find(|state| state.as_str() == text).map(EventState::Of)
+    DeliveryState::ALL
+        .into_iter()
+        .find(|state| state.as_str() == text)
+        .map(EventState::Of)
 }
 
 /// RFC 3339, or an age such as `1h`.
 fn moment(text: &str, now: Timestamp) -> Option<Timestamp> {
-    Timestamp::parse_rfc3339(text).or_else(|| clock::parse_duration(text).ok().map(|age| now.minus(age)))
+    Timestamp::parse_rfc3339(text)
+        .or_else(|| clock::parse_duration(text).ok().map(|age| now.minus(age)))
 }
 
 #[cfg(test)]
@@ -151,8 +177,11 @@ mod tests {
     #[test]
     fn every_filter_is_read() {
         let now = Timestamp::from_seconds(10_000);
-        let filter = filter("source=s&type=t&key=k&workflow=w%201&route=r&state=parked&since=1h&limit=7&cursor=c", now)
-            .expect("a good filter");
+        let filter = filter(
+            "source=s&type=t&key=k&workflow=w%201&route=r&state=parked&since=1h&limit=7&cursor=c",
+            now,
+        )
+        .expect("a good filter");
         assert_eq!(filter.workflow.as_deref(), Some("w 1"));
         assert_eq!(filter.state, Some(EventState::Of(DeliveryState::Parked)));
         assert_eq!(filter.since, Some(Timestamp::from_seconds(6_400)));
@@ -162,7 +191,14 @@ mod tests {
     #[test]
     fn bad_and_unknown_parameters_are_refused() {
         let now = Timestamp::from_seconds(10_000);
-        for bad in ["limit=0", "limit=1001", "limit=x", "state=done", "since=5", "color=red"] {
+        for bad in [
+            "limit=0",
+            "limit=1001",
+            "limit=x",
+            "state=done",
+            "since=5",
+            "color=red",
+        ] {
             assert!(filter(bad, now).is_err(), "{bad}");
         }
     }

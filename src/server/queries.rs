@@ -36,7 +36,11 @@ pub(super) async fn answer(State(gateway): State<Public>, request: Request) -> R
     let Some((rule, path)) = plan.queries.find(request.uri().path()) else {
         return Failure::NoQuery.into_response();
     };
-    let id = request.extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default();
+    let id = request
+        .extensions()
+        .get::<RequestId>()
+        .map(ToString::to_string)
+        .unwrap_or_default();
     let mut record = Record::default();
     let result = ask(&gateway, rule, &path, request, &mut record).await;
 
@@ -46,11 +50,17 @@ pub(super) async fn answer(State(gateway): State<Public>, request: Request) -> R
         Err(refused) => (QueryOutcome::Refused, Some(refused)),
     };
     let detail = refused.map(|refused| refused.detail.as_str());
-    gateway.telemetry.query_answered(Some(&*rule.name), outcome, started.elapsed(), detail);
+    gateway
+        .telemetry
+        .query_answered(Some(&*rule.name), outcome, started.elapsed(), detail);
     gateway.telemetry.audit(audit::Entry {
         request: &id,
         action: "query",
-        outcome: if refused.is_some() { "refused" } else { "accepted" },
+        outcome: if refused.is_some() {
+            "refused"
+        } else {
+            "accepted"
+        },
         who: record.who.as_deref().unwrap_or("unknown"),
         subject: Subject::Query(&rule.name),
         workflow: record.workflow.as_deref(),
@@ -58,7 +68,10 @@ pub(super) async fn answer(State(gateway): State<Public>, request: Request) -> R
     });
     match result {
         Ok(json) => {
-            let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
+            let headers = [
+                (header::CONTENT_TYPE, "application/json"),
+                (header::CACHE_CONTROL, "no-store"),
+            ];
             (headers, json).into_response()
         }
         Err(refused) => refused.into_response(),
@@ -83,16 +96,31 @@ async fn ask(
     let query: Vec<(String, String)> = form_urlencoded::parse(query).into_owned().collect();
     let posted = posted(gateway, request).await?;
     let body = posted.as_ref().map(|(content, raw)| Body { content, raw });
-    let permit = access::permit(rule, &principal, Asked { path, query: &query, body })?;
+    let permit = access::permit(
+        rule,
+        &principal,
+        Asked {
+            path,
+            query: &query,
+            body,
+        },
+    )?;
     record.workflow = Some(permit.workflow().to_owned());
     Ok(gateway.temporal.query(&permit).await?)
 }
 
 /// A good token, asking the issuer for its keys once where the token names one that is not known yet.
-async fn authenticate(gateway: &Public, rule: &Rule, headers: &HeaderMap) -> Result<Token, Refused> {
+async fn authenticate(
+    gateway: &Public,
+    rule: &Rule,
+    headers: &HeaderMap,
+) -> Result<Token, Refused> {
     let bearer = bearer(headers).ok_or(Refused::new(Failure::QueryUnauthorized, "no_token"))?;
     let wants_keys = |refusal: &token::Refusal| {
-        matches!(refusal, token::Refusal::UnknownKey(_) | token::Refusal::NoKeys)
+        matches!(
+            refusal,
+            token::Refusal::UnknownKey(_) | token::Refusal::NoKeys
+        )
     };
     match token::verify(bearer, &rule.issuer, clock::now()) {
         Err(refusal) if wants_keys(&refusal) => {
@@ -124,11 +152,13 @@ async fn posted(gateway: &Public, request: Request) -> Result<Option<(Content, B
     if request.method() != Method::POST {
         return Ok(None);
     }
-    let bytes = body::read(request.into_body(), gateway.body).await.map_err(|error| Refused::query_body(&error))?;
+    let bytes = body::read(request.into_body(), gateway.body)
+        .await
+        .map_err(|error| Refused::query_body(&error))?;
     if bytes.is_empty() {
         return Ok(None);
     }
-    let value: Value =
-        serde_json::from_slice(&bytes).map_err(|_| Refused::new(Failure::QueryUnparsable, "unparsable"))?;
+    let value: Value = serde_json::from_slice(&bytes)
+        .map_err(|_| Refused::new(Failure::QueryUnparsable, "unparsable"))?;
     Ok(Some((Content::Json(value), bytes)))
 }

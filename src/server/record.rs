@@ -60,7 +60,12 @@ pub(super) fn delivery(delivery: &Delivery) -> Value {
 
 /// The first that fits: unrouted, pending, parked, delivered, dropped.
 fn state(deliveries: &[Delivery]) -> &'static str {
-    let order = [State::Pending, State::Parked, State::Delivered, State::Dropped];
+    let order = [
+        State::Pending,
+        State::Parked,
+        State::Delivered,
+        State::Dropped,
+    ];
     order
         .into_iter()
         .find(|state| deliveries.iter().any(|delivery| delivery.state == *state))

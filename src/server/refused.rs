@@ -19,11 +19,19 @@ pub(super) struct Refused {
 
 impl Refused {
     pub(super) fn new(failure: Failure, reason: &'static str) -> Self {
-        Self { failure, reason, detail: failure.problem().title.to_owned() }
+        Self {
+            failure,
+            reason,
+            detail: failure.problem().title.to_owned(),
+        }
     }
 
     fn with(failure: Failure, reason: &'static str, detail: impl ToString) -> Self {
-        Self { failure, reason, detail: detail.to_string() }
+        Self {
+            failure,
+            reason,
+            detail: detail.to_string(),
+        }
     }
 
     pub(super) fn webhook_body(error: &body::Error) -> Self {
@@ -69,10 +77,16 @@ impl From<inbox::Error> for Refused {
             inbox::Error::Busy => "store_busy",
             inbox::Error::Backlog { .. } => "backlog",
             inbox::Error::Conflict { .. } => "conflict",
-            inbox::Error::Unavailable(_) | inbox::Error::Open(_) | inbox::Error::Cursor => "store_away",
+            inbox::Error::Unavailable(_) | inbox::Error::Open(_) | inbox::Error::Cursor => {
+                "store_away"
+            }
         };
         let detail = error.to_string();
-        Self { failure: error.into(), reason, detail }
+        Self {
+            failure: error.into(),
+            reason,
+            detail,
+        }
     }
 }
 
@@ -80,11 +94,16 @@ impl From<access::Refusal> for Refused {
     fn from(refusal: access::Refusal) -> Self {
         let reason = match refusal {
             access::Refusal::Role => "role",
+            access::Refusal::Issuer => "issuer",
             access::Refusal::When(_) => "when",
             access::Refusal::Unrenderable(_) => "argument",
         };
         let detail = refusal.to_string();
-        Self { failure: refusal.into(), reason, detail }
+        Self {
+            failure: refusal.into(),
+            reason,
+            detail,
+        }
     }
 }
 
@@ -92,7 +111,11 @@ impl From<QueryError> for Refused {
     fn from(error: QueryError) -> Self {
         let detail = error.to_string();
         let failure = Failure::from(error);
-        Self { failure, reason: "temporal", detail }
+        Self {
+            failure,
+            reason: "temporal",
+            detail,
+        }
     }
 }
 

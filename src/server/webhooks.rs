@@ -41,11 +41,15 @@ pub(super) async fn receive(
         Err(refused) if refused.is_failure() => WebhookOutcome::Failed,
         Err(_) => WebhookOutcome::Refused,
     };
-    gateway.telemetry.webhook_answered(source, outcome, started.elapsed());
+    gateway
+        .telemetry
+        .webhook_answered(source, outcome, started.elapsed());
     match result {
         Ok(receipt) => answer(&receipt),
         Err(refused) => {
-            gateway.telemetry.webhook_refused(source, refused.reason, &refused.detail);
+            gateway
+                .telemetry
+                .webhook_refused(source, refused.reason, &refused.detail);
             refused.into_response()
         }
     }
@@ -68,20 +72,41 @@ async fn handle(
     if deliveries.is_empty() && source.refuse_unrouted {
         return Err(Refused::new(Failure::UnroutedRefused, "unrouted"));
     }
-    Ok(gateway.inbox.accept(Acceptance { event, deliveries }).await?)
+    Ok(gateway
+        .inbox
+        .accept(Acceptance { event, deliveries })
+        .await?)
 }
 
-async fn read(gateway: &Public, peer: SocketAddr, request: Request) -> Result<WebhookRequest, Refused> {
+async fn read(
+    gateway: &Public,
+    peer: SocketAddr,
+    request: Request,
+) -> Result<WebhookRequest, Refused> {
     let (parts, body) = request.into_parts();
-    let bytes = body::read(body, gateway.body).await.map_err(|error| Refused::webhook_body(&error))?;
+    let bytes = body::read(body, gateway.body)
+        .await
+        .map_err(|error| Refused::webhook_body(&error))?;
     let query = parts.uri.query().unwrap_or_default().to_owned();
-    Ok(WebhookRequest::new(parts.headers, query, peer.ip().to_string(), bytes))
+    Ok(WebhookRequest::new(
+        parts.headers,
+        query,
+        peer.ip().to_string(),
+        bytes,
+    ))
 }
 
 /// Verifies. A token whose key is not known yet is tried once more after its issuer has been asked for its keys; if
 /// they cannot be had, an unknown key is no proof of a bad token.
-async fn prove(gateway: &Public, source: &Source, request: &WebhookRequest) -> Result<Event, Refused> {
-    match (verify::authenticate(source, request, clock::now()), &source.proof) {
+async fn prove(
+    gateway: &Public,
+    source: &Source,
+    request: &WebhookRequest,
+) -> Result<Event, Refused> {
+    match (
+        verify::authenticate(source, request, clock::now()),
+        &source.proof,
+    ) {
         (Err(refusal), Proof::Token(issuer)) if refusal.wants_keys() => {
             let keys_are_fresh = gateway.jwks.refresh(&issuer.keys).await;
             match verify::authenticate(source, request, clock::now()) {
@@ -102,7 +127,9 @@ fn answer(receipt: &Receipt) -> Response {
             json!({ "status": "accepted", "event": event.to_string(), "deliveries": deliveries })
         }
         Receipt::Unrouted { event } => json!({ "status": "unrouted", "event": event.to_string() }),
-        Receipt::Duplicate { first, .. } => json!({ "status": "duplicate", "event": first.to_string() }),
+        Receipt::Duplicate { first, .. } => {
+            json!({ "status": "duplicate", "event": first.to_string() })
+        }
     };
     Json(body).into_response()
 }

@@ -13,6 +13,7 @@ use super::metrics::{
     BySourceOutcome, BySourceReason, ByState,
 };
 use crate::clock;
+use crate::event::{Delivery, DeliveryId, EventId, Reason};
 
 /// The label of everything that routes.toml does not name.
 const UNKNOWN: &str = "unknown";
@@ -115,8 +116,9 @@ impl Telemetry {
     }
 
     /// `lag` is from acceptance to the signal.
-    pub fn delivered(&self, route: &str, lag: Duration) {
-        tracing::debug!(route, ?lag, "delivered");
+    pub fn delivered(&self, delivery: &Delivery, lag: Duration) {
+        let (id, event, route, workflow) = named(delivery);
+        tracing::debug!(delivery = %id, %event, route, workflow, ?lag, "delivered");
         let by = ByRoute {
             route: route.to_owned(),
         };
@@ -127,20 +129,24 @@ impl Telemetry {
         self.count_delivery(route, "delivered");
     }
 
-    /// `code` is an `SP-D…` heading of the runbook.
-    pub fn delivery_parked(&self, route: &str, workflow: &str, code: &'static str, detail: &str) {
-        tracing::warn!(route, workflow, code, detail, "delivery parked");
+    pub fn delivery_parked(&self, delivery: &Delivery, reason: Reason, detail: &str) {
+        let (id, event, route, workflow) = named(delivery);
+        let code = reason.code();
+        tracing::warn!(delivery = %id, %event, route, workflow, code, detail, "delivery parked");
         self.count_delivery(route, "parked");
     }
 
-    pub fn delivery_dropped(&self, route: &str, workflow: &str, code: &'static str) {
-        tracing::info!(route, workflow, code, "delivery dropped");
+    pub fn delivery_dropped(&self, delivery: &Delivery, reason: Reason, detail: &str) {
+        let (id, event, route, workflow) = named(delivery);
+        let code = reason.code();
+        tracing::info!(delivery = %id, %event, route, workflow, code, detail, "delivery dropped");
         self.count_delivery(route, "dropped");
     }
 
     /// An attempt that is to be made again: not a settled delivery, and counted under its own outcome.
-    pub fn delivery_retried(&self, route: &str, workflow: &str, error: &str, after: Duration) {
-        tracing::debug!(route, workflow, error, ?after, "delivery put off");
+    pub fn delivery_retried(&self, delivery: &Delivery, error: &str, after: Duration) {
+        let (id, event, route, workflow) = named(delivery);
+        tracing::debug!(delivery = %id, %event, route, workflow, error, ?after, "delivery put off");
         self.count_delivery(route, "retried");
     }
 
@@ -261,6 +267,11 @@ impl Telemetry {
             self.metrics.audit_failures.inc();
         }
     }
+}
+
+fn named(delivery: &Delivery) -> (DeliveryId, EventId, &str, &str) {
+    let workflow = delivery.target.workflow.as_str();
+    (delivery.id, delivery.event, &delivery.route, workflow)
 }
 
 fn gauge(count: u64) -> i64 {

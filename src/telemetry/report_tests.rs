@@ -3,16 +3,43 @@
 use std::time::Duration;
 
 use super::*;
+use crate::event::{Rules, State, Target};
 
 const SECOND: Duration = Duration::from_secs(1);
+
+fn delivery() -> Delivery {
+    Delivery {
+        id: DeliveryId::generate(),
+        event: EventId::generate(),
+        source: "stripe".into(),
+        route: "paid".into(),
+        target: Target {
+            namespace: "default".to_owned(),
+            workflow: "order-1".to_owned(),
+            signal: "paid".to_owned(),
+        },
+        args: "[]".to_owned(),
+        rules: Rules::default(),
+        state: State::Pending,
+        reason: None,
+        attempts: 0,
+        accepted_at: clock::now(),
+        first_attempt_at: None,
+        next_attempt_at: None,
+        last_error: None,
+        request_id: String::new(),
+        run_id: None,
+        settled_at: None,
+    }
+}
 
 fn after_everything_happened() -> String {
     let telemetry = Telemetry::new();
     telemetry.webhook_answered(Some("stripe"), WebhookOutcome::Accepted, SECOND);
     telemetry.webhook_answered(None, WebhookOutcome::Refused, SECOND);
     telemetry.webhook_refused(Some("stripe"), "stale", "301 s old");
-    telemetry.delivered("paid", SECOND);
-    telemetry.delivery_parked("paid", "order-1", "SP-D201", "no such workflow");
+    telemetry.delivered(&delivery(), SECOND);
+    telemetry.delivery_parked(&delivery(), Reason::WorkflowMissing, "no such workflow");
     telemetry.query_answered(Some("status"), QueryOutcome::Answered, SECOND, None);
     telemetry.temporal_call("SignalWorkflowExecution", "Ok");
     telemetry.config_loaded("aaaa");

@@ -56,9 +56,12 @@ impl Temporal {
         };
         let answer = self
             .link
-            .call("QueryWorkflow", permit.timeout(), message, |service, request| {
-                service.query_workflow(request)
-            })
+            .call(
+                "QueryWorkflow",
+                permit.timeout(),
+                message,
+                |service, request| service.query_workflow(request),
+            )
             .await;
         let status = match answer {
             Ok(answer) => return result(answer),
@@ -119,9 +122,12 @@ impl Temporal {
         };
         let answer = self
             .link
-            .call("DescribeTaskQueue", DIAGNOSIS_DEADLINE, message, |service, request| {
-                service.describe_task_queue(request)
-            })
+            .call(
+                "DescribeTaskQueue",
+                DIAGNOSIS_DEADLINE,
+                message,
+                |service, request| service.describe_task_queue(request),
+            )
             .await?;
         Ok(answer.pollers)
     }

@@ -43,9 +43,12 @@ impl Temporal {
         };
         let answer = self
             .link
-            .call("SignalWorkflowExecution", deadline, message, |service, request| {
-                service.signal_workflow_execution(request)
-            })
+            .call(
+                "SignalWorkflowExecution",
+                deadline,
+                message,
+                |service, request| service.signal_workflow_execution(request),
+            )
             .await
             .map_err(|status| self.failed(&status, &delivery.request_id))?;
         Ok(Done {
@@ -84,9 +87,12 @@ impl Temporal {
         };
         let answer = self
             .link
-            .call("SignalWithStartWorkflowExecution", deadline, message, |service, request| {
-                service.signal_with_start_workflow_execution(request)
-            })
+            .call(
+                "SignalWithStartWorkflowExecution",
+                deadline,
+                message,
+                |service, request| service.signal_with_start_workflow_execution(request),
+            )
             .await
             .map_err(|status| self.failed(&status, &delivery.request_id))?;
         Ok(Done {
@@ -124,9 +130,12 @@ impl Temporal {
             execution: Some(present_run(workflow)),
         };
         self.link
-            .call("DescribeWorkflowExecution", deadline, message, |service, request| {
-                service.describe_workflow_execution(request)
-            })
+            .call(
+                "DescribeWorkflowExecution",
+                deadline,
+                message,
+                |service, request| service.describe_workflow_execution(request),
+            )
             .await
     }
 

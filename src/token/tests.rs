@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! Tokens made here with keys made here, each wrong in one way.
 
 use aws_lc_rs::rand::SystemRandom;
@@ -321,6 +320,3 @@ fn keys_come_by_https_loopback_or_file() {
         assert_eq!(Location::parse(bad), Err(LocationFault), "{bad}");
     }
 }
-=======
-
->>>>>>> 60291b7 (config: golden files, example and runbook headings)

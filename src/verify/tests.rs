@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! What a proof gives an event: its key, its claims, what is kept of its headers. Presets and their
 //! schemes are judged by `tests/providers.rs`.
 
@@ -365,6 +364,3 @@ fn an_event_older_than_its_key_would_live_is_stale() {
         ("no_time", Class::BadRequest)
     );
 }
-=======
-
->>>>>>> 60291b7 (config: golden files, example and runbook headings)

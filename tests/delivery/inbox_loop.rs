@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use signalpost::telemetry::Telemetry;
 use signalpost::delivery::{self, Options};
 use signalpost::event::{Delivery, Reason, State};
 use signalpost::inbox::{Acceptance, Inbox, embedded};
+use signalpost::telemetry::Telemetry;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tonic::Code;

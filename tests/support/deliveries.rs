@@ -91,8 +91,7 @@ impl Connected {
             address: Some(address.to_owned()),
             namespace: None,
         };
-        let temporal = Temporal::new(&options, Telemetry::new())
-        .expect("a plain address");
+        let temporal = Temporal::new(&options, Telemetry::new()).expect("a plain address");
         let handle = temporal.clone();
         let running = tokio::spawn(async move { handle.run(std::future::pending()).await });
         Self { temporal, running }

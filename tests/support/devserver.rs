@@ -4,7 +4,9 @@ use std::path::Path;
 
 use signalpost::devserver::{DevServer, Options, binary};
 use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions};
-use temporalio_common::protos::temporal::api::common::v1::{Payloads, WorkflowExecution, WorkflowType};
+use temporalio_common::protos::temporal::api::common::v1::{
+    Payloads, WorkflowExecution, WorkflowType,
+};
 use temporalio_common::protos::temporal::api::history::v1::{
     WorkflowExecutionSignaledEventAttributes, history_event::Attributes,
 };

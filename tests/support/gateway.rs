@@ -16,6 +16,7 @@ use super::eventually;
 
 /// What a gateway is started with.
 pub(crate) struct Setup {
+    /// `FOLDER` stands for the folder that it is written to.
     pub(crate) routes: String,
     pub(crate) env: Vec<(String, String)>,
     pub(crate) flags: Vec<String>,
@@ -53,12 +54,19 @@ impl Setup {
 
     pub(crate) async fn start(self) -> Gateway {
         let folder = tempfile::tempdir().expect("a folder for the gateway");
-        std::fs::write(folder.path().join("routes.toml"), &self.routes).expect("routes.toml");
+        let routes = self
+            .routes
+            .replace("FOLDER", &folder.path().display().to_string());
+        std::fs::write(folder.path().join("routes.toml"), routes).expect("routes.toml");
         for (name, content) in &self.files {
             std::fs::write(folder.path().join(name), content).expect("a file beside routes.toml");
         }
         let running = Running::start(&self, folder.path()).await;
-        Gateway { setup: self, folder, running }
+        Gateway {
+            setup: self,
+            folder,
+            running,
+        }
     }
 }
 
@@ -105,7 +113,10 @@ impl Gateway {
 
     /// SIGTERM, without waiting for the end.
     pub(crate) fn terminate(&self) {
-        let status = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status().expect("kill -TERM");
+        let status = Command::new("kill")
+            .args(["-TERM", &self.pid().to_string()])
+            .status()
+            .expect("kill -TERM");
         assert!(status.success());
     }
 
@@ -126,10 +137,15 @@ impl Gateway {
     }
 
     pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
-        let response = reqwest::get(format!("{}{path}", self.ops())).await.expect("the ops listener answers");
+        let response = reqwest::get(format!("{}{path}", self.ops()))
+            .await
+            .expect("the ops listener answers");
         let status = response.status().as_u16();
         let text = response.text().await.expect("a body");
-        (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+        (
+            status,
+            serde_json::from_str(&text).unwrap_or(Value::String(text)),
+        )
     }
 
     /// Waits until no delivery is pending.
@@ -153,7 +169,14 @@ impl Running {
     async fn start(setup: &Setup, folder: &Path) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_signalpost"))
             .arg("serve")
-            .args(["--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--log-format", "json"])
+            .args([
+                "--listen",
+                "127.0.0.1:0",
+                "--ops-listen",
+                "127.0.0.1:0",
+                "--log-format",
+                "json",
+            ])
             .arg("--routes")
             .arg(folder.join("routes.toml"))
             .arg("--store")
@@ -166,11 +189,22 @@ impl Running {
             .spawn()
             .expect("the gateway starts");
         let (log, addresses) = read_log(&mut child);
-        let (public, ops) = tokio::task::spawn_blocking(move || addresses.recv_timeout(Duration::from_secs(60)))
-            .await
-            .expect("the log reader")
-            .unwrap_or_else(|_| panic!("the gateway says where it listens; it said:\n{}", log.lock().expect("log").join("\n")));
-        Self { child, public, ops, log }
+        let (public, ops) =
+            tokio::task::spawn_blocking(move || addresses.recv_timeout(Duration::from_secs(60)))
+                .await
+                .expect("the log reader")
+                .unwrap_or_else(|_| {
+                    panic!(
+                        "the gateway says where it listens; it said:\n{}",
+                        log.lock().expect("log").join("\n")
+                    )
+                });
+        Self {
+            child,
+            public,
+            ops,
+            log,
+        }
     }
 }
 
@@ -185,7 +219,10 @@ fn read_log(child: &mut Child) -> (Log, Receiver<(String, String)>) {
     std::thread::spawn(move || {
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
             let entry: Value = serde_json::from_str(&line).unwrap_or_default();
-            if let (Some(public), Some(ops)) = (entry["fields"]["public"].as_str(), entry["fields"]["ops"].as_str()) {
+            if let (Some(public), Some(ops)) = (
+                entry["fields"]["public"].as_str(),
+                entry["fields"]["ops"].as_str(),
+            ) {
                 let _ = found.send((format!("http://{public}"), format!("http://{ops}")));
             }
             lines.lock().expect("log").push(line);

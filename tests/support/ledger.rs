@@ -15,12 +15,26 @@ pub(crate) fn payment(argument: &str) -> String {
 /// Every acknowledged payment is there once, in the order of the yeses. What was sent and never answered may be
 /// there too, once.
 pub(crate) fn nothing_lost_twice_or_out_of_order(acknowledged: &[String], signals: &[Signaled]) {
-    let arrived: Vec<String> = signals.iter().map(|signal| payment(&signal.args[0])).collect();
+    let arrived: Vec<String> = signals
+        .iter()
+        .map(|signal| payment(&signal.args[0]))
+        .collect();
     let distinct: HashSet<&String> = arrived.iter().collect();
-    assert_eq!(distinct.len(), arrived.len(), "a payment arrived twice: {arrived:?}");
+    assert_eq!(
+        distinct.len(),
+        arrived.len(),
+        "a payment arrived twice: {arrived:?}"
+    );
     let yes: HashSet<&String> = acknowledged.iter().collect();
-    let in_order: Vec<&String> = arrived.iter().filter(|payment| yes.contains(payment)).collect();
-    assert_eq!(in_order, acknowledged.iter().collect::<Vec<_>>(), "lost or out of order");
+    let in_order: Vec<&String> = arrived
+        .iter()
+        .filter(|payment| yes.contains(payment))
+        .collect();
+    assert_eq!(
+        in_order,
+        acknowledged.iter().collect::<Vec<_>>(),
+        "lost or out of order"
+    );
 }
 
 /// The sum of all samples whose line begins with `prefix`.

@@ -31,7 +31,9 @@ where
         }
     };
     assert!(
-        tokio::time::timeout(Duration::from_secs(60), wait).await.is_ok(),
+        tokio::time::timeout(Duration::from_secs(60), wait)
+            .await
+            .is_ok(),
         "waited a minute in vain: {what}"
     );
 }

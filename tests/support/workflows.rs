@@ -42,7 +42,10 @@ impl Workflows {
 
     async fn at(address: &str) -> Self {
         let observer = Observer::at(address).await;
-        Self { address: address.to_owned(), observer }
+        Self {
+            address: address.to_owned(),
+            observer,
+        }
     }
 
     pub(crate) fn address(&self) -> &str {
@@ -58,8 +61,12 @@ impl Workflows {
     pub(crate) async fn start_with_worker(&self, id: &str, order: &str) {
         let address = self.address.clone();
         WORKER.get_or_init(|| async { run_worker(address) }).await;
-        let input = Payloads { payloads: worker::text(order).payloads };
-        self.observer.start_on(worker::TASK_QUEUE, "OrderWorkflow", id, Some(input)).await;
+        let input = Payloads {
+            payloads: worker::text(order).payloads,
+        };
+        self.observer
+            .start_on(worker::TASK_QUEUE, "OrderWorkflow", id, Some(input))
+            .await;
     }
 
     /// All signals of a workflow's history, once there are at least `at_least`.
@@ -78,9 +85,21 @@ impl Workflows {
             .into_iter()
             .map(|signal| Signaled {
                 name: signal.signal_name,
-                args: signal.input.unwrap_or_default().payloads.into_iter().map(|p| text(p.data)).collect(),
+                args: signal
+                    .input
+                    .unwrap_or_default()
+                    .payloads
+                    .into_iter()
+                    .map(|p| text(p.data))
+                    .collect(),
                 identity: signal.identity,
-                header: signal.header.unwrap_or_default().fields.into_iter().map(|(n, p)| (n, text(p.data))).collect(),
+                header: signal
+                    .header
+                    .unwrap_or_default()
+                    .fields
+                    .into_iter()
+                    .map(|(n, p)| (n, text(p.data)))
+                    .collect(),
             })
             .collect()
     }
@@ -91,7 +110,9 @@ fn run_worker(address: String) {
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         runtime.block_on(async {
-            let client = worker::client(&address, "default").await.expect("a connection");
+            let client = worker::client(&address, "default")
+                .await
+                .expect("a connection");
             worker::run(client).await.expect("the worker runs");
         });
     });
@@ -115,8 +136,16 @@ impl PrivateServer {
         };
         let server = DevServer::start(&options).await.expect("a dev server");
         let address = server.address();
-        options.port = address.rsplit(':').next().and_then(|port| port.parse().ok());
-        Self { options, server: Some(server), address, _folder: folder }
+        options.port = address
+            .rsplit(':')
+            .next()
+            .and_then(|port| port.parse().ok());
+        Self {
+            options,
+            server: Some(server),
+            address,
+            _folder: folder,
+        }
     }
 
     pub(crate) fn address(&self) -> &str {
@@ -140,7 +169,10 @@ impl PrivateServer {
 
 async fn program() -> std::path::PathBuf {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
-    match binary::find(&directory, &|line| eprintln!("{line}")).await.expect("a Temporal") {
+    match binary::find(&directory, &|line| eprintln!("{line}"))
+        .await
+        .expect("a Temporal")
+    {
         binary::Found::Program(program) => program,
         // A server given by TEMPORAL_ADDRESS is not ours to end.
         binary::Found::Address(_) => directory.join("temporal"),

@@ -159,7 +159,7 @@ impl Compiler<'_> {
                     let other = if seen.insert(index) {
                         self.unreadable(&name, text, &why)
                     } else {
-                        self.refuse_secret(text, &why)
+                        self.refuse_secret(&name, text, &why)
                     };
                     *secrets.get_mut(index)? = other;
                 }

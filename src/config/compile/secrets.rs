@@ -4,7 +4,7 @@
 //! be had is replaced by the last value that the running plan had, else by a random one that nobody
 //! knows, so that the rest of the file is checked all the same.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,6 +25,8 @@ pub(in super::super) struct Secrets {
     pub(in super::super) read: HashMap<PathBuf, Secret>,
     /// Sources of which a secret keeps its last value.
     pub(in super::super) stale: Vec<Arc<str>>,
+    /// Sources that have a stand-in for a secret that cannot be read.
+    pub(in super::super) stand_ins: HashSet<Arc<str>>,
 }
 
 /// Where a secret is.
@@ -93,7 +95,7 @@ impl Compiler<'_> {
     /// never quotes it.
     pub(super) fn unreadable(&mut self, source: &Arc<str>, text: &Text, why: &str) -> Secret {
         let Some(last) = self.last_value(text) else {
-            return self.refuse_secret(text, why);
+            return self.refuse_secret(source, text, why);
         };
         let message = format!("{why}; its last value stays in use");
         self.findings
@@ -105,7 +107,7 @@ impl Compiler<'_> {
         last
     }
 
-    pub(super) fn refuse_secret(&mut self, text: &Text, why: &str) -> Secret {
+    pub(super) fn refuse_secret(&mut self, source: &Arc<str>, text: &Text, why: &str) -> Secret {
         let severity = match self.options.secrets {
             SecretPolicy::Required => Severity::Error,
             SecretPolicy::Warn => Severity::Warning,
@@ -121,6 +123,7 @@ impl Compiler<'_> {
                 .with_severity(severity)
                 .help(help),
         );
+        self.secrets.stand_ins.insert(source.clone());
         stand_in()
     }
 
