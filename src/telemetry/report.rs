@@ -13,6 +13,7 @@ use super::metrics::{
     BySourceOutcome, BySourceReason, ByState,
 };
 use crate::clock;
+use crate::event::{Delivery, Reason};
 
 /// The label of everything that routes.toml does not name.
 const UNKNOWN: &str = "unknown";
@@ -115,38 +116,65 @@ impl Telemetry {
     }
 
     /// `lag` is from acceptance to the signal.
-    pub fn delivered(&self, route: &str, lag: Duration) {
-        tracing::debug!(route, ?lag, "delivered");
+    pub fn delivered(&self, delivery: &Delivery, lag: Duration) {
+        tracing::debug!(
+            delivery = %delivery.id,
+            route = %delivery.route,
+            workflow = delivery.target.workflow,
+            ?lag,
+            "delivered"
+        );
         let by = ByRoute {
-            route: route.to_owned(),
+            route: delivery.route.to_string(),
         };
+        let seconds = lag.as_secs_f64();
         self.metrics
             .delivery_lag
             .get_or_create(&by)
-            .observe(lag.as_secs_f64());
-        self.count_delivery(route, "delivered");
+            .observe(seconds);
+        self.count_delivery(delivery, "delivered");
     }
 
-    /// `code` is an `SP-D…` heading of the runbook.
-    pub fn delivery_parked(&self, route: &str, workflow: &str, code: &'static str, detail: &str) {
-        tracing::warn!(route, workflow, code, detail, "delivery parked");
-        self.count_delivery(route, "parked");
+    pub fn delivery_parked(&self, delivery: &Delivery, reason: Reason, detail: &str) {
+        tracing::warn!(
+            delivery = %delivery.id,
+            route = %delivery.route,
+            workflow = delivery.target.workflow,
+            reason = reason.code(),
+            detail,
+            "delivery parked"
+        );
+        self.count_delivery(delivery, "parked");
     }
 
-    pub fn delivery_dropped(&self, route: &str, workflow: &str, code: &'static str) {
-        tracing::info!(route, workflow, code, "delivery dropped");
-        self.count_delivery(route, "dropped");
+    pub fn delivery_dropped(&self, delivery: &Delivery, reason: Reason, detail: &str) {
+        tracing::info!(
+            delivery = %delivery.id,
+            route = %delivery.route,
+            workflow = delivery.target.workflow,
+            reason = reason.code(),
+            detail,
+            "delivery dropped"
+        );
+        self.count_delivery(delivery, "dropped");
     }
 
     /// An attempt that is to be made again: not a settled delivery, and counted under its own outcome.
-    pub fn delivery_retried(&self, route: &str, workflow: &str, error: &str, after: Duration) {
-        tracing::debug!(route, workflow, error, ?after, "delivery put off");
-        self.count_delivery(route, "retried");
+    pub fn delivery_retried(&self, delivery: &Delivery, error: &str, after: Duration) {
+        tracing::debug!(
+            delivery = %delivery.id,
+            route = %delivery.route,
+            workflow = delivery.target.workflow,
+            error,
+            ?after,
+            "delivery put off"
+        );
+        self.count_delivery(delivery, "retried");
     }
 
-    fn count_delivery(&self, route: &str, outcome: &'static str) {
+    fn count_delivery(&self, delivery: &Delivery, outcome: &'static str) {
         let by = ByRouteOutcome {
-            route: route.to_owned(),
+            route: delivery.route.to_string(),
             outcome,
         };
         self.metrics.deliveries.get_or_create(&by).inc();
