@@ -58,6 +58,10 @@ async fn peer(ConnectInfo(peer): ConnectInfo<SocketAddr>) -> Response {
     peer.ip().to_string().into_response()
 }
 
+async fn panicking() -> Response {
+    panic!("on purpose")
+}
+
 async fn start(options: Options, max_in_flight: usize) -> Gateway {
     let (arrived, waiting) = mpsc::channel(16);
     let release = CancellationToken::new();
@@ -77,6 +81,7 @@ async fn start(options: Options, max_in_flight: usize) -> Gateway {
         .route("/peer", get(peer))
         .route("/wait", get(wait))
         .route("/large", get(large))
+        .route("/panic", get(panicking))
         .layer(from_fn_with_state(
             InFlight::new(max_in_flight, Telemetry::new()),
             limits::in_flight,
@@ -292,6 +297,22 @@ async fn beyond_the_requests_in_flight_is_answered_503_with_its_id() {
     );
     gateway.release.cancel();
     one_answer(&mut first, "done").await;
+}
+
+#[tokio::test]
+async fn a_panic_is_answered_500_and_the_connection_goes_on() {
+    let gateway = start(relaxed(), 10).await;
+    let mut stream = gateway
+        .connect("GET /panic HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await;
+    let answer = one_answer(&mut stream, "\"}").await;
+    assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
+    assert!(answer.contains(r#""code":"SP-S006""#), "{answer}");
+    stream
+        .write_all(b"GET /peer HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await
+        .unwrap();
+    one_answer(&mut stream, "127.0.0.1").await;
 }
 
 #[tokio::test]

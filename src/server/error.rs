@@ -49,7 +49,6 @@ table! {
     UnknownSource         = "SP-R001" NOT_FOUND              "There is no such source."
     WebhookMethod         = "SP-R002" METHOD_NOT_ALLOWED     "Webhooks are sent with POST."
     NotProven             = "SP-R101" UNAUTHORIZED           "The request could not be proven authentic."
-    NoRouteAllows         = "SP-R102" FORBIDDEN              "The caller may not send this event."
     WebhookUnparsable     = "SP-R201" BAD_REQUEST            "The request cannot be read as what it says it is."
     NoEventKey            = "SP-R202" BAD_REQUEST            "The request lacks the key that tells events apart."
     WebhookMediaType      = "SP-R203" UNSUPPORTED_MEDIA_TYPE "The body's encoding is not supported."
@@ -68,10 +67,9 @@ table! {
     QueryKeysAway         = "SP-Q103" SERVICE_UNAVAILABLE    "The keys for the token cannot be had at present."
     QueryArgument         = "SP-Q201" BAD_REQUEST            "An argument of the query is missing or has the wrong form."
     QueryUnparsable       = "SP-Q202" BAD_REQUEST            "The body is not JSON."
-    QueryMediaType        = "SP-Q203" UNSUPPORTED_MEDIA_TYPE "The body must be application/json."
-    QueryTooLarge         = "SP-Q204" PAYLOAD_TOO_LARGE      "The body is too large."
-    QueryTooSlow          = "SP-Q205" REQUEST_TIMEOUT        "The body did not arrive in time."
-    QueryBrokenOff        = "SP-Q206" BAD_REQUEST            "The body is not complete."
+    QueryTooLarge         = "SP-Q203" PAYLOAD_TOO_LARGE      "The body is too large."
+    QueryTooSlow          = "SP-Q204" REQUEST_TIMEOUT        "The body did not arrive in time."
+    QueryBrokenOff        = "SP-Q205" BAD_REQUEST            "The body is not complete."
     WorkflowNotFound      = "SP-Q301" NOT_FOUND              "There is no such workflow."
     QueryFailed           = "SP-Q302" BAD_GATEWAY            "The workflow could not answer the query."
     QueryNotJson          = "SP-Q303" BAD_GATEWAY            "The workflow's answer is not JSON."
@@ -93,9 +91,6 @@ table! {
     OpsUnauthorized       = "SP-S104" UNAUTHORIZED           "The operator's token is needed."
     OpsForbidden          = "SP-S105" FORBIDDEN              "Without a token only this machine may ask, and no browser."
     OpsMediaType          = "SP-S106" UNSUPPORTED_MEDIA_TYPE "The body must be application/json."
-    OpsTooLarge           = "SP-S107" PAYLOAD_TOO_LARGE      "The body is too large."
-    OpsTooSlow            = "SP-S108" REQUEST_TIMEOUT        "The body did not arrive in time."
-    OpsConflict           = "SP-S109" CONFLICT               "The state of things does not allow this."
 }
 
 /// RFC 9457, in the order of the contract.

@@ -5,10 +5,14 @@
 //! [`Failure`] gets its body, which quotes the id.
 
 use std::fmt;
+use std::future::poll_fn;
+use std::panic::{self, AssertUnwindSafe};
+use std::pin::pin;
+use std::task::Poll;
 
 use axum::extract::Request;
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue};
 use tracing::Instrument;
 use uuid::Uuid;
@@ -40,7 +44,7 @@ pub async fn assign(mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(id);
     // At the error level, so that no filter takes the id away from the lines that it lets through.
     let span = tracing::error_span!("request", request = %id);
-    let mut response = next.run(request).instrument(span).await;
+    let mut response = answered(next.run(request)).instrument(span).await;
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
         failure.write_body(&mut response, id);
     }
@@ -48,4 +52,18 @@ pub async fn assign(mut request: Request, next: Next) -> Response {
         response.headers_mut().insert(HEADER, value);
     }
     response
+}
+
+/// A handler's panic is its own request's end and nobody else's: the caller is told, with the id that
+/// stands in the log beside it.
+async fn answered(answer: impl Future<Output = Response>) -> Response {
+    let mut answer = pin!(answer);
+    poll_fn(|cx| {
+        let polled = panic::catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx)));
+        polled.unwrap_or_else(|_| {
+            tracing::error!("a handler panicked");
+            Poll::Ready(Failure::Internal.into_response())
+        })
+    })
+    .await
 }

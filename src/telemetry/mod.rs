@@ -3,7 +3,7 @@
 //! [`Telemetry`] is the one handle; [`report`] gives it a method for each fact, which writes the log
 //! line and moves the metric together, so that the two cannot disagree. Stages return reasons and
 //! their callers report them. Nothing here takes a body, a secret or a label chosen by a request.
-//! May import `clock` and below only: numbers of higher modules come in as plain numbers.
+//! May import `event` and what lies below it: the numbers of higher modules come in as plain numbers.
 
 pub mod audit;
 pub mod log;

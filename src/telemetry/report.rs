@@ -13,7 +13,7 @@ use super::metrics::{
     BySourceOutcome, BySourceReason, ByState,
 };
 use crate::clock;
-use crate::event::{Delivery, DeliveryId, EventId, Reason};
+use crate::event::{Delivery, Reason};
 
 /// The label of everything that routes.toml does not name.
 const UNKNOWN: &str = "unknown";
@@ -117,42 +117,64 @@ impl Telemetry {
 
     /// `lag` is from acceptance to the signal.
     pub fn delivered(&self, delivery: &Delivery, lag: Duration) {
-        let (id, event, route, workflow) = named(delivery);
-        tracing::debug!(delivery = %id, %event, route, workflow, ?lag, "delivered");
+        tracing::debug!(
+            delivery = %delivery.id,
+            route = %delivery.route,
+            workflow = delivery.target.workflow,
+            ?lag,
+            "delivered"
+        );
         let by = ByRoute {
-            route: route.to_owned(),
+            route: delivery.route.to_string(),
         };
+        let seconds = lag.as_secs_f64();
         self.metrics
             .delivery_lag
             .get_or_create(&by)
-            .observe(lag.as_secs_f64());
-        self.count_delivery(route, "delivered");
+            .observe(seconds);
+        self.count_delivery(delivery, "delivered");
     }
 
     pub fn delivery_parked(&self, delivery: &Delivery, reason: Reason, detail: &str) {
-        let (id, event, route, workflow) = named(delivery);
-        let code = reason.code();
-        tracing::warn!(delivery = %id, %event, route, workflow, code, detail, "delivery parked");
-        self.count_delivery(route, "parked");
+        tracing::warn!(
+            delivery = %delivery.id,
+            route = %delivery.route,
+            workflow = delivery.target.workflow,
+            reason = reason.code(),
+            detail,
+            "delivery parked"
+        );
+        self.count_delivery(delivery, "parked");
     }
 
     pub fn delivery_dropped(&self, delivery: &Delivery, reason: Reason, detail: &str) {
-        let (id, event, route, workflow) = named(delivery);
-        let code = reason.code();
-        tracing::info!(delivery = %id, %event, route, workflow, code, detail, "delivery dropped");
-        self.count_delivery(route, "dropped");
+        tracing::info!(
+            delivery = %delivery.id,
+            route = %delivery.route,
+            workflow = delivery.target.workflow,
+            reason = reason.code(),
+            detail,
+            "delivery dropped"
+        );
+        self.count_delivery(delivery, "dropped");
     }
 
     /// An attempt that is to be made again: not a settled delivery, and counted under its own outcome.
     pub fn delivery_retried(&self, delivery: &Delivery, error: &str, after: Duration) {
-        let (id, event, route, workflow) = named(delivery);
-        tracing::debug!(delivery = %id, %event, route, workflow, error, ?after, "delivery put off");
-        self.count_delivery(route, "retried");
+        tracing::debug!(
+            delivery = %delivery.id,
+            route = %delivery.route,
+            workflow = delivery.target.workflow,
+            error,
+            ?after,
+            "delivery put off"
+        );
+        self.count_delivery(delivery, "retried");
     }
 
-    fn count_delivery(&self, route: &str, outcome: &'static str) {
+    fn count_delivery(&self, delivery: &Delivery, outcome: &'static str) {
         let by = ByRouteOutcome {
-            route: route.to_owned(),
+            route: delivery.route.to_string(),
             outcome,
         };
         self.metrics.deliveries.get_or_create(&by).inc();
@@ -267,11 +289,6 @@ impl Telemetry {
             self.metrics.audit_failures.inc();
         }
     }
-}
-
-fn named(delivery: &Delivery) -> (DeliveryId, EventId, &str, &str) {
-    let workflow = delivery.target.workflow.as_str();
-    (delivery.id, delivery.event, &delivery.route, workflow)
 }
 
 fn gauge(count: u64) -> i64 {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::event::{Rules, State, Target};
+use crate::event::{DeliveryId, EventId, Rules, State, Target};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -22,12 +22,12 @@ fn delivery() -> Delivery {
         rules: Rules::default(),
         state: State::Pending,
         reason: None,
-        attempts: 0,
+        attempts: 1,
         accepted_at: clock::now(),
         first_attempt_at: None,
         next_attempt_at: None,
         last_error: None,
-        request_id: String::new(),
+        request_id: "0".repeat(32),
         run_id: None,
         settled_at: None,
     }
@@ -38,8 +38,11 @@ fn after_everything_happened() -> String {
     telemetry.webhook_answered(Some("stripe"), WebhookOutcome::Accepted, SECOND);
     telemetry.webhook_answered(None, WebhookOutcome::Refused, SECOND);
     telemetry.webhook_refused(Some("stripe"), "stale", "301 s old");
-    telemetry.delivered(&delivery(), SECOND);
-    telemetry.delivery_parked(&delivery(), Reason::WorkflowMissing, "no such workflow");
+    let delivery = delivery();
+    telemetry.delivered(&delivery, SECOND);
+    telemetry.delivery_parked(&delivery, Reason::WorkflowMissing, "no such workflow");
+    telemetry.delivery_dropped(&delivery, Reason::RouteDrops, "");
+    telemetry.delivery_retried(&delivery, "unavailable", SECOND);
     telemetry.query_answered(Some("status"), QueryOutcome::Answered, SECOND, None);
     telemetry.temporal_call("SignalWorkflowExecution", "Ok");
     telemetry.config_loaded("aaaa");
@@ -64,6 +67,8 @@ fn all_metrics_of_the_contract_are_there() {
         r#"signalpost_webhook_duration_seconds_count{source="stripe"} 1"#,
         r#"signalpost_deliveries_total{route="paid",outcome="delivered"} 1"#,
         r#"signalpost_deliveries_total{route="paid",outcome="parked"} 1"#,
+        r#"signalpost_deliveries_total{route="paid",outcome="dropped"} 1"#,
+        r#"signalpost_deliveries_total{route="paid",outcome="retried"} 1"#,
         r#"signalpost_delivery_lag_seconds_sum{route="paid"} 1.0"#,
         r#"signalpost_inbox_deliveries{state="pending"} 3"#,
         "signalpost_inbox_oldest_seconds 7",
