@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use signalpost::cli::dev::{Options, Stack};
 use temporalio_client::{Client, UntypedWorkflow, WorkflowStartOptions};
-use tokio::task::JoinHandle;
 
 use crate::sender::{self, Answer, IdentityProvider};
 use crate::worker;
@@ -20,7 +19,6 @@ pub(crate) struct Shop {
     pub(crate) idp: IdentityProvider,
     stack: Stack,
     client: Client,
-    worker: JoinHandle<()>,
 }
 
 impl Shop {
@@ -53,22 +51,10 @@ impl Shop {
         };
         let stack = Stack::open(options, &say).await?;
         let client = worker::client(stack.temporal_address(), "default").await?;
-        let worker = tokio::spawn({
-            let client = client.clone();
-            async move {
-                if let Err(error) = worker::run(client).await {
-                    say(&format!("the worker stopped: {error}"));
-                }
-            }
-        });
+        worker::start(stack.temporal_address(), |sentence| say(&sentence));
         say("worker: polls task queue `orders` for OrderWorkflow");
         say(&format!("gateway: {}, ops {}", stack.public(), stack.ops()));
-        Ok(Self {
-            idp,
-            stack,
-            client,
-            worker,
-        })
+        Ok(Self { idp, stack, client })
     }
 
     pub(crate) fn base(&self) -> String {
@@ -139,7 +125,6 @@ impl Shop {
     }
 
     pub(crate) async fn close(self) {
-        self.worker.abort();
         self.stack.close().await;
     }
 }

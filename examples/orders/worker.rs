@@ -94,14 +94,30 @@ pub(crate) async fn client(
     )?)
 }
 
-/// Runs the worker until the future is dropped.
-pub(crate) async fn run(client: Client) -> Result<(), Box<dyn std::error::Error>> {
-    let runtime = Runtime::from_current_tokio(Default::default())?;
-    let options = WorkerOptions::new(TASK_QUEUE)
-        .register_workflow::<OrderWorkflow>()?
-        .build();
-    Worker::new(&runtime, client, options)?.run().await?;
-    Ok(())
+/// Runs the worker in a thread of its own, until the process ends: its future cannot be sent between threads.
+pub(crate) fn start(address: &str, failed: impl FnOnce(String) + Send + 'static) {
+    let address = address.to_owned();
+    std::thread::spawn(move || {
+        if let Err(error) = run(&address) {
+            failed(format!("the worker stopped: {error}"));
+        }
+    });
+}
+
+fn run(address: &str) -> Result<(), Box<dyn std::error::Error>> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?
+        .block_on(async {
+            let client = client(address, "default").await?;
+            let runtime = Runtime::from_current_tokio(Default::default())?;
+            let options = WorkerOptions::new(TASK_QUEUE)
+                .register_workflow::<OrderWorkflow>()?
+                .build();
+            Worker::new(&runtime, client, options)?.run().await?;
+            Ok(())
+        })
 }
 
 /// One text argument of a workflow.

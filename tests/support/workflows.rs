@@ -60,7 +60,9 @@ impl Workflows {
     /// An order that the demo's worker runs.
     pub(crate) async fn start_with_worker(&self, id: &str, order: &str) {
         let address = self.address.clone();
-        WORKER.get_or_init(|| async { run_worker(address) }).await;
+        WORKER
+            .get_or_init(|| async { worker::start(&address, |sentence| panic!("{sentence}")) })
+            .await;
         let input = Payloads {
             payloads: worker::text(order).payloads,
         };
@@ -103,19 +105,6 @@ impl Workflows {
             })
             .collect()
     }
-}
-
-/// The demo's worker, in a thread that outlives the test that came first.
-fn run_worker(address: String) {
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-        runtime.block_on(async {
-            let client = worker::client(&address, "default")
-                .await
-                .expect("a connection");
-            worker::run(client).await.expect("the worker runs");
-        });
-    });
 }
 
 /// A server with a file store, for a test that ends it and starts it again.
