@@ -3,6 +3,13 @@
 //! A new home joins by an implementation of [`Home`] and one line of `contract_suite!` below. What only one home
 //! can do (a second process, a kill) has a file of its own beside the cases.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 use signalpost::inbox::{Inbox, embedded};
 
 mod accepting;

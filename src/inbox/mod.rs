@@ -6,13 +6,13 @@
 //! never settled is pending again: at once where it was merely dropped, after a restart where the process
 //! died. No SQL, row id or transaction shows here. May import `event` and `clock`.
 
+use std::sync::Arc;
+
 use crate::clock::Timestamp;
 use crate::event::{Delivery, DeliveryId, Event, EventId, Reason};
 
 pub mod embedded;
 mod history;
-
-use std::sync::Arc;
 
 pub use history::{EventFilter, EventRecord, EventState, Page, Stats};
 

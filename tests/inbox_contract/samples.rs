@@ -10,7 +10,7 @@ use signalpost::event::{
 };
 use signalpost::inbox::{Acceptance, Claim, Inbox, Receipt};
 
-pub(super) const HOUR: Duration = Duration::from_secs(3_600);
+pub(super) const HOUR: Duration = Duration::from_hours(1);
 
 pub(super) fn event(source: &str, key: &str) -> Event {
     let body = format!(r#"{{"id":"{key}"}}"#);

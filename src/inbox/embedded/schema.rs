@@ -1,7 +1,8 @@
 //! The tables, and how a connection to them is opened.
 //!
 //! Columns are named and written so that an operator can read the file with any SQLite tool: states and reasons as text, times
-//! in milliseconds since 1970. Random-order keys are kept to one (`dedup`): each costs on every accept as much as all others together.
+//! in milliseconds since 1970. Only `dedup` is keyed in random order: such an index dirties a page of its own on every accept, whereas
+//! those that grow in order of time share theirs within a batch.
 
 use std::path::Path;
 

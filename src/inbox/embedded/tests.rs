@@ -14,10 +14,10 @@ use super::lanes::Seq;
 use super::lock::StoreLock;
 use super::step::{self, Mark, Prepared};
 use super::writer::{Job, QUEUE, Writer};
-use super::{Options, Store, schema};
+use super::{Options, Store, page, reader, schema};
 use crate::clock::Timestamp;
 use crate::event::{Content, DedupKey, Delivery, DeliveryId, Event, EventId, Rules, State, Target};
-use crate::inbox::{Acceptance, Error, Receipt, Settlement};
+use crate::inbox::{Acceptance, Error, EventFilter, Receipt, Settlement};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_000);
 
@@ -236,6 +236,50 @@ fn a_sweep_removes_the_expired_in_steps() {
     }
     assert_eq!(steps, 3);
     assert_eq!(desk.count("SELECT count(*) FROM dedup"), 3);
+}
+
+#[test]
+fn an_unreadable_delivery_does_not_hold_up_others() {
+    let mut desk = Desk::new();
+    for key in ["1", "2"] {
+        let (job, _answered) = desk.accept(acceptance(key, 10));
+        desk.writer.commit(vec![job]);
+    }
+    let connection = &desk.writer.connection;
+    connection
+        .execute("UPDATE delivery SET rules = '{' WHERE seq = 1", [])
+        .unwrap();
+    let both = [1, 2].map(|seq| Seq::new(seq).unwrap());
+    let read = reader::deliveries(connection, &both).unwrap();
+    assert_eq!(read.into_keys().collect::<Vec<_>>(), [both[1]]);
+}
+
+#[test]
+fn a_rare_event_is_found_in_bounded_steps() {
+    let mut desk = Desk::new();
+    let (job, _answered) = desk.accept(acceptance("rare", 10));
+    desk.writer.commit(vec![job]);
+    let connection = &desk.writer.connection;
+    connection
+        .execute_batch(
+            "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 60000)
+             INSERT INTO event (id, source, key, key_digest, key_strict, retention, type, received_at,
+                                unrouted, peer, content, query, headers, body)
+             SELECT randomblob(16), source, 'common', key_digest, key_strict, retention, type, received_at + n / 100,
+                    unrouted, peer, content, query, headers, body FROM event, n WHERE key = 'rare'",
+        )
+        .unwrap();
+    let filter = EventFilter {
+        key: Some("rare".to_owned()),
+        limit: 10,
+        ..EventFilter::default()
+    };
+    let first = page::events(connection, &filter, None).unwrap();
+    assert!(first.events.is_empty());
+    let start = page::Position::parse(&first.next.unwrap()).unwrap();
+    let second = page::events(connection, &filter, Some(start)).unwrap();
+    assert_eq!(second.events.len(), 1);
+    assert_eq!(second.next, None);
 }
 
 #[tokio::test]
