@@ -219,10 +219,7 @@ fn read_log(child: &mut Child) -> (Log, Receiver<(String, String)>) {
     std::thread::spawn(move || {
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
             let entry: Value = serde_json::from_str(&line).unwrap_or_default();
-            if let (Some(public), Some(ops)) = (
-                entry["fields"]["public"].as_str(),
-                entry["fields"]["ops"].as_str(),
-            ) {
+            if let (Some(public), Some(ops)) = (entry["public"].as_str(), entry["ops"].as_str()) {
                 let _ = found.send((format!("http://{public}"), format!("http://{ops}")));
             }
             lines.lock().expect("log").push(line);
