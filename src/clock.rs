@@ -84,43 +84,6 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Reads `90s`, `1h30m`, `250ms`: units `ms s m h d`, combinable, largest first or not. A bare number, zero and
-/// anything else is refused with a sentence.
-pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let refuse = || {
-        format!(
-            "{text:?} is no duration: write a number and a unit (ms, s, m, h, d), such as \"30s\" or \"1h30m\""
-        )
-    };
-    let mut total = Duration::ZERO;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, after) = rest.split_at(digits);
-        let number: u64 = number.parse().map_err(|_| refuse())?;
-        let letters = after.bytes().take_while(u8::is_ascii_alphabetic).count();
-        let (unit, after) = after.split_at(letters);
-        let unit_ms: u64 = match unit {
-            "ms" => 1,
-            "s" => 1000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            _ => return Err(refuse()),
-        };
-        let part = number.checked_mul(unit_ms).map(Duration::from_millis);
-        total = part
-            .and_then(|part| total.checked_add(part))
-            .ok_or_else(refuse)?;
-        rest = after;
-    }
-    if total.is_zero() {
-        Err(refuse())
-    } else {
-        Ok(total)
-    }
-}
-
 fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
@@ -138,26 +101,6 @@ mod tests {
             Some(t)
         );
         assert_eq!(Timestamp::parse_rfc3339("yesterday"), None);
-    }
-
-    #[test]
-    fn durations_are_numbers_with_units() {
-        assert_eq!(parse_duration("1h30m"), Ok(Duration::from_secs(5_400)));
-        assert_eq!(parse_duration("250ms"), Ok(Duration::from_millis(250)));
-        assert_eq!(parse_duration("2d"), Ok(Duration::from_secs(172_800)));
-        for bad in [
-            "",
-            "5",
-            "0s",
-            "-5s",
-            "5 s",
-            "5w",
-            "s",
-            "1h30",
-            "99999999999999999999d",
-        ] {
-            assert!(parse_duration(bad).is_err(), "{bad}");
-        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! `server::webhooks`, `inbox` and `delivery` first.
 
 pub mod clock;
+pub mod duration;
 pub mod secret;
 
 pub mod event;

@@ -63,10 +63,11 @@ fn climbs(levels: &HashMap<String, i32>, module: &str, text: &str) -> Vec<String
 fn imported(code: &str) -> Vec<&str> {
     let mut names = Vec::new();
     for (at, _) in code.match_indices("crate::") {
-        if code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_') {
+        let (before, after) = code.split_at(at);
+        if before.ends_with(|c: char| c.is_alphanumeric() || c == '_') {
             continue;
         }
-        let rest = &code[at + "crate::".len()..];
+        let rest = after.trim_start_matches("crate::");
         let list = rest
             .strip_prefix('{')
             .map(|list| list.split('}').next().unwrap_or(list));

@@ -30,7 +30,13 @@ async fn main() -> ExitCode {
             println!(
                 "usage: cargo run --example orders [-- --once]\n\n  --once   end by itself: exit 0 if all went as it should, else 1"
             );
-            return ExitCode::from(if arguments == ["--help"] { 0 } else { 2 });
+            return ExitCode::from(
+                if arguments.first().is_some_and(|first| first == "--help") {
+                    0
+                } else {
+                    2
+                },
+            );
         }
     };
     match run(once).await {

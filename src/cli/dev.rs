@@ -137,18 +137,20 @@ impl Stack {
             },
             telemetry.clone(),
         )?;
-        let (store, folder) = match options.store {
-            Some(store) => (store, None),
-            None => {
-                let folder = tempfile::tempdir()?;
-                (folder.path().join("signalpost.db"), Some(folder))
-            }
+        let folder = match &options.store {
+            Some(_) => None,
+            None => Some(tempfile::tempdir()?),
         };
+        let in_folder = folder
+            .as_ref()
+            .map(|folder| folder.path().join("signalpost.db"));
         let mut settings = Others::try_parse_from(["signalpost"])?.settings.options()?;
         settings.routes = options.routes;
         settings.listen = options.listen;
         settings.ops_listen = options.ops_listen;
-        settings.store = store;
+        if let Some(store) = options.store.or(in_folder) {
+            settings.store = store;
+        }
         settings.allow_unverified = options.allow_unverified;
         let mut gateway = serve::options(settings, temporal.namespace());
         let secrets = options.secrets;

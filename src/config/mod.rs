@@ -6,7 +6,6 @@
 
 pub mod codes;
 mod compile;
-mod duration;
 mod file;
 mod files;
 mod masks;

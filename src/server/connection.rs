@@ -89,7 +89,7 @@ pub(super) async fn serve(
 /// Answers 503 to a connection that finds no room. It was not read, so there is no request id.
 pub(super) async fn turn_away(mut stream: TcpStream) {
     let problem = Failure::TooManyConnections.problem();
-    let body = problem.to_json(None);
+    let body = problem.to_json(None, None);
     let answer = format!(
         "HTTP/1.1 {}\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n\
          retry-after: {RETRY_AFTER}\r\nconnection: close\r\n\r\n{body}",

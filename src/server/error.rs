@@ -101,18 +101,25 @@ struct Document<'a> {
     status: u16,
     code: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     request: Option<String>,
 }
+
+/// A query handler's own words, where the rule says `expose_errors`: an extension of the answer.
+#[derive(Clone, Debug)]
+pub(super) struct Exposed(pub(super) String);
 
 impl Problem {
     /// The problem document; `request` only where there is a request.
     #[must_use]
-    pub fn to_json(&self, request: Option<RequestId>) -> String {
+    pub fn to_json(&self, request: Option<RequestId>, detail: Option<&str>) -> String {
         let document = Document {
             r#type: format!("urn:signalpost:{}", self.code),
             title: self.title,
             status: self.status.as_u16(),
             code: self.code,
+            detail,
             request: request.map(|id| id.to_string()),
         };
         // Text and numbers under constant names: this cannot fail.
@@ -123,7 +130,11 @@ impl Problem {
 impl Failure {
     /// Writes the problem document; `request_id` calls this, for it knows the id.
     pub(super) fn write_body(self, response: &mut Response, id: RequestId) {
-        *response.body_mut() = self.problem().to_json(Some(id)).into();
+        let exposed = response
+            .extensions_mut()
+            .remove::<Exposed>()
+            .map(|Exposed(words)| words);
+        *response.body_mut() = self.problem().to_json(Some(id), exposed.as_deref()).into();
     }
 
     /// What the status obliges us to say beside the document.
@@ -174,7 +185,7 @@ mod tests {
 
     #[test]
     fn every_code_is_a_heading_of_the_runbook() {
-        let runbook = include_str!("../../deploy/runbook-http.md");
+        let runbook = include_str!("../../deploy/runbook.md");
         for failure in Failure::ALL {
             let heading = format!("\n### {} ", failure.problem().code);
             assert!(runbook.contains(&heading), "no heading {heading:?}");
@@ -184,7 +195,7 @@ mod tests {
     #[test]
     fn the_document_is_the_contracts() {
         assert_eq!(
-            Failure::NotProven.problem().to_json(None),
+            Failure::NotProven.problem().to_json(None, None),
             r#"{"type":"urn:signalpost:SP-R101","title":"The request could not be proven authentic.","status":401,"code":"SP-R101"}"#
         );
     }

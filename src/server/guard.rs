@@ -79,33 +79,33 @@ mod tests {
     use super::*;
     use axum::http::HeaderValue;
 
-    fn verdict(method: Method, pairs: &[(header::HeaderName, &'static str)]) -> bool {
+    fn verdict(method: &Method, pairs: &[(header::HeaderName, &'static str)]) -> bool {
         let mut headers = HeaderMap::new();
         for (name, value) in pairs {
             headers.insert(name.clone(), HeaderValue::from_static(value));
         }
-        local_program(&method, &headers).is_ok()
+        local_program(method, &headers).is_ok()
     }
 
     #[test]
     fn programs_on_this_machine_may_and_browsers_may_not() {
-        assert!(verdict(Method::GET, &[(header::HOST, "127.0.0.1:8081")]));
-        assert!(verdict(Method::GET, &[(header::HOST, "[::1]:8081")]));
-        assert!(verdict(Method::GET, &[(header::HOST, "localhost")]));
+        assert!(verdict(&Method::GET, &[(header::HOST, "127.0.0.1:8081")]));
+        assert!(verdict(&Method::GET, &[(header::HOST, "[::1]:8081")]));
+        assert!(verdict(&Method::GET, &[(header::HOST, "localhost")]));
         assert!(!verdict(
-            Method::GET,
+            &Method::GET,
             &[(header::HOST, "evil.example:8081")]
         ));
         assert!(!verdict(
-            Method::GET,
+            &Method::GET,
             &[
                 (header::HOST, "127.0.0.1"),
                 (header::ORIGIN, "http://127.0.0.1")
             ]
         ));
-        assert!(!verdict(Method::POST, &[(header::HOST, "127.0.0.1")]));
+        assert!(!verdict(&Method::POST, &[(header::HOST, "127.0.0.1")]));
         assert!(verdict(
-            Method::POST,
+            &Method::POST,
             &[
                 (header::HOST, "127.0.0.1"),
                 (header::CONTENT_TYPE, "application/json")

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::error::Failure;
 use super::{Ops, guard, record};
 use crate::clock::{self, Timestamp};
+use crate::duration;
 use crate::event::{EventId, State as DeliveryState};
 use crate::inbox::{EventFilter, EventState};
 use crate::telemetry::METRICS_MEDIA_TYPE;
@@ -166,8 +167,7 @@ fn state(text: &str) -> Option<EventState> {
 
 /// RFC 3339, or an age such as `1h`.
 fn moment(text: &str, now: Timestamp) -> Option<Timestamp> {
-    Timestamp::parse_rfc3339(text)
-        .or_else(|| clock::parse_duration(text).ok().map(|age| now.minus(age)))
+    Timestamp::parse_rfc3339(text).or_else(|| duration::parse(text).ok().map(|age| now.minus(age)))
 }
 
 #[cfg(test)]

@@ -106,7 +106,8 @@ async fn ask(
         },
     )?;
     record.workflow = Some(permit.workflow().to_owned());
-    Ok(gateway.temporal.query(&permit).await?)
+    let answer = gateway.temporal.query(&permit).await;
+    answer.map_err(|error| Refused::query(error, permit.expose_errors()))
 }
 
 /// A good token, asking the issuer for its keys once where the token names one that is not known yet.

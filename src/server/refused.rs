@@ -1,9 +1,11 @@
 //! A failure together with what log and metrics say of it, which the caller is never told.
 
+use std::fmt;
+
 use axum::response::{IntoResponse, Response};
 
 use super::body;
-use super::error::Failure;
+use super::error::{Exposed, Failure};
 use crate::temporal::QueryError;
 use crate::{access, inbox, token, verify};
 
@@ -15,22 +17,21 @@ pub(super) struct Refused {
     pub(super) reason: &'static str,
     /// For the log: names headers, paths and rules, never a value.
     pub(super) detail: String,
+    /// A query handler's own words, for a caller who may see them.
+    exposed: Option<Exposed>,
 }
 
 impl Refused {
     pub(super) fn new(failure: Failure, reason: &'static str) -> Self {
-        Self {
-            failure,
-            reason,
-            detail: failure.problem().title.to_owned(),
-        }
+        Self::with(failure, reason, &failure.problem().title)
     }
 
-    fn with(failure: Failure, reason: &'static str, detail: impl ToString) -> Self {
+    fn with(failure: Failure, reason: &'static str, detail: &dyn fmt::Display) -> Self {
         Self {
             failure,
             reason,
             detail: detail.to_string(),
+            exposed: None,
         }
     }
 
@@ -51,6 +52,30 @@ impl Refused {
         Self::with(failure, reason, refusal)
     }
 
+    /// `expose`: the rule lets its callers see what the workflow's handler said.
+    pub(super) fn query(error: QueryError, expose: bool) -> Self {
+        let reason = match &error {
+            QueryError::WorkflowNotFound => "no_workflow",
+            QueryError::NoWorker => "no_worker",
+            QueryError::Timeout => "timeout",
+            QueryError::Failed(_) => "failed",
+            QueryError::NotJson => "not_json",
+            QueryError::Throttled => "throttled",
+            QueryError::Unreachable(_) => "temporal_away",
+        };
+        let exposed = match &error {
+            QueryError::Failed(words) if expose => Some(Exposed(words.clone())),
+            _ => None,
+        };
+        let detail = error.to_string();
+        Self {
+            failure: error.into(),
+            reason,
+            detail,
+            exposed,
+        }
+    }
+
     /// Ours, not the caller's.
     pub(super) fn is_failure(&self) -> bool {
         self.failure.problem().status.is_server_error()
@@ -67,26 +92,21 @@ fn body_reason(error: &body::Error) -> &'static str {
 
 impl From<verify::Refusal> for Refused {
     fn from(refusal: verify::Refusal) -> Self {
-        Self::with(Failure::from(&refusal), refusal.reason(), refusal)
+        Self::with(Failure::from(&refusal), refusal.reason(), &refusal)
     }
 }
 
 impl From<inbox::Error> for Refused {
     fn from(error: inbox::Error) -> Self {
+        use inbox::Error::{Backlog, Busy, Conflict, Cursor, Open, Unavailable};
         let reason = match error {
-            inbox::Error::Busy => "store_busy",
-            inbox::Error::Backlog { .. } => "backlog",
-            inbox::Error::Conflict { .. } => "conflict",
-            inbox::Error::Unavailable(_) | inbox::Error::Open(_) | inbox::Error::Cursor => {
-                "store_away"
-            }
+            Busy => "store_busy",
+            Backlog { .. } => "backlog",
+            Conflict { .. } => "conflict",
+            Unavailable(_) | Open(_) | Cursor => "store_away",
         };
         let detail = error.to_string();
-        Self {
-            failure: error.into(),
-            reason,
-            detail,
-        }
+        Self::with(error.into(), reason, &detail)
     }
 }
 
@@ -99,28 +119,16 @@ impl From<access::Refusal> for Refused {
             access::Refusal::Unrenderable(_) => "argument",
         };
         let detail = refusal.to_string();
-        Self {
-            failure: refusal.into(),
-            reason,
-            detail,
-        }
-    }
-}
-
-impl From<QueryError> for Refused {
-    fn from(error: QueryError) -> Self {
-        let detail = error.to_string();
-        let failure = Failure::from(error);
-        Self {
-            failure,
-            reason: "temporal",
-            detail,
-        }
+        Self::with(refusal.into(), reason, &detail)
     }
 }
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        self.failure.into_response()
+        let mut response = self.failure.into_response();
+        if let Some(exposed) = self.exposed {
+            response.extensions_mut().insert(exposed);
+        }
+        response
     }
 }

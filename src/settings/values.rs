@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use crate::clock;
+use crate::duration;
 use crate::secret::Secret;
 
 /// A number of bytes, at least one.
@@ -43,17 +43,16 @@ pub(super) fn size(text: &str) -> Result<Size, &'static str> {
     }
 }
 
-pub(super) fn duration(text: &str) -> Result<Duration, &'static str> {
-    clock::parse_duration(text).map_err(|_| DURATION)
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    duration::parse(text).map_err(|fault| format!("{fault}; {DURATION}"))
 }
 
 /// For what may be switched off: `0s` too.
-pub(super) fn duration_or_zero(text: &str) -> Result<Duration, &'static str> {
-    if text == "0s" {
+pub(super) fn duration_or_zero(text: &str) -> Result<Duration, String> {
+    if matches!(text, "0s" | "0ms") {
         return Ok(Duration::ZERO);
     }
-    clock::parse_duration(text)
-        .map_err(|_| "allowed is a duration in ms, s, m, h and d: 10s, 1m30s, or 0s for none")
+    duration::parse(text).map_err(|fault| format!("{fault}; {DURATION}, or 0s for none"))
 }
 
 pub(super) fn count(text: &str) -> Result<NonZeroU64, &'static str> {
@@ -104,7 +103,7 @@ mod tests {
     #[test]
     fn only_what_may_be_off_takes_zero() {
         assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
-        assert_eq!(duration("0s"), Err(DURATION));
+        assert!(duration("0s").is_err());
         assert_eq!(duration_or_zero("0s"), Ok(Duration::ZERO));
         assert!(duration_or_zero("0").is_err());
     }

@@ -95,10 +95,6 @@ impl Gateway {
         self.folder.path().join("store.db")
     }
 
-    pub(crate) fn pid(&self) -> u32 {
-        self.running.child.id()
-    }
-
     /// SIGKILL: no goodbye of any kind.
     pub(crate) fn kill(&mut self) {
         self.running.child.kill().expect("kill");
@@ -114,7 +110,7 @@ impl Gateway {
     /// SIGTERM, without waiting for the end.
     pub(crate) fn terminate(&self) {
         let status = Command::new("kill")
-            .args(["-TERM", &self.pid().to_string()])
+            .args(["-TERM", &self.running.child.id().to_string()])
             .status()
             .expect("kill -TERM");
         assert!(status.success());
@@ -190,7 +186,7 @@ impl Running {
             .expect("the gateway starts");
         let (log, addresses) = read_log(&mut child);
         let (public, ops) =
-            tokio::task::spawn_blocking(move || addresses.recv_timeout(Duration::from_secs(60)))
+            tokio::task::spawn_blocking(move || addresses.recv_timeout(Duration::from_mins(1)))
                 .await
                 .expect("the log reader")
                 .unwrap_or_else(|_| {
@@ -220,7 +216,8 @@ fn read_log(child: &mut Child) -> (Log, Receiver<(String, String)>) {
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
             let entry: Value = serde_json::from_str(&line).unwrap_or_default();
             if let (Some(public), Some(ops)) = (entry["public"].as_str(), entry["ops"].as_str()) {
-                let _ = found.send((format!("http://{public}"), format!("http://{ops}")));
+                let _sent: Result<_, _> =
+                    found.send((format!("http://{public}"), format!("http://{ops}")));
             }
             lines.lock().expect("log").push(line);
         }
@@ -230,13 +227,13 @@ fn read_log(child: &mut Child) -> (Log, Receiver<(String, String)>) {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
-        let _ = self.running.child.kill();
-        let _ = self.running.child.wait();
+        let _killed: Result<_, _> = self.running.child.kill();
+        let _ended: Result<_, _> = self.running.child.wait();
         let log = self.log();
-        if !std::thread::panicking() {
-            assert!(!log.contains("panicked at"), "the gateway panicked:\n{log}");
-        } else {
+        if std::thread::panicking() {
             eprintln!("log of the gateway:\n{log}");
+        } else {
+            assert!(!log.contains("panicked at"), "the gateway panicked:\n{log}");
         }
     }
 }

@@ -42,7 +42,6 @@ pub(crate) fn sum(metrics: &str, prefix: &str) -> u64 {
     metrics
         .lines()
         .filter(|line| line.starts_with(prefix))
-        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
-        .map(|value| value as u64)
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
         .sum()
 }

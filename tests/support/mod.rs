@@ -31,7 +31,7 @@ where
         }
     };
     assert!(
-        tokio::time::timeout(Duration::from_secs(60), wait)
+        tokio::time::timeout(Duration::from_mins(1), wait)
             .await
             .is_ok(),
         "waited a minute in vain: {what}"

@@ -11,7 +11,8 @@ use crate::verify::spec::{Place, SignatureSpec, TimestampSpec};
 use super::super::file;
 use super::super::problem::Finding;
 use super::sources::Provider;
-use super::{Compiler, Spanned, Text, codes, duration};
+use super::{Compiler, Spanned, Text, codes};
+use crate::duration;
 
 const MINUTE: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);

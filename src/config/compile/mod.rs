@@ -23,6 +23,7 @@ use serde_json::Value;
 use toml::Spanned;
 
 use crate::access::Rule;
+use crate::duration;
 use crate::expr::template::{JsonTemplate, Template, Written};
 use crate::expr::{Expr, Fault, Scope};
 use crate::routing::Route;
@@ -36,7 +37,7 @@ use super::options::Options;
 use super::problem::{Finding, Findings};
 use super::section::Text;
 use super::source_text::SourceText;
-use super::{Plan, codes, duration, suggest};
+use super::{Plan, codes, suggest};
 
 /// The parts of a plan; complete only where `findings` holds no error.
 pub(super) struct Compiled {

@@ -1,4 +1,4 @@
-//! `1h30m`: durations as routes.toml writes them.
+//! `1h30m`: durations as people write them, in routes.toml, settings and the events API.
 //!
 //! Whole numbers with `ms`, `s`, `m`, `h` or `d`, largest first, each unit once. Imports nothing of
 //! this crate.
@@ -13,11 +13,11 @@ const UNITS: [(&str, u64); 5] = [
     ("ms", 1),
 ];
 
-/// No duration in routes.toml has a use beyond this.
+/// No duration that a person writes has a use beyond this.
 const LONGEST_MS: u64 = 3_650 * 86_400_000;
 
 /// The sentence says what is wrong.
-pub(super) fn parse(text: &str) -> Result<Duration, &'static str> {
+pub fn parse(text: &str) -> Result<Duration, &'static str> {
     if text.is_empty() {
         return Err("a duration is empty");
     }
@@ -57,7 +57,7 @@ pub(super) fn parse(text: &str) -> Result<Duration, &'static str> {
 }
 
 /// As [`parse`] reads it.
-pub(super) fn show(duration: Duration) -> String {
+pub fn show(duration: Duration) -> String {
     let mut rest = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let mut parts = Vec::new();
     for (unit, scale) in UNITS {
