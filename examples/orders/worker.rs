@@ -8,8 +8,8 @@ use temporalio_common::data_converters::RawValue;
 use temporalio_common::protos::temporal::api::common::v1::Payload;
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_sdk::{
-    Runtime, SyncWorkflowContext, Worker, WorkerOptions, WorkflowContext,
-    WorkflowContextView, WorkflowResult,
+    Runtime, SyncWorkflowContext, Worker, WorkerOptions, WorkflowContext, WorkflowContextView,
+    WorkflowResult,
 };
 
 pub(crate) const TASK_QUEUE: &str = "orders";
@@ -111,7 +111,8 @@ fn run(address: &str) -> Result<(), Box<dyn std::error::Error>> {
         .build()?
         .block_on(async {
             let client = client(address, "default").await?;
-            let runtime = Runtime::from_current_tokio(temporalio_sdk::runtime::RuntimeOptions::default())?;
+            let runtime =
+                Runtime::from_current_tokio(temporalio_sdk::runtime::RuntimeOptions::default())?;
             let options = WorkerOptions::new(TASK_QUEUE)
                 .register_workflow::<OrderWorkflow>()?
                 .build();
