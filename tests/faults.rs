@@ -97,7 +97,8 @@ async fn burst(base: String, order: String, round: u64, stop: Arc<AtomicBool>) -
         if stop.load(Ordering::Relaxed) {
             break;
         }
-        let event = format!("evt_{round}_{number:05}");
+        // Of this order alone: an id that another order has used would be a duplicate.
+        let event = format!("{order}_{round}_{number:05}");
         let body = sender::payment(&order, &event, 1);
         match sender::stripe(&base, sender::STRIPE_SECRET, &body).await {
             Ok(answer) if answer.status == 200 => acknowledged.push(format!("pi_{event}")),
