@@ -47,7 +47,7 @@ const RUN_BY: [(&str, &str); 7] = [
     ),
     (
         "signalpost dev --routes routes.toml",
-        "dev::dev_brings_up_everything",
+        "dev::dev_brings_up_everything_and_reads_the_routes_again_on_save",
     ),
     ("curl", "webhooks and queries"),
 ];

@@ -11,6 +11,7 @@ mod architecture;
 mod cli;
 mod config;
 mod delivery;
+mod dev;
 mod devserver;
 mod docs;
 mod faults;
