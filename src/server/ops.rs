@@ -8,10 +8,12 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, middleware};
 use axum::{Router, routing::get};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::error::Failure;
-use super::{Ops, guard, record};
+use super::record::{self, Shown};
+use super::{Ops, guard};
 use crate::clock::{self, Timestamp};
 use crate::duration;
 use crate::event::{EventId, State as DeliveryState};
@@ -95,18 +97,28 @@ fn config_state(ops: &Ops) -> Value {
     })
 }
 
-async fn events(State(ops): State<Ops>, RawQuery(query): RawQuery) -> Result<Json<Value>, Failure> {
+async fn events(State(ops): State<Ops>, RawQuery(query): RawQuery) -> Result<Response, Failure> {
     let filter = filter(query.as_deref().unwrap_or_default(), clock::now())?;
     let page = ops.inbox.events(filter).await?;
-    let events: Vec<Value> = page.events.iter().map(record::event).collect();
-    Ok(Json(json!({ "events": events, "next": page.next })))
+    let list = List {
+        events: page.events.iter().map(record::event).collect(),
+        next: page.next.as_deref(),
+    };
+    Ok(Json(list).into_response())
+}
+
+/// A page of a list; `next` leads on to the following one.
+#[derive(Serialize)]
+struct List<'a> {
+    events: Vec<Shown<'a>>,
+    next: Option<&'a str>,
 }
 
 async fn event(
     State(ops): State<Ops>,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
-) -> Result<Json<Value>, Failure> {
+) -> Result<Response, Failure> {
     let id: EventId = id.parse().map_err(|_| Failure::OpsNotFound)?;
     let mut with_body = false;
     for (name, value) in form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes()) {
@@ -117,11 +129,12 @@ async fn event(
         }
     }
     let found = ops.inbox.event(id).await?.ok_or(Failure::OpsNotFound)?;
-    Ok(Json(if with_body {
+    let shown = if with_body {
         record::event_with_body(&found)
     } else {
         record::event(&found)
-    }))
+    };
+    Ok(Json(shown).into_response())
 }
 
 /// Reads the list's parameters; a bad or unknown one is named.

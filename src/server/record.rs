@@ -2,60 +2,109 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::clock::Timestamp;
-use crate::event::{Delivery, State};
+use crate::event::{Delivery, Reason, State};
 use crate::inbox::EventRecord;
 
-/// An event without headers and body.
-pub(super) fn event(record: &EventRecord) -> Value {
+/// An event; headers and body only where they were asked for.
+#[derive(Debug, Serialize)]
+pub(super) struct Shown<'a> {
+    id: String,
+    source: &'a str,
+    key: &'a str,
+    r#type: &'a str,
+    received_at: String,
+    state: &'static str,
+    duplicates: u64,
+    conflicts: u64,
+    erased_at: Option<String>,
+    deliveries: Vec<ShownDelivery<'a>>,
+    #[serde(flatten)]
+    content: Option<ShownContent<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct ShownContent<'a> {
+    headers: &'a [(String, String)],
+    #[serde(flatten)]
+    body: ShownBody<'a>,
+}
+
+#[derive(Debug, Serialize)]
+enum ShownBody<'a> {
+    #[serde(rename = "body")]
+    Text(&'a str),
+    /// The bytes are not UTF-8.
+    #[serde(rename = "body_base64")]
+    Base64(String),
+}
+
+#[derive(Debug, Serialize)]
+struct ShownDelivery<'a> {
+    id: String,
+    event: String,
+    route: &'a str,
+    namespace: &'a str,
+    workflow: &'a str,
+    signal: &'a str,
+    state: &'static str,
+    reason: Option<&'static str>,
+    attempts: u32,
+    next_attempt_at: Option<String>,
+    last_error: Option<&'a str>,
+    request_id: &'a str,
+    run_id: Option<&'a str>,
+    settled_at: Option<String>,
+}
+
+pub(super) fn event(record: &EventRecord) -> Shown<'_> {
     let event = &record.event;
-    json!({
-        "id": event.id.to_string(),
-        "source": &*event.source,
-        "key": event.key.text,
-        "type": event.kind,
-        "received_at": event.received_at.to_rfc3339(),
-        "state": state(&record.deliveries),
-        "duplicates": record.duplicates,
-        "conflicts": record.conflicts,
-        "erased_at": time(record.erased_at),
-        "deliveries": record.deliveries.iter().map(delivery).collect::<Vec<_>>(),
-    })
-}
-
-pub(super) fn event_with_body(record: &EventRecord) -> Value {
-    let mut shown = event(record);
-    let body = &record.event.body;
-    let (name, text) = match std::str::from_utf8(body) {
-        Ok(text) => ("body", text.to_owned()),
-        Err(_) => ("body_base64", STANDARD.encode(body)),
-    };
-    if let Value::Object(fields) = &mut shown {
-        fields.insert("headers".to_owned(), json!(record.event.headers));
-        fields.insert(name.to_owned(), Value::String(text));
+    Shown {
+        id: event.id.to_string(),
+        source: &event.source,
+        key: &event.key.text,
+        r#type: &event.kind,
+        received_at: event.received_at.to_rfc3339(),
+        state: state(&record.deliveries),
+        duplicates: record.duplicates,
+        conflicts: record.conflicts,
+        erased_at: record.erased_at.map(Timestamp::to_rfc3339),
+        deliveries: record.deliveries.iter().map(delivery).collect(),
+        content: None,
     }
-    shown
 }
 
-pub(super) fn delivery(delivery: &Delivery) -> Value {
-    json!({
-        "id": delivery.id.to_string(),
-        "event": delivery.event.to_string(),
-        "route": &*delivery.route,
-        "namespace": delivery.target.namespace,
-        "workflow": delivery.target.workflow,
-        "signal": delivery.target.signal,
-        "state": delivery.state.as_str(),
-        "reason": delivery.reason.map(crate::event::Reason::code),
-        "attempts": delivery.attempts,
-        "next_attempt_at": time(delivery.next_attempt_at),
-        "last_error": delivery.last_error,
-        "request_id": delivery.request_id,
-        "run_id": delivery.run_id,
-        "settled_at": time(delivery.settled_at),
-    })
+pub(super) fn event_with_body(record: &EventRecord) -> Shown<'_> {
+    let body = match std::str::from_utf8(&record.event.body) {
+        Ok(text) => ShownBody::Text(text),
+        Err(_) => ShownBody::Base64(STANDARD.encode(&record.event.body)),
+    };
+    let headers = &record.event.headers;
+    Shown {
+        content: Some(ShownContent { headers, body }),
+        ..event(record)
+    }
+}
+
+fn delivery(delivery: &Delivery) -> ShownDelivery<'_> {
+    ShownDelivery {
+        id: delivery.id.to_string(),
+        event: delivery.event.to_string(),
+        route: &delivery.route,
+        namespace: &delivery.target.namespace,
+        workflow: &delivery.target.workflow,
+        signal: &delivery.target.signal,
+        state: delivery.state.as_str(),
+        reason: delivery.reason.map(Reason::code),
+        attempts: delivery.attempts,
+        next_attempt_at: delivery.next_attempt_at.map(Timestamp::to_rfc3339),
+        last_error: delivery.last_error.as_deref(),
+        request_id: &delivery.request_id,
+        run_id: delivery.run_id.as_deref(),
+        settled_at: delivery.settled_at.map(Timestamp::to_rfc3339),
+    }
 }
 
 /// The first that fits: unrouted, pending, parked, delivered, dropped.
@@ -70,8 +119,4 @@ fn state(deliveries: &[Delivery]) -> &'static str {
         .into_iter()
         .find(|state| deliveries.iter().any(|delivery| delivery.state == *state))
         .map_or("unrouted", State::as_str)
-}
-
-fn time(at: Option<Timestamp>) -> Option<String> {
-    at.map(Timestamp::to_rfc3339)
 }

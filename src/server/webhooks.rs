@@ -10,7 +10,7 @@ use axum::Json;
 use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde::Serialize;
 
 use super::error::Failure;
 use super::refused::Refused;
@@ -120,16 +120,26 @@ async fn prove(
     }
 }
 
+#[derive(Serialize)]
+struct Answer {
+    status: &'static str,
+    event: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deliveries: Option<usize>,
+}
+
 /// 200, not 202: several providers take nothing else for a yes.
 fn answer(receipt: &Receipt) -> Response {
-    let body = match receipt {
-        Receipt::Accepted { event, deliveries } => {
-            json!({ "status": "accepted", "event": event.to_string(), "deliveries": deliveries })
-        }
-        Receipt::Unrouted { event } => json!({ "status": "unrouted", "event": event.to_string() }),
-        Receipt::Duplicate { first, .. } => {
-            json!({ "status": "duplicate", "event": first.to_string() })
-        }
+    let (status, event, deliveries) = match receipt {
+        Receipt::Accepted { event, deliveries } => ("accepted", event, Some(*deliveries)),
+        Receipt::Unrouted { event } => ("unrouted", event, None),
+        Receipt::Duplicate { first, .. } => ("duplicate", first, None),
     };
-    Json(body).into_response()
+    let event = event.to_string();
+    Json(Answer {
+        status,
+        event,
+        deliveries,
+    })
+    .into_response()
 }
