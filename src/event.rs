@@ -231,10 +231,12 @@ pub enum Reason {
     RouteDrops,
     MissingDropped,
     ClosedDropped,
+    OperatorDropped,
+    Superseded,
 }
 
 impl Reason {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::TemplateFailed,
         Self::BadWorkflowId,
         Self::NoWorkflowId,
@@ -248,6 +250,8 @@ impl Reason {
         Self::RouteDrops,
         Self::MissingDropped,
         Self::ClosedDropped,
+        Self::OperatorDropped,
+        Self::Superseded,
     ];
 
     #[must_use]
@@ -266,6 +270,8 @@ impl Reason {
             Self::RouteDrops => "SP-D301",
             Self::MissingDropped => "SP-D302",
             Self::ClosedDropped => "SP-D303",
+            Self::OperatorDropped => "SP-D304",
+            Self::Superseded => "SP-D305",
         }
     }
 
@@ -296,6 +302,8 @@ impl Reason {
             Self::ClosedDropped => {
                 "the workflow has closed, and the route's `closed` rule says drop"
             }
+            Self::OperatorDropped => "an operator gave it up",
+            Self::Superseded => "its event was replayed: newer deliveries take its place",
         }
     }
 

@@ -11,10 +11,14 @@ use std::sync::Arc;
 use crate::clock::Timestamp;
 use crate::event::{Delivery, DeliveryId, Event, EventId, Reason};
 
+mod actions;
 pub mod embedded;
 mod history;
 
-pub use history::{EventFilter, EventRecord, EventState, Page, Stats};
+pub use actions::{Action, ActionError, Note, NoteRecord};
+pub use history::{
+    DeliveryFilter, DeliveryPage, EventFilter, EventRecord, EventState, Overdue, Page, Stats,
+};
 
 /// Where events are kept. A closed set: one arm for each home.
 #[derive(Clone, Debug)]
@@ -164,6 +168,75 @@ impl Inbox {
     pub async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, Error> {
         match self {
             Self::Embedded(store) => store.delivery(id).await,
+        }
+    }
+
+    /// One page of deliveries in order of acceptance, newest first unless the filter says `ascending`.
+    ///
+    /// As with events, a page may be short and still name a `next`. An ascending page always names one: the same cursor,
+    /// asked again later, shows what was accepted since.
+    pub async fn deliveries(&self, filter: DeliveryFilter) -> Result<DeliveryPage, Error> {
+        match self {
+            Self::Embedded(store) => store.deliveries(filter).await,
+        }
+    }
+
+    /// How many deliveries fit, whatever the filter's limit and cursor.
+    pub async fn count_deliveries(&self, filter: &DeliveryFilter) -> Result<u64, Error> {
+        match self {
+            Self::Embedded(store) => store.count_deliveries(filter).await,
+        }
+    }
+
+    /// How many events fit, whatever the filter's limit and cursor.
+    pub async fn count_events(&self, filter: &EventFilter) -> Result<u64, Error> {
+        match self {
+            Self::Embedded(store) => store.count_events(filter).await,
+        }
+    }
+
+    /// Tries a parked delivery again, at once and under the same request id; ends the wait of a pending one.
+    ///
+    /// A parked one takes its old place: it is the next of its lane, after an attempt that is in flight there. One that
+    /// stands behind the head of its lane stays there, and the head's wait ends.
+    pub async fn retry(&self, delivery: DeliveryId, note: Note) -> Result<Delivery, ActionError> {
+        match self {
+            Self::Embedded(store) => store.retry(delivery, note).await,
+        }
+    }
+
+    /// Gives up a parked or pending delivery: dropped by an operator. One in flight is refused.
+    pub async fn drop_delivery(
+        &self,
+        delivery: DeliveryId,
+        note: Note,
+    ) -> Result<Delivery, ActionError> {
+        match self {
+            Self::Embedded(store) => store.drop_delivery(delivery, note).await,
+        }
+    }
+
+    /// Puts `deliveries`, which the caller has routed anew, in the place of the event's unfinished ones, in one atomic step.
+    ///
+    /// They count as accepted now and join the ends of their lanes; unfinished ones, parked ones included, become dropped
+    /// (superseded). Those whose namespace, workflow and signal were delivered before are left out unless `again`: then the
+    /// caller has given them request ids of their own. Returns all deliveries of the event as they stand afterwards.
+    pub async fn replay(
+        &self,
+        event: EventId,
+        deliveries: Vec<Delivery>,
+        again: bool,
+        note: Note,
+    ) -> Result<Vec<Delivery>, ActionError> {
+        match self {
+            Self::Embedded(store) => store.replay(event, deliveries, again, note).await,
+        }
+    }
+
+    /// Removes body, headers, query, claims and arguments for good; keys and what became of the deliveries stay.
+    pub async fn erase(&self, event: EventId) -> Result<(), ActionError> {
+        match self {
+            Self::Embedded(store) => store.erase(event).await,
         }
     }
 

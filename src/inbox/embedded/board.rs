@@ -11,7 +11,7 @@ use super::cache::Cache;
 use super::lanes::{Arrival, Lanes, Seq};
 use crate::clock::{self, Timestamp};
 use crate::event::{Delivery, State};
-use crate::inbox::{Error, Stats};
+use crate::inbox::{Error, Overdue, Stats};
 
 /// A claim dropped unsettled waits this long: a task that panics on a delivery must not spin on it.
 const RETURN_AFTER: Duration = Duration::from_secs(1);
@@ -160,6 +160,7 @@ impl Board {
             unrouted: desk.tally.unrouted,
             oldest_pending: desk.lanes.oldest(),
             bytes: 0,
+            overdue: Overdue::default(),
             trouble,
         }
     }

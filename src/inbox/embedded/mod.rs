@@ -11,10 +11,12 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{Semaphore, oneshot};
 
+mod actions;
 mod board;
 mod cache;
 mod checkpoint;
 mod claiming;
+mod deliveries;
 mod lanes;
 mod lock;
 mod page;

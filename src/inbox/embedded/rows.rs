@@ -184,6 +184,7 @@ pub(super) fn event_from(row: &Row<'_>) -> rusqlite::Result<(i64, EventRecord)> 
         conflicts: row.get::<_, i64>("conflicts")?.unsigned_abs(),
         erased_at: time(row, "erased_at")?,
         deliveries: Vec::new(),
+        notes: Vec::new(),
     };
     Ok((row.get("seq")?, record))
 }
