@@ -25,6 +25,8 @@ pub struct EventFilter {
     /// 1 to 1000; anything else counts as the nearest of the two.
     pub limit: usize,
     pub cursor: Option<String>,
+    /// Oldest first.
+    pub ascending: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

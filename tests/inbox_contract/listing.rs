@@ -95,13 +95,20 @@ pub(super) async fn pages_join_without_gap_or_repeat(home: impl Home) {
         sent.event.received_at = Timestamp::from_seconds(1_000 + n / 4);
         accept(&inbox, sent).await;
     }
-    for source in [None, Some("stripe".to_owned())] {
+    let mut expected: Vec<_> = (0..25).map(|n| format!("{n:02}")).collect();
+    for (source, ascending) in [
+        (None, true),
+        (Some("stripe".to_owned()), true),
+        (None, false),
+        (Some("stripe".to_owned()), false),
+    ] {
         let (mut seen, mut cursor) = (Vec::new(), None);
         loop {
             let filter = EventFilter {
                 limit: 3,
                 cursor,
                 source: source.clone(),
+                ascending,
                 ..EventFilter::default()
             };
             let page = page(&inbox, filter).await;
@@ -112,7 +119,10 @@ pub(super) async fn pages_join_without_gap_or_repeat(home: impl Home) {
                 break;
             }
         }
-        let expected: Vec<_> = (0..25).rev().map(|n| format!("{n:02}")).collect();
+        expected.sort_unstable();
+        if !ascending {
+            expected.reverse();
+        }
         assert_eq!(seen, expected);
     }
 }

@@ -1,4 +1,4 @@
-//! The history, page by page, newest first.
+//! The history, page by page, newest or oldest first.
 //!
 //! One call looks at a bounded window of events, walked by time of receipt. A filter that is rare yields pages with few or no
 //! events, each with a cursor to go on from: no call blocks for long, and no filter needs an index that every accept would pay for.
@@ -26,11 +26,6 @@ pub(super) struct Position {
 }
 
 impl Position {
-    const NEWEST: Self = Self {
-        received_at: i64::MAX,
-        seq: i64::MAX,
-    };
-
     pub(super) fn parse(cursor: &str) -> Result<Self, Error> {
         let bytes: [u8; 16] = hex::decode(cursor)
             .ok()
@@ -52,39 +47,106 @@ impl Position {
     }
 }
 
+/// The part of the history that a page is taken from, and from which end.
+struct Span {
+    since: i64,
+    until: i64,
+    /// Where the page before ended, if that is still within the times.
+    beyond: i64,
+    ascending: bool,
+}
+
+impl Span {
+    fn new(filter: &EventFilter, start: Option<Position>) -> Self {
+        let since = filter.since.map_or(i64::MIN, Timestamp::millis);
+        let until = filter.until.map_or(i64::MAX, Timestamp::millis);
+        let at = start.map(|start| start.received_at);
+        let ascending = filter.ascending;
+        let (since, until) = if ascending {
+            (since.max(at.unwrap_or(i64::MIN)), until)
+        } else {
+            (since, until.min(at.unwrap_or(i64::MAX)))
+        };
+        let edge = if ascending { since } else { until };
+        let open = if ascending { i64::MIN } else { i64::MAX };
+        Self {
+            since,
+            until,
+            beyond: start.map_or(open, |start| {
+                if start.received_at == edge {
+                    start.seq
+                } else {
+                    open
+                }
+            }),
+            ascending,
+        }
+    }
+
+    fn values(&self) -> [i64; 3] {
+        [self.since, self.until, self.beyond]
+    }
+
+    /// Over [`Self::values`].
+    const fn condition(&self) -> &'static str {
+        if self.ascending {
+            "e.received_at BETWEEN ?1 AND ?2 AND (e.received_at > ?1 OR e.seq > ?3)"
+        } else {
+            "e.received_at BETWEEN ?1 AND ?2 AND (e.received_at < ?2 OR e.seq < ?3)"
+        }
+    }
+
+    /// Up to and with the place `?4`, `?5`.
+    const fn up_to(&self) -> &'static str {
+        if self.ascending {
+            " AND e.received_at <= ?4 AND (e.received_at < ?4 OR e.seq <= ?5)"
+        } else {
+            " AND e.received_at >= ?4 AND (e.received_at > ?4 OR e.seq >= ?5)"
+        }
+    }
+
+    const fn order(&self) -> &'static str {
+        if self.ascending {
+            " ORDER BY e.received_at, e.seq"
+        } else {
+            " ORDER BY e.received_at DESC, e.seq DESC"
+        }
+    }
+}
+
 pub(super) fn events(
     connection: &Connection,
     filter: &EventFilter,
     start: Option<Position>,
 ) -> rusqlite::Result<Page> {
-    let start = start.unwrap_or(Position::NEWEST);
+    let span = Span::new(filter, start);
     let limit = filter.limit.clamp(1, MAX_LIMIT);
-    let floor = if is_selective(filter) {
-        window_floor(connection, filter, start)?
+    let end = if is_selective(filter) {
+        window_end(connection, &span)?
     } else {
         None
     };
-    let (sql, values) = query(filter, start, floor, limit);
+    let (sql, values) = query(filter, &span, end, limit);
     let mut statement = connection.prepare_cached(&sql)?;
     let mut found = statement.query(params_from_iter(values))?;
     let mut events = Vec::new();
     let (mut last, mut bytes) = (start, 0);
     while let Some(row) = found.next()? {
         if events.len() == limit || bytes > PAGE_BYTES {
-            let next = Some(last.cursor());
+            let next = last.map(Position::cursor);
             return Ok(Page { events, next });
         }
         let (seq, record) = rows::event_from(row)?;
         bytes += record.event.body.len();
-        last = Position {
+        last = Some(Position {
             received_at: record.event.received_at.millis(),
             seq,
-        };
+        });
         events.push(reader::with_deliveries(connection, seq, record)?);
     }
     Ok(Page {
         events,
-        next: floor.map(Position::cursor),
+        next: end.map(Position::cursor),
     })
 }
 
@@ -100,55 +162,40 @@ fn is_selective(filter: &EventFilter) -> bool {
     filter.state.is_some() || texts.into_iter().any(Option::is_some)
 }
 
-/// The last event of the window that begins below `start`; none if the history ends first.
-fn window_floor(
-    connection: &Connection,
-    filter: &EventFilter,
-    start: Position,
-) -> rusqlite::Result<Option<Position>> {
+/// The last event of the window that begins where the page before ended; none if the history ends first.
+fn window_end(connection: &Connection, span: &Span) -> rusqlite::Result<Option<Position>> {
+    let [since, until, beyond] = span.values();
     connection
-        .prepare_cached(
-            "SELECT received_at, seq FROM event INDEXED BY event_received \
-             WHERE received_at BETWEEN ?1 AND ?2 AND (received_at < ?2 OR seq < ?3) \
-             ORDER BY received_at DESC, seq DESC LIMIT 1 OFFSET ?4",
-        )?
-        .query_row(
-            params![
-                since(filter),
-                top(filter, start),
-                below(filter, start),
-                WINDOW - 1
-            ],
-            |row| {
-                Ok(Position {
-                    received_at: row.get(0)?,
-                    seq: row.get(1)?,
-                })
-            },
-        )
+        .prepare_cached(&format!(
+            "SELECT e.received_at, e.seq FROM event e INDEXED BY event_received WHERE {}{} LIMIT 1 OFFSET ?4",
+            span.condition(),
+            span.order()
+        ))?
+        .query_row(params![since, until, beyond, WINDOW - 1], |row| {
+            Ok(Position {
+                received_at: row.get(0)?,
+                seq: row.get(1)?,
+            })
+        })
         .optional()
 }
 
 /// Names of filters are ours, values are bound: nothing that a caller sent stands in the text.
 fn query(
     filter: &EventFilter,
-    start: Position,
-    floor: Option<Position>,
+    span: &Span,
+    end: Option<Position>,
     limit: usize,
 ) -> (String, Vec<Value>) {
-    let mut values = vec![
-        Value::Integer(since(filter)),
-        Value::Integer(top(filter, start)),
-        Value::Integer(below(filter, start)),
-    ];
+    let mut values = span.values().map(Value::Integer).to_vec();
     let mut sql = format!(
-        "SELECT {EVENT_COLUMNS} FROM event e INDEXED BY event_received \
-         WHERE e.received_at BETWEEN ?1 AND ?2 AND (e.received_at < ?2 OR e.seq < ?3)"
+        "SELECT {EVENT_COLUMNS} FROM event e INDEXED BY event_received WHERE {}",
+        span.condition()
     );
-    if let Some(floor) = floor {
-        values.push(Value::Integer(floor.received_at));
-        values.push(Value::Integer(floor.seq));
-        sql.push_str(" AND e.received_at >= ?4 AND (e.received_at > ?4 OR e.seq >= ?5)");
+    if let Some(end) = end {
+        values.push(Value::Integer(end.received_at));
+        values.push(Value::Integer(end.seq));
+        sql.push_str(span.up_to());
     }
     // A bare `?` takes the number after the last one.
     let mut require = |condition: &str, value: &str| {
@@ -174,7 +221,8 @@ fn query(
         None => {}
     }
     values.push(Value::Integer(i64::try_from(limit + 1).unwrap_or(i64::MAX)));
-    sql.push_str(" ORDER BY e.received_at DESC, e.seq DESC LIMIT ?");
+    sql.push_str(span.order());
+    sql.push_str(" LIMIT ?");
     (sql, values)
 }
 
@@ -182,26 +230,6 @@ fn any_delivery(column: &str) -> String {
     format!(
         "EXISTS (SELECT 1 FROM delivery d INDEXED BY delivery_event WHERE d.event = e.seq AND d.{column} = ?)"
     )
-}
-
-fn since(filter: &EventFilter) -> i64 {
-    filter.since.map_or(i64::MIN, Timestamp::millis)
-}
-
-/// The latest time of receipt that still counts.
-fn top(filter: &EventFilter, start: Position) -> i64 {
-    filter.until.map_or(start.received_at, |until| {
-        until.millis().min(start.received_at)
-    })
-}
-
-/// At that very time, the place below which it still counts: all of it, unless the cursor stands there.
-fn below(filter: &EventFilter, start: Position) -> i64 {
-    if top(filter, start) == start.received_at {
-        start.seq
-    } else {
-        i64::MAX
-    }
 }
 
 #[cfg(test)]
