@@ -17,9 +17,9 @@ use crate::config::{self, PlanHandle, Problem};
 use crate::delivery;
 use crate::inbox::{self, Inbox, embedded};
 use crate::jwks::{self, Jwks};
-use crate::secret::Secret;
 use crate::server::limits::InFlight;
 use crate::server::listener::Listener;
+use crate::server::operators::Operators;
 use crate::server::{self, Ops, Public, body, listener};
 use crate::telemetry::Telemetry;
 use crate::temporal::Temporal;
@@ -35,7 +35,9 @@ pub struct Options {
     pub listener: listener::Options,
     pub ops_listen: SocketAddr,
     pub ops_listener: listener::Options,
-    pub ops_token: Option<Secret>,
+    pub operators: Arc<Operators>,
+    /// Address of Temporal's own pages, for links.
+    pub temporal_ui: Option<String>,
     pub body: body::Options,
     pub max_in_flight: usize,
     /// After the signal to stop, requests are still accepted for so long.
@@ -126,7 +128,8 @@ impl Gateway {
             inbox: inbox.clone(),
             temporal: temporal.clone(),
             telemetry: telemetry.clone(),
-            token: options.ops_token.map(Arc::new),
+            operators: options.operators,
+            temporal_ui: options.temporal_ui.map(Arc::from),
             draining: Arc::clone(&gateway.draining),
         });
         let stop = gateway.stop_listeners.clone();

@@ -45,7 +45,7 @@ fn defaults_are_those_of_the_contract() {
     assert_eq!(options.body.timeout.as_secs(), 30);
     assert_eq!(options.drain_delay.as_secs(), 5);
     assert_eq!(options.drain.as_secs(), 25);
-    assert!(options.ops_token.is_none());
+    assert!(!options.operators.have_tokens());
     assert!(!options.allow_unverified);
 }
 
@@ -149,7 +149,7 @@ fn an_ops_listener_for_others_needs_a_token() {
         "{error}"
     );
     let with_token = options(&["--ops-listen=0.0.0.0:8081", "--ops-token=s3cret"]).unwrap();
-    assert!(with_token.ops_token.is_some());
+    assert!(with_token.operators.have_tokens());
     assert!(!format!("{with_token:?}").contains("s3cret"));
     options(&["--ops-listen=[::1]:8081"]).unwrap();
 }
@@ -159,8 +159,8 @@ fn an_ops_token_comes_from_one_place_and_can_be_sent() {
     let file = std::env::temp_dir().join(format!("signalpost-token-{}", std::process::id()));
     let flag = format!("--ops-token-file={}", file.display());
     fs::write(&file, "s3cret\n").unwrap();
-    let token = options(&[&flag]).unwrap().ops_token.unwrap();
-    assert_eq!(token.expose(), b"s3cret");
+    let operators = options(&[&flag]).unwrap().operators;
+    assert!(operators.find(b"s3cret").is_some());
     assert!(options(&[&flag, "--ops-token=other"]).is_err());
     fs::write(&file, "two words").unwrap();
     let error = options(&[&flag]).unwrap_err();
@@ -169,6 +169,21 @@ fn an_ops_token_comes_from_one_place_and_can_be_sent() {
     assert!(options(&[&flag]).unwrap_err().contains("is empty"));
     fs::remove_file(&file).unwrap();
     assert!(options(&[&flag]).unwrap_err().contains("cannot be read"));
+}
+
+#[test]
+fn operators_of_a_file_open_the_listener_and_a_bad_line_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tokens");
+    let flag = format!("--ops-tokens-file={}", file.display());
+    fs::write(&file, format!("ann act sha256:{}\n", "0".repeat(64))).unwrap();
+    options(&["--ops-listen=0.0.0.0:8081", &flag]).unwrap();
+    fs::write(&file, "# operators\nann act s3cret\n").unwrap();
+    let error = options(&[&flag]).unwrap_err();
+    assert!(
+        error.contains("line 2") && !error.contains("s3cret"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -157,6 +157,9 @@ impl Stack {
         let before = Arc::clone(&gateway.config.env);
         gateway.config.env =
             Arc::new(move |name| secrets.get(name).cloned().or_else(|| before(name)));
+        if let Some(ui) = server.as_ref().and_then(DevServer::ui_url) {
+            gateway.temporal_ui = Some(ui);
+        }
         let gateway = Gateway::start(gateway, temporal, telemetry).await?;
         Ok(Self {
             gateway,

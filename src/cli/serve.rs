@@ -14,7 +14,7 @@ use crate::{config, delivery};
 /// Serve webhooks and queries.
 ///
 /// Where Temporal is, its own variables say: `TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`,
-/// `TEMPORAL_API_KEY`, `TEMPORAL_TLS_*`, `TEMPORAL_PROFILE`. Temporal away is no reason not to start:
+/// `TEMPORAL_API_KEY`, `TEMPORAL_TLS_*`, `TEMPORAL_PROFILE`; `TEMPORAL_UI_URL` is for links. Temporal away is no reason not to start:
 /// events are kept and delivered once it answers. The routing file is read again when it changes or on
 /// SIGHUP; SIGTERM drains. Exit code 1 if it cannot start, 2 if a setting is malformed.
 #[derive(Args, Debug)]
@@ -68,12 +68,20 @@ pub(super) fn options(settings: ServeOptions, namespace: &str) -> Options {
         listener: settings.listener,
         ops_listen: settings.ops_listen,
         ops_listener: settings.ops_listener,
-        ops_token: settings.ops_token,
+        operators: settings.operators,
+        temporal_ui: temporal_ui(),
         body: settings.body,
         max_in_flight: settings.max_in_flight,
         drain_delay: settings.drain_delay,
         drain: settings.drain,
     }
+}
+
+/// Where Temporal's own pages are, for links; named like Temporal's other variables.
+fn temporal_ui() -> Option<String> {
+    let url = std::env::var("TEMPORAL_UI_URL").ok()?;
+    let url = url.trim_end_matches('/');
+    (!url.is_empty()).then(|| url.to_owned())
 }
 
 /// SIGTERM drains, Ctrl-C drains without the wait for load balancers, SIGHUP reads the routing file anew.

@@ -18,6 +18,7 @@ use crate::event::{Closed, Delivery, Event};
 use crate::expr::template::{JsonTemplate, Template};
 use crate::expr::{Body, Error, EventFields, Expr, Variables};
 use matcher::Matcher;
+pub use request_id::renewed;
 
 /// One `[[routes]]`, compiled.
 #[derive(Debug)]

@@ -29,3 +29,30 @@ pub(super) fn request_id(event: &Event, route: &str, target: &Target) -> String 
     hex.truncate(32);
     hex
 }
+
+/// Another id in the place of this one, for a delivery that is to take effect once more. `nonce` tells
+/// one such wish from the next.
+#[must_use]
+pub fn renewed(request_id: &str, nonce: &str) -> String {
+    let mut hash = Sha256::new();
+    hash.update(request_id.as_bytes());
+    hash.update(nonce.as_bytes());
+    let mut hex = hex::encode(hash.finalize());
+    hex.truncate(32);
+    hex
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_renewed_id_is_new_each_time_and_the_same_for_the_same_wish() {
+        let id = "0123456789abcdef0123456789abcdef";
+        let first = renewed(id, "a");
+        assert_eq!(first.len(), 32);
+        assert_eq!(first, renewed(id, "a"));
+        assert_ne!(first, renewed(id, "b"));
+        assert_ne!(first, id);
+    }
+}

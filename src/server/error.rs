@@ -8,10 +8,11 @@
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::request_id::RequestId;
 
-/// Seconds after which a caller may try again, on every 429 and 503.
+/// Seconds after which a caller may try again, on every 429 and 503 but that of a lockout.
 pub const RETRY_AFTER: u32 = 5;
 
 /// One row of the table.
@@ -91,6 +92,19 @@ table! {
     OpsUnauthorized       = "SP-S104" UNAUTHORIZED           "The operator's token is needed."
     OpsForbidden          = "SP-S105" FORBIDDEN              "Without a token only this machine may ask, and no browser."
     OpsMediaType          = "SP-S106" UNSUPPORTED_MEDIA_TYPE "The body must be application/json."
+    OpsReadOnly           = "SP-S107" FORBIDDEN              "This token may read, and neither act nor see bodies."
+    OpsLockedOut          = "SP-S108" TOO_MANY_REQUESTS      "Too many wrong tokens came from this address."
+    OpsTooLarge           = "SP-S109" PAYLOAD_TOO_LARGE      "The body is too large."
+    OpsTooSlow            = "SP-S110" REQUEST_TIMEOUT        "The body did not arrive in time."
+    OpsBrokenOff          = "SP-S111" BAD_REQUEST            "The body is not complete."
+
+    DeliverySettled       = "SP-S201" CONFLICT               "The delivery has settled already."
+    InFlight              = "SP-S202" CONFLICT               "An attempt is in flight; the same action may pass in a moment."
+    DeliveryUnsendable    = "SP-S203" CONFLICT               "The delivery has nothing to send; replay its event."
+    EventPending          = "SP-S204" CONFLICT               "A delivery of the event is pending; drop it first."
+    EventErased           = "SP-S205" CONFLICT               "The event was erased: nothing of it is left to route."
+    CountDiffers          = "SP-S206" CONFLICT               "The filter fits another number than was expected."
+    ConfigRefused         = "SP-S207" CONFLICT               "The routing file was refused; the one before stays."
 }
 
 /// RFC 9457, in the order of the contract.
@@ -104,16 +118,32 @@ struct Document<'a> {
     detail: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     request: Option<String>,
+    #[serde(flatten)]
+    members: Option<Map<String, Value>>,
 }
 
-/// A query handler's own words, where the rule says `expose_errors`: an extension of the answer.
+/// A query handler's own words, where the rule says `expose_errors`, or what an operator is told
+/// beside the title: an extension of the answer.
 #[derive(Clone, Debug)]
 pub(super) struct Exposed(pub(super) String);
+
+/// Further members of the document, such as the true `count`: an extension of the answer.
+#[derive(Clone, Debug)]
+pub(super) struct Members(pub(super) Map<String, Value>);
 
 impl Problem {
     /// The problem document; `request` only where there is a request.
     #[must_use]
     pub fn to_json(&self, request: Option<RequestId>, detail: Option<&str>) -> String {
+        self.write(request, detail, None)
+    }
+
+    fn write(
+        &self,
+        request: Option<RequestId>,
+        detail: Option<&str>,
+        members: Option<Map<String, Value>>,
+    ) -> String {
         let document = Document {
             r#type: format!("urn:signalpost:{}", self.code),
             title: self.title,
@@ -121,6 +151,7 @@ impl Problem {
             code: self.code,
             detail,
             request: request.map(|id| id.to_string()),
+            members,
         };
         // Text and numbers under constant names: this cannot fail.
         serde_json::to_string(&document).unwrap_or_default()
@@ -134,7 +165,12 @@ impl Failure {
             .extensions_mut()
             .remove::<Exposed>()
             .map(|Exposed(words)| words);
-        *response.body_mut() = self.problem().to_json(Some(id), exposed.as_deref()).into();
+        let members = response.extensions_mut().remove::<Members>();
+        let members = members.map(|Members(members)| members);
+        *response.body_mut() = self
+            .problem()
+            .write(Some(id), exposed.as_deref(), members)
+            .into();
     }
 
     /// What the status obliges us to say beside the document.
@@ -143,6 +179,7 @@ impl Failure {
             Self::WebhookMethod => (header::ALLOW, "POST"),
             Self::QueryMethod => (header::ALLOW, "GET, HEAD, POST"),
             Self::QueryUnauthorized | Self::OpsUnauthorized => (header::WWW_AUTHENTICATE, "Bearer"),
+            Self::OpsLockedOut => (header::RETRY_AFTER, "60"),
             other => match other.problem().status {
                 StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
                     return Some((header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER)));

@@ -1,37 +1,139 @@
-//! Who may use the ops listener: a token where one is set, else a program on this machine that is no browser.
+//! Who may use the ops listener: an operator's token where there are any, else a program on this
+//! machine that is no browser.
+//!
+//! Whoever is let in goes on as a [`Caller`], under whose name every action is put on record. Every
+//! refusal is on record too.
 
-use axum::extract::{Request, State};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use subtle::ConstantTimeEq;
 
 use super::Ops;
 use super::error::Failure;
-use crate::secret::Secret;
+use super::operators::{LOCAL, Operator, Operators, Role, Stranger};
+use super::request_id::RequestId;
+use crate::telemetry::Telemetry;
+use crate::telemetry::audit::{Entry, Subject};
 
-pub(super) async fn check(State(ops): State<Ops>, request: Request, next: Next) -> Response {
-    let verdict = match &ops.token {
-        Some(token) => bearer_matches(request.headers(), token),
-        None => local_program(request.method(), request.headers()),
-    };
-    match verdict {
-        Ok(()) => next.run(request).await,
-        Err(failure) => failure.into_response(),
+/// Whoever was let in; a request extension.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    pub(super) who: Arc<str>,
+    pub(super) request: RequestId,
+}
+
+/// What an operator did, or did not get done.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deed<'a> {
+    pub(super) action: &'static str,
+    pub(super) outcome: &'static str,
+    pub(super) subject: Subject<'a>,
+    pub(super) workflow: Option<&'a str>,
+    /// The operator's note, or why not.
+    pub(super) reason: Option<&'a str>,
+}
+
+impl Caller {
+    /// Puts it on record (P9).
+    pub(super) fn did(&self, telemetry: &Telemetry, deed: Deed<'_>) {
+        telemetry.audit(Entry {
+            request: &self.request.to_string(),
+            action: deed.action,
+            outcome: deed.outcome,
+            who: &self.who,
+            subject: deed.subject,
+            workflow: deed.workflow,
+            reason: deed.reason,
+        });
     }
 }
 
-fn bearer_matches(headers: &HeaderMap, token: &Secret) -> Result<(), Failure> {
-    let given = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.strip_prefix("Bearer "))
-        .ok_or(Failure::OpsUnauthorized)?;
-    let same: bool = given.as_bytes().ct_eq(token.expose()).into();
-    if same {
-        Ok(())
+pub(super) async fn check(
+    State(ops): State<Ops>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    ops.operators.refresh().await;
+    let id = request.extensions().get::<RequestId>().copied();
+    let request_id = id.unwrap_or_else(RequestId::generate);
+    let (who, failure) = match admit(&ops.operators, peer.ip(), &request) {
+        Ok(operator) if operator.role >= needed(&request) => {
+            request.extensions_mut().insert(Caller {
+                who: operator.name,
+                request: request_id,
+            });
+            return next.run(request).await;
+        }
+        Ok(operator) => (operator.name, Failure::OpsReadOnly),
+        Err(failure) => (Arc::from(peer.ip().to_string()), failure),
+    };
+    let caller = Caller {
+        who,
+        request: request_id,
+    };
+    let deed = Deed {
+        action: action(&request),
+        outcome: "refused",
+        subject: Subject::Process {},
+        workflow: None,
+        reason: Some(failure.problem().code),
+    };
+    caller.did(&ops.telemetry, deed);
+    failure.into_response()
+}
+
+fn admit(operators: &Operators, peer: IpAddr, request: &Request) -> Result<Operator, Failure> {
+    if !operators.have_tokens() {
+        local_program(request.method(), request.headers())?;
+        return Ok(Operator {
+            name: Arc::from(LOCAL),
+            role: Role::Act,
+        });
+    }
+    let token = bearer(request.headers()).ok_or(Failure::OpsUnauthorized)?;
+    operators
+        .admit(token.as_bytes(), peer, Instant::now())
+        .map_err(|stranger| match stranger {
+            Stranger::WrongToken => Failure::OpsUnauthorized,
+            Stranger::LockedOut => Failure::OpsLockedOut,
+        })
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token)
+}
+
+/// Actions, and the bodies of events.
+fn needed(request: &Request) -> Role {
+    let query = request.uri().query().unwrap_or_default();
+    let body = form_urlencoded::parse(query.as_bytes())
+        .any(|(name, value)| name == "body" && value != "false");
+    if request.method() == Method::POST || body {
+        Role::Act
     } else {
-        Err(Failure::OpsUnauthorized)
+        Role::Read
+    }
+}
+
+/// The last word of an action's path is its name.
+fn action(request: &Request) -> &'static str {
+    let path = request.extensions().get::<MatchedPath>();
+    let last = path.and_then(|path| path.as_str().rsplit('/').next());
+    match last {
+        Some("retry") => "retry",
+        Some("drop") => "drop",
+        Some("replay") => "replay",
+        Some("erase") => "erase",
+        Some("reload") => "reload",
+        _ => "read",
     }
 }
 
@@ -69,14 +171,13 @@ fn is_loopback(host: &str) -> bool {
         host.split(':').next().unwrap_or_default()
     };
     name.eq_ignore_ascii_case("localhost")
-        || name
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|ip| ip.is_loopback())
+        || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::body::Body;
     use axum::http::HeaderValue;
 
     fn verdict(method: &Method, pairs: &[(header::HeaderName, &'static str)]) -> bool {
@@ -114,13 +215,32 @@ mod tests {
     }
 
     #[test]
-    fn the_token_must_be_the_token() {
-        let token = Secret::new(b"right".to_vec());
+    fn actions_and_bodies_need_the_right_to_act() {
+        let request = |method: &str, uri: &str| {
+            let request = Request::builder().method(method).uri(uri);
+            request.body(Body::empty()).unwrap()
+        };
+        assert_eq!(needed(&request("GET", "/v1/events/1")), Role::Read);
+        assert_eq!(
+            needed(&request("GET", "/v1/events/1?body=false")),
+            Role::Read
+        );
+        assert_eq!(needed(&request("GET", "/v1/events/1?body=true")), Role::Act);
+        assert_eq!(
+            needed(&request("GET", "/v1/events/1?%62ody=true")),
+            Role::Act
+        );
+        assert_eq!(needed(&request("POST", "/v1/config/reload")), Role::Act);
+    }
+
+    #[test]
+    fn a_token_is_a_bearer_or_nothing() {
         let with = |value| {
             HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static(value))])
         };
-        assert!(bearer_matches(&with("Bearer right"), &token).is_ok());
-        assert!(bearer_matches(&with("Bearer wrong"), &token).is_err());
-        assert!(bearer_matches(&HeaderMap::new(), &token).is_err());
+        assert_eq!(bearer(&with("Bearer right")), Some("right"));
+        assert_eq!(bearer(&with("bearer right")), Some("right"));
+        assert_eq!(bearer(&with("Basic right")), None);
+        assert_eq!(bearer(&HeaderMap::new()), None);
     }
 }

@@ -3,13 +3,14 @@
 //! From the outside in: [`listener`] accepts connections and `connection` serves one of them, `pace`
 //! gives up on peers that are slow; [`request_id`] names each request, [`limits`] caps how many are in
 //! work, [`body`] reads theirs. Then the handlers: `webhooks`, `queries` and, on the other listener,
-//! `ops`. [`error`] turns every failure into its answer. May import everything but `delivery`,
+//! `ops`, which [`operators`] may use. [`error`] turns every failure into its answer. May import everything but `delivery`,
 //! `settings`, `gateway` and `cli`.
 
 pub mod body;
 pub mod error;
 pub mod limits;
 pub mod listener;
+pub mod operators;
 pub mod request_id;
 
 mod connection;
@@ -31,10 +32,10 @@ use axum::{Router, middleware};
 use crate::config::PlanHandle;
 use crate::inbox::Inbox;
 use crate::jwks::Jwks;
-use crate::secret::Secret;
 use crate::telemetry::Telemetry;
 use crate::temporal::Temporal;
 use limits::InFlight;
+use operators::Operators;
 
 /// What the public listener's handlers work with.
 #[derive(Clone, Debug)]
@@ -55,8 +56,9 @@ pub struct Ops {
     pub inbox: Inbox,
     pub temporal: Temporal,
     pub telemetry: Telemetry,
-    /// None: programs on this machine only.
-    pub token: Option<Arc<Secret>>,
+    pub operators: Arc<Operators>,
+    /// Address of Temporal's own pages, for links.
+    pub temporal_ui: Option<Arc<str>>,
     /// Set once the process has been asked to stop: `/ready` says no from then on.
     pub draining: Arc<AtomicBool>,
 }

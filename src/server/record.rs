@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::clock::Timestamp;
 use crate::event::{Delivery, Reason, State};
-use crate::inbox::EventRecord;
+use crate::inbox::{EventRecord, NoteRecord};
 
 /// An event; headers and body only where they were asked for.
 #[derive(Debug, Serialize)]
@@ -21,6 +21,7 @@ pub(super) struct Shown<'a> {
     conflicts: u64,
     erased_at: Option<String>,
     deliveries: Vec<ShownDelivery<'a>>,
+    notes: Vec<ShownNote<'a>>,
     #[serde(flatten)]
     content: Option<ShownContent<'a>>,
 }
@@ -42,7 +43,7 @@ enum ShownBody<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct ShownDelivery<'a> {
+pub(super) struct ShownDelivery<'a> {
     id: String,
     event: String,
     route: &'a str,
@@ -59,6 +60,16 @@ struct ShownDelivery<'a> {
     settled_at: Option<String>,
 }
 
+/// What an operator did about it.
+#[derive(Debug, Serialize)]
+struct ShownNote<'a> {
+    at: String,
+    action: &'static str,
+    delivery: Option<String>,
+    who: &'a str,
+    text: Option<&'a str>,
+}
+
 pub(super) fn event(record: &EventRecord) -> Shown<'_> {
     let event = &record.event;
     Shown {
@@ -72,6 +83,7 @@ pub(super) fn event(record: &EventRecord) -> Shown<'_> {
         conflicts: record.conflicts,
         erased_at: record.erased_at.map(Timestamp::to_rfc3339),
         deliveries: record.deliveries.iter().map(delivery).collect(),
+        notes: record.notes.iter().map(note).collect(),
         content: None,
     }
 }
@@ -88,7 +100,7 @@ pub(super) fn event_with_body(record: &EventRecord) -> Shown<'_> {
     }
 }
 
-fn delivery(delivery: &Delivery) -> ShownDelivery<'_> {
+pub(super) fn delivery(delivery: &Delivery) -> ShownDelivery<'_> {
     ShownDelivery {
         id: delivery.id.to_string(),
         event: delivery.event.to_string(),
@@ -104,6 +116,16 @@ fn delivery(delivery: &Delivery) -> ShownDelivery<'_> {
         request_id: &delivery.request_id,
         run_id: delivery.run_id.as_deref(),
         settled_at: delivery.settled_at.map(Timestamp::to_rfc3339),
+    }
+}
+
+fn note(note: &NoteRecord) -> ShownNote<'_> {
+    ShownNote {
+        at: note.at.to_rfc3339(),
+        action: note.action.as_str(),
+        delivery: note.delivery.map(|id| id.to_string()),
+        who: &note.who,
+        text: note.text.as_deref(),
     }
 }
 

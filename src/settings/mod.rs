@@ -5,16 +5,19 @@
 //! see a setting. What routes.toml says is not in here. May import `server`, `telemetry` and below.
 
 pub mod environment;
+mod tokens;
 pub mod values;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 
 use crate::secret::Secret;
+use crate::server::operators::{self, Operators};
 use crate::server::{body, listener};
 use crate::telemetry::log;
 use values::{Size, duration, duration_or_zero, secret, size};
@@ -96,6 +99,11 @@ pub struct ServeSettings {
     #[arg(long, env = "SIGNALPOST_OPS_TOKEN_FILE", value_name = "FILE")]
     pub ops_token_file: Option<PathBuf>,
 
+    /// File with the tokens of several operators, read again when it changes: a line for each,
+    /// `name role sha256:HEX`. Role `read` lists and shows, `act` also acts and sees bodies.
+    #[arg(long, env = "SIGNALPOST_OPS_TOKENS_FILE", value_name = "FILE")]
+    pub ops_tokens_file: Option<PathBuf>,
+
     /// Which log lines pass: a level (error, warn, info, debug, trace, off) or a list such as
     /// info,signalpost::delivery=debug.
     #[arg(
@@ -135,7 +143,7 @@ pub struct ServeOptions {
     pub listener: listener::Options,
     pub ops_listen: SocketAddr,
     pub ops_listener: listener::Options,
-    pub ops_token: Option<Secret>,
+    pub operators: Arc<Operators>,
     pub body: body::Options,
     pub max_in_flight: usize,
     pub routes: PathBuf,
@@ -171,20 +179,22 @@ pub enum Error {
     },
     #[error("--ops-token-file {0} is empty")]
     EmptyOpsTokenFile(PathBuf),
+    #[error(transparent)]
+    OpsTokensFile(#[from] operators::Error),
 }
 
 /// Operators and their tools need few connections, whatever the public listener is given.
 const MAX_OPS_CONNECTIONS: usize = 256;
 
 impl ServeSettings {
-    /// Reads the token's file; nothing else is touched.
+    /// Reads the tokens' files; nothing else is touched.
     pub fn options(self) -> Result<ServeOptions, Error> {
         let scheme = self.store.to_ascii_lowercase();
         if scheme.starts_with("redis://") || scheme.starts_with("rediss://") {
             return Err(Error::RedisStore);
         }
-        let ops_token = self.read_ops_token()?;
-        if ops_token.is_none() && !self.ops_listen.ip().to_canonical().is_loopback() {
+        let operators = self.operators()?;
+        if !operators.have_tokens() && !self.ops_listen.ip().to_canonical().is_loopback() {
             return Err(Error::OpenOpsListener(self.ops_listen));
         }
         let listener = listener::Options {
@@ -201,7 +211,7 @@ impl ServeSettings {
                 ..listener.clone()
             },
             listener,
-            ops_token,
+            operators: Arc::new(operators),
             body: body::Options {
                 max_bytes: self.max_body.bytes(),
                 timeout: self.body_timeout,
@@ -218,31 +228,6 @@ impl ServeSettings {
             drain: self.drain,
             allow_unverified: self.allow_unverified,
         })
-    }
-
-    fn read_ops_token(&self) -> Result<Option<Secret>, Error> {
-        let token = match (&self.ops_token, &self.ops_token_file) {
-            (None, None) => return Ok(None),
-            (Some(_), Some(_)) => return Err(Error::TwoOpsTokens),
-            (Some(token), None) => token.clone(),
-            (None, Some(path)) => {
-                let mut bytes = std::fs::read(path).map_err(|source| Error::OpsTokenFile {
-                    path: path.clone(),
-                    source,
-                })?;
-                if bytes.last() == Some(&b'\n') {
-                    bytes.pop();
-                }
-                if bytes.is_empty() {
-                    return Err(Error::EmptyOpsTokenFile(path.clone()));
-                }
-                Secret::new(bytes)
-            }
-        };
-        if !token.expose().iter().all(u8::is_ascii_graphic) {
-            return Err(Error::UnsendableOpsToken);
-        }
-        Ok(Some(token))
     }
 }
 

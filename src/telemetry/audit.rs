@@ -22,17 +22,18 @@ pub struct Entry<'a> {
     pub who: &'a str,
     pub subject: Subject<'a>,
     pub workflow: Option<&'a str>,
-    /// Why, where the outcome is not the wished one.
+    /// Why, where the outcome is not the wished one; or the operator's note.
     pub reason: Option<&'a str>,
 }
 
-/// What the access was to: names from routes.toml, or the id of a delivery.
+/// What the access was to: names from routes.toml, or the id of a delivery or event.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Subject<'a> {
     Source(&'a str),
     Query(&'a str),
     Delivery(&'a str),
+    Event(&'a str),
     /// The process itself.
     #[serde(untagged)]
     Process {},

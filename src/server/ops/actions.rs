@@ -1,0 +1,191 @@
+//! What an operator does about one delivery or one event. Each is on record, done or refused.
+
+use axum::extract::{Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use serde::Deserialize;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::super::Ops;
+use super::super::error::Failure;
+use super::super::guard::{Caller, Deed};
+use super::super::record;
+use super::input::{self, Input, Noted};
+use super::refusal::Refusal;
+use crate::event::{Delivery, DeliveryId, EventId};
+use crate::inbox::{ActionError, Inbox, Note};
+use crate::routing;
+use crate::telemetry::audit::Subject;
+
+/// What can be done about an unfinished delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verb {
+    Retry,
+    Drop,
+}
+
+impl Verb {
+    pub(super) const fn action(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Drop => "drop",
+        }
+    }
+
+    pub(super) async fn apply(
+        self,
+        inbox: &Inbox,
+        id: DeliveryId,
+        note: Note,
+    ) -> Result<Delivery, ActionError> {
+        match self {
+            Self::Retry => inbox.retry(id, note).await,
+            Self::Drop => inbox.drop_delivery(id, note).await,
+        }
+    }
+}
+
+pub(super) async fn retry(
+    State(ops): State<Ops>,
+    Path(id): Path<String>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    on_delivery(&ops, &caller, Verb::Retry, &id, request).await
+}
+
+pub(super) async fn drop(
+    State(ops): State<Ops>,
+    Path(id): Path<String>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    on_delivery(&ops, &caller, Verb::Drop, &id, request).await
+}
+
+async fn on_delivery(
+    ops: &Ops,
+    caller: &Caller,
+    verb: Verb,
+    id: &str,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let id: DeliveryId = id.parse().map_err(|_| Failure::OpsNotFound)?;
+    let mut text = None;
+    let result = async {
+        let note = input::note(caller, input::read::<Noted>(request).await?.note)?;
+        text.clone_from(&note.text);
+        Ok(verb.apply(&ops.inbox, id, note).await?)
+    };
+    let result: Result<Delivery, Refusal> = result.await;
+    let workflow = result.as_ref().ok().map(|d| d.target.workflow.as_str());
+    let subject = id.to_string();
+    let deed = deed(
+        verb.action(),
+        Subject::Delivery(&subject),
+        &result,
+        text.as_deref(),
+    );
+    caller.did(&ops.telemetry, Deed { workflow, ..deed });
+    result.map(|delivery| Json(record::delivery(&delivery)).into_response())
+}
+
+/// What `replay` takes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Replay {
+    #[serde(default)]
+    again: bool,
+    note: Option<String>,
+}
+
+impl Input for Replay {
+    const MEMBERS: &str = "again (true or false), note (text)";
+}
+
+pub(super) async fn replay(
+    State(ops): State<Ops>,
+    Path(id): Path<String>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let id: EventId = id.parse().map_err(|_| Failure::OpsNotFound)?;
+    let mut text = None;
+    let result = async {
+        let asked = input::read::<Replay>(request).await?;
+        let note = input::note(&caller, asked.note)?;
+        text.clone_from(&note.text);
+        replay_event(&ops, id, asked.again, note).await
+    };
+    let result: Result<Vec<Delivery>, Refusal> = result.await;
+    let subject = id.to_string();
+    let deed = deed("replay", Subject::Event(&subject), &result, text.as_deref());
+    caller.did(&ops.telemetry, deed);
+    let deliveries = result?;
+    let shown: Vec<_> = deliveries.iter().map(record::delivery).collect();
+    Ok(Json(json!({ "event": subject, "deliveries": shown })).into_response())
+}
+
+/// Routes the stored event by the plan of now. `again`: what was delivered is delivered once more, under request ids
+/// that Temporal has not seen.
+pub(super) async fn replay_event(
+    ops: &Ops,
+    id: EventId,
+    again: bool,
+    note: Note,
+) -> Result<Vec<Delivery>, Refusal> {
+    let found = ops.inbox.event(id).await?.ok_or(Failure::OpsNotFound)?;
+    if found.erased_at.is_some() {
+        return Err(Failure::EventErased.into());
+    }
+    let mut deliveries = ops.plan.current().routes.resolve(&found.event);
+    if again {
+        let nonce = Uuid::now_v7().simple().to_string();
+        for delivery in &mut deliveries {
+            delivery.request_id = routing::renewed(&delivery.request_id, &nonce);
+        }
+    }
+    Ok(ops.inbox.replay(id, deliveries, again, note).await?)
+}
+
+/// Body and headers for good; what became of the event stays.
+pub(super) async fn erase(
+    State(ops): State<Ops>,
+    Path(id): Path<String>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let id: EventId = id.parse().map_err(|_| Failure::OpsNotFound)?;
+    let mut text = None;
+    let result = async {
+        let note = input::note(&caller, input::read::<Noted>(request).await?.note)?;
+        text = note.text;
+        ops.inbox.erase(id).await?;
+        Ok(ops.inbox.event(id).await?.ok_or(Failure::OpsNotFound)?)
+    };
+    let result: Result<_, Refusal> = result.await;
+    let subject = id.to_string();
+    let deed = deed("erase", Subject::Event(&subject), &result, text.as_deref());
+    caller.did(&ops.telemetry, deed);
+    result.map(|found| Json(record::event(&found)).into_response())
+}
+
+/// For the record: the note of what was done, the code of what was not.
+pub(super) fn deed<'a, T>(
+    action: &'static str,
+    subject: Subject<'a>,
+    result: &Result<T, Refusal>,
+    note: Option<&'a str>,
+) -> Deed<'a> {
+    Deed {
+        action,
+        outcome: if result.is_ok() { "done" } else { "refused" },
+        subject,
+        workflow: None,
+        reason: match result {
+            Ok(_) => note,
+            Err(refusal) => Some(refusal.code()),
+        },
+    }
+}

@@ -1,0 +1,74 @@
+//! The routing file that is served: what it is, and reading it anew.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::{Extension, Json};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::super::Ops;
+use super::super::error::Failure;
+use super::super::guard::{Caller, Deed};
+use super::input::{self, Input};
+use super::refusal::Refusal;
+use crate::telemetry::audit::Subject;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+impl Input for Nothing {
+    const MEMBERS: &str = "nothing";
+}
+
+pub(super) async fn show(State(ops): State<Ops>) -> Json<Value> {
+    Json(state(&ops))
+}
+
+pub(super) fn state(ops: &Ops) -> Value {
+    let state = ops.plan.status();
+    json!({
+        "ok": state.last_problem.is_none(),
+        "digest": state.digest,
+        "generation": state.generation,
+        "loaded_at": state.loaded_at.to_rfc3339(),
+        "last_problem": state.last_problem,
+    })
+}
+
+/// Reads the file now. Refused, the plan before stays (P8) and every problem is in the answer.
+pub(super) async fn reload(
+    State(ops): State<Ops>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Result<Json<Value>, Refusal> {
+    let reloaded = match input::read::<Nothing>(request).await {
+        Ok(Nothing {}) => reload_now(&ops).await,
+        Err(refusal) => Err(refusal),
+    };
+    let deed = Deed {
+        action: "reload",
+        outcome: if reloaded.is_ok() { "done" } else { "refused" },
+        subject: Subject::Process {},
+        workflow: None,
+        reason: reloaded.as_ref().err().map(Refusal::code),
+    };
+    caller.did(&ops.telemetry, deed);
+    reloaded.map(Json)
+}
+
+async fn reload_now(ops: &Ops) -> Result<Value, Refusal> {
+    let plan = Arc::clone(&ops.plan);
+    let read = tokio::task::spawn_blocking(move || plan.reload());
+    match read.await.map_err(|_| Failure::Internal)? {
+        Ok(warnings) => {
+            let mut answer = state(ops);
+            answer["warnings"] = json!(warnings);
+            Ok(answer)
+        }
+        Err(problems) => {
+            Err(Refusal::new(Failure::ConfigRefused).with("problems", json!(problems)))
+        }
+    }
+}

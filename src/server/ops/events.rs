@@ -1,0 +1,86 @@
+//! `GET /v1/events` and one of them: where a webhook went.
+
+use axum::extract::{Path, RawQuery, State};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use serde::Serialize;
+
+use super::super::Ops;
+use super::super::error::Failure;
+use super::super::guard::{Caller, Deed};
+use super::super::record::{self, Shown};
+use super::filter::{self, Paging};
+use super::refusal::Refusal;
+use crate::clock;
+use crate::event::EventId;
+use crate::telemetry::audit::Subject;
+
+/// A page of a list; `next` leads on to the following one.
+#[derive(Serialize)]
+struct List<'a> {
+    events: Vec<Shown<'a>>,
+    next: Option<&'a str>,
+}
+
+pub(super) async fn list(
+    State(ops): State<Ops>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Refusal> {
+    let query = query.unwrap_or_default();
+    let pairs = form_urlencoded::parse(query.as_bytes());
+    let filter = filter::events(pairs, Paging::Allowed, clock::now())?;
+    let page = ops.inbox.events(filter).await?;
+    let list = List {
+        events: page.events.iter().map(record::event).collect(),
+        next: page.next.as_deref(),
+    };
+    Ok(Json(list).into_response())
+}
+
+/// What is wanted beside the event itself.
+#[derive(Clone, Copy, Debug, Default)]
+struct Wanted {
+    body: bool,
+}
+
+/// One event. Who saw its body is on record.
+pub(super) async fn one(
+    State(ops): State<Ops>,
+    Path(id): Path<String>,
+    Extension(caller): Extension<Caller>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Refusal> {
+    let wanted = wanted(query.as_deref().unwrap_or_default())?;
+    let id: EventId = id.parse().map_err(|_| Failure::OpsNotFound)?;
+    let found = ops.inbox.event(id).await?.ok_or(Failure::OpsNotFound)?;
+    let shown = if wanted.body {
+        let deed = Deed {
+            action: "body",
+            outcome: "done",
+            subject: Subject::Event(&id.to_string()),
+            workflow: None,
+            reason: None,
+        };
+        caller.did(&ops.telemetry, deed);
+        record::event_with_body(&found)
+    } else {
+        record::event(&found)
+    };
+    Ok(Json(shown).into_response())
+}
+
+fn wanted(query: &str) -> Result<Wanted, Refusal> {
+    let mut wanted = Wanted::default();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        match (&*name, &*value) {
+            ("body", "true") => wanted.body = true,
+            ("body", "false") => wanted.body = false,
+            _ => {
+                return Err(Refusal::parameter(
+                    "The parameter is body, which is true or false.",
+                ));
+            }
+        }
+    }
+    Ok(wanted)
+}
