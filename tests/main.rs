@@ -9,6 +9,7 @@
 
 mod architecture;
 mod cli;
+mod cli_events;
 mod config;
 mod delivery;
 mod dev;
@@ -17,6 +18,7 @@ mod docs;
 mod faults;
 mod inbox_contract;
 mod listener;
+mod ops_actions;
 mod providers;
 mod queries;
 mod settings;

@@ -5,6 +5,7 @@
 
 mod check;
 pub mod dev;
+mod events;
 mod send;
 mod serve;
 
@@ -31,6 +32,7 @@ enum Command {
     Serve(serve::Arguments),
     Check(check::Arguments),
     Send(send::Arguments),
+    Events(events::Arguments),
     Dev(dev::Arguments),
 }
 
@@ -95,6 +97,7 @@ pub fn run() -> ExitCode {
             Command::Serve(arguments) => serve::run(arguments).await,
             Command::Check(arguments) => check::run(&arguments),
             Command::Send(arguments) => send::run(&arguments).await,
+            Command::Events(arguments) => events::run(arguments).await,
             Command::Dev(arguments) => dev::run(arguments).await,
         }
     });
@@ -111,4 +114,13 @@ fn print(line: &str) {
 #[expect(clippy::print_stderr, reason = "what is no result belongs on stderr")]
 fn complain(line: &str) {
     eprintln!("{line}");
+}
+
+/// The innermost cause: the others only repeat the address.
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
 }

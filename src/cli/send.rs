@@ -7,7 +7,7 @@ use clap::Args;
 use reqwest::header::{HeaderName, HeaderValue};
 use uuid::Uuid;
 
-use super::{End, complain, print};
+use super::{End, complain, print, root_cause};
 use crate::clock;
 use crate::config::{self, SecretPolicy};
 use crate::verify::Proof;
@@ -85,12 +85,12 @@ async fn send(arguments: &Arguments) -> Result<End, String> {
     let answer = request
         .send()
         .await
-        .map_err(|error| format!("{url} cannot be reached: {}", root(&error)))?;
+        .map_err(|error| format!("{url} cannot be reached: {}", root_cause(&error)))?;
     let status = answer.status();
     let text = answer
         .text()
         .await
-        .map_err(|error| format!("the answer broke off: {}", root(&error)))?;
+        .map_err(|error| format!("the answer broke off: {}", root_cause(&error)))?;
     complain(&format!("{status}"));
     print(&text);
     Ok(if status.is_success() {
@@ -149,13 +149,4 @@ fn sign(arguments: &Arguments, body: &[u8]) -> Result<Vec<(String, String)>, Str
         }
         Proof::Token(_) | Proof::None => Ok(Vec::new()),
     }
-}
-
-/// The innermost cause: the others only repeat the address.
-fn root(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }

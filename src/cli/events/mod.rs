@@ -1,0 +1,90 @@
+//! `signalpost events`: what happened to webhooks, and what to do about what is parked or unrouted.
+//!
+//! Talks to the ops listener of a running gateway and to nothing else. One file for each kind of
+//! command; `client` is the way there, `answer` what comes back.
+
+mod act;
+mod advice;
+mod answer;
+mod bulk;
+mod client;
+mod filter;
+mod list;
+mod show;
+mod table;
+mod tail;
+
+use clap::{Args, Subcommand};
+
+use super::{End, Output, complain, print, root_cause};
+use client::{Client, Error};
+
+/// See where webhooks went, and deal with what is parked or unrouted.
+///
+/// Talks to the ops listener of a running gateway. Where that wants a token, it is read from
+/// `SIGNALPOST_OPS_TOKEN`.
+#[derive(Args, Debug)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    connection: Connection,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Args, Debug)]
+struct Connection {
+    /// Where the gateway's ops listener is.
+    #[arg(
+        long,
+        env = "SIGNALPOST_OPS_URL",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:8081",
+        global = true
+    )]
+    ops_url: reqwest::Url,
+
+    /// Print for people, or the API's JSON for programs.
+    #[arg(
+        short,
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        global = true
+    )]
+    output: Output,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    List(list::Arguments),
+    Show(show::Arguments),
+    Tail(tail::Arguments),
+    Retry(act::Retry),
+    Drop(act::Drop),
+    Replay(act::Replay),
+    Erase(act::Erase),
+}
+
+pub(super) async fn run(arguments: Arguments) -> End {
+    let output = arguments.connection.output;
+    let client = match Client::new(arguments.connection.ops_url) {
+        Ok(client) => client,
+        Err(error) => return problem(&error),
+    };
+    let result = match arguments.command {
+        Command::List(list) => list::run(&client, list, output).await,
+        Command::Show(show) => show::run(&client, &show, output).await,
+        Command::Tail(tail) => tail::run(&client, tail, output).await,
+        Command::Retry(retry) => retry.run(&client, output).await,
+        Command::Drop(drop) => drop.run(&client, output).await,
+        Command::Replay(replay) => replay.run(&client, output).await,
+        Command::Erase(erase) => erase.run(&client, output).await,
+    };
+    result.unwrap_or_else(|error| problem(&error))
+}
+
+fn problem(error: &Error) -> End {
+    complain(&error.to_string());
+    End::Problem
+}
