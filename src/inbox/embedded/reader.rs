@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::Semaphore;
@@ -85,11 +86,15 @@ pub(super) fn tally(connection: &Connection) -> rusqlite::Result<Tally> {
     })
 }
 
-/// Puts everything pending back into its lane, in order, due at once.
+/// Puts everything pending back into its lane, in order, due at once; and what was parked to hold its lane.
 pub(super) fn restore(connection: &Connection, board: &Board) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(
-        "SELECT seq, namespace, workflow, source, accepted_at FROM delivery INDEXED BY delivery_pending \
-         WHERE state = 'pending' ORDER BY seq",
+        "SELECT seq, namespace, workflow, source, accepted_at, iif(json_valid(rules), rules ->> 'pace_ms', NULL), 0 \
+         FROM delivery INDEXED BY delivery_pending WHERE state = 'pending' \
+         UNION ALL \
+         SELECT seq, namespace, workflow, source, accepted_at, NULL, 1 \
+         FROM delivery INDEXED BY delivery_parked \
+         WHERE state = 'parked' AND iif(json_valid(rules), rules ->> 'after_park', '') = 'hold' AND workflow <> '' ORDER BY seq",
     )?;
     let mut found = statement.query([])?;
     while let Some(row) = found.next()? {
@@ -99,6 +104,10 @@ pub(super) fn restore(connection: &Connection, board: &Board) -> rusqlite::Resul
             workflow: row.get_ref(2)?.as_str()?,
             source: &Arc::from(row.get_ref(3)?.as_str()?),
             accepted_at: Timestamp::from_millis(row.get(4)?),
+            pace: row
+                .get::<_, Option<u32>>(5)?
+                .map(|ms| Duration::from_millis(ms.into())),
+            held: row.get(6)?,
         });
     }
     Ok(())
