@@ -11,6 +11,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{Semaphore, oneshot};
 
+mod acting;
 mod actions;
 mod board;
 mod cache;
@@ -21,8 +22,10 @@ mod lanes;
 mod lock;
 mod page;
 mod reader;
+mod records;
 mod rows;
 mod schema;
+mod seizure;
 mod step;
 mod sweep;
 mod writer;

@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 
 use super::board::{Board, Tally};
 use super::lanes::{Arrival, Seq};
+use super::records;
 use super::rows::{self, DELIVERY_COLUMNS, EVENT_COLUMNS};
 use super::schema;
 use crate::clock::Timestamp;
@@ -160,7 +161,7 @@ pub(super) fn event(connection: &Connection, id: EventId) -> rusqlite::Result<Op
         .transpose()
 }
 
-/// Adds the deliveries of the event at this place, in order of acceptance.
+/// Adds the deliveries of the event at this place, in order of acceptance, and its notes.
 pub(super) fn with_deliveries(
     connection: &Connection,
     seq: i64,
@@ -172,5 +173,6 @@ pub(super) fn with_deliveries(
         ))?
         .query_map([seq], rows::delivery_from)?
         .collect::<rusqlite::Result<_>>()?;
+    record.notes = records::notes(connection, seq)?;
     Ok(record)
 }
