@@ -163,6 +163,18 @@ impl State {
 pub struct Rules {
     pub missing: Missing,
     pub closed: Closed,
+    #[serde(default, skip_serializing_if = "AfterPark::is_continue")]
+    pub after_park: AfterPark,
+    /// Least time between two attempts at this workflow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pace_ms: Option<u32>,
+}
+
+impl Rules {
+    #[must_use]
+    pub fn pace(&self) -> Option<Duration> {
+        self.pace_ms.map(|ms| Duration::from_millis(ms.into()))
+    }
 }
 
 /// What to do when the workflow does not exist.
@@ -206,6 +218,23 @@ pub enum Closed {
     Drop,
 }
 
+/// What becomes of the lane when this delivery is parked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AfterPark {
+    #[default]
+    Continue,
+    /// It stands until the delivery is retried to success or dropped.
+    Hold,
+}
+
+impl AfterPark {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+    fn is_continue(&self) -> bool {
+        *self == Self::Continue
+    }
+}
+
 /// How to start a workflow that is not there yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {
@@ -233,6 +262,23 @@ pub enum Reason {
     ClosedDropped,
     OperatorDropped,
     Superseded,
+}
+
+impl Delivery {
+    /// Parked, and its lane stands at it. One without a workflow stands in no lane.
+    #[must_use]
+    pub fn holds_lane(&self) -> bool {
+        self.state == State::Parked
+            && self.rules.after_park == AfterPark::Hold
+            && !self.target.workflow.is_empty()
+    }
+
+    /// Whether there is something to send: a target and arguments that were rendered.
+    #[must_use]
+    pub fn is_sendable(&self) -> bool {
+        let rendered = !self.reason.is_some_and(Reason::is_of_rendering);
+        rendered && !self.target.workflow.is_empty() && !self.target.signal.is_empty()
+    }
 }
 
 impl Reason {
@@ -273,6 +319,17 @@ impl Reason {
             Self::OperatorDropped => "SP-D304",
             Self::Superseded => "SP-D305",
         }
+    }
+
+    /// The delivery was parked before there was anything to send.
+    const fn is_of_rendering(self) -> bool {
+        matches!(
+            self,
+            Self::TemplateFailed
+                | Self::BadWorkflowId
+                | Self::NoWorkflowId
+                | Self::TooManyWorkflows
+        )
     }
 
     /// One sentence for the person who finds the delivery.

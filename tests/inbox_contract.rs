@@ -13,10 +13,12 @@
 use signalpost::inbox::{Inbox, embedded};
 
 mod accepting;
+mod acting;
 mod claiming;
 mod embedded_only;
 mod listing;
 mod samples;
+mod standing;
 
 /// A place where an inbox can be opened, closed and opened again.
 trait Home: Sized {
@@ -82,6 +84,28 @@ macro_rules! contract_suite {
                 a_restart_returns_what_is_pending_and_nothing_settled
                 a_backlog_larger_than_memory_holds_is_claimed_in_order
                 a_settlement_is_shown
+            }
+            standing {
+                a_held_lane_stands_until_its_delivery_is_made
+                a_held_lane_goes_on_when_its_delivery_is_dropped
+                one_parked_at_birth_holds_its_lane_in_its_place
+                a_paced_lane_takes_its_time
+                a_flood_on_one_source_does_not_starve_another
+                order_is_that_of_acceptance_whatever_the_clock_said
+            }
+            acting {
+                a_retried_delivery_goes_next_and_keeps_its_request_id
+                a_retry_ends_the_wait_of_a_lane
+                what_has_settled_is_not_retried_or_dropped
+                a_dropped_delivery_frees_its_lane
+                a_dropped_head_lets_the_next_one_go
+                what_was_never_rendered_cannot_be_retried
+                notes_stand_with_the_event
+                a_replay_takes_the_place_of_what_is_unfinished
+                a_replay_delivers_again_only_when_told
+                a_replay_routes_what_was_unrouted
+                an_erased_event_keeps_its_keys_only
+                actions_race_with_attempts_and_nothing_is_sent_after_a_drop
             }
             listing {
                 each_filter_finds_its_own

@@ -89,6 +89,8 @@ pub(super) struct Route {
     pub(super) args: Option<Spanned<Written>>,
     pub(super) missing: Option<Spanned<Missing>>,
     pub(super) closed: Option<Text>,
+    pub(super) after_park: Option<Text>,
+    pub(super) pace: Option<Text>,
     pub(super) drop: Option<Spanned<bool>>,
     pub(super) stop: bool,
 }

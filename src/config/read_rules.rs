@@ -13,7 +13,7 @@ use super::problem::{Finding, Findings};
 use super::section::{Section, Text, wrong_type};
 use super::written;
 
-const LATER_ROUTE: &[&str] = &["allow", "schema", "invalid", "pace", "after_park"];
+const LATER_ROUTE: &[&str] = &["allow", "schema", "invalid"];
 const LATER_QUERY: &[&str] = &["cache", "run"];
 const LATER_START: &[&str] = &["id_reuse"];
 
@@ -31,6 +31,8 @@ pub(super) fn read_route(mut section: Section<'_, '_>, findings: &mut Findings) 
         args: read_args(&mut section, findings),
         missing: read_missing(&mut section, findings),
         closed: read_closed(&mut section, findings),
+        after_park: section.text("after_park", findings),
+        pace: section.text("pace", findings),
         drop: section.flag("drop", findings),
         stop: section
             .flag("stop", findings)

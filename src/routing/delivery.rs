@@ -64,7 +64,8 @@ pub(super) fn render(
             .constant()
             .unwrap_or_default()
             .clone_into(&mut target.signal);
-        let draft = draft(route, event, target);
+        let mut draft = draft(route, event, target);
+        draft.rules.after_park = signal.lane.after_park;
         settled(draft, State::Parked, failure.reason, Some(failure.error))
     };
     let ids = match workflows(signal, vars) {
@@ -145,6 +146,8 @@ fn shared(signal: &Signal, vars: &Variables<'_>) -> Result<Rendered, Failure> {
         rules: Rules {
             missing: missing(&signal.missing, vars)?,
             closed: signal.closed,
+            after_park: signal.lane.after_park,
+            pace_ms: signal.lane.pace_ms,
         },
     })
 }

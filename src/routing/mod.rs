@@ -14,7 +14,7 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::event::{Closed, Delivery, Event};
+use crate::event::{AfterPark, Closed, Delivery, Event};
 use crate::expr::template::{JsonTemplate, Template};
 use crate::expr::{Body, Error, EventFields, Expr, Variables};
 use matcher::Matcher;
@@ -53,6 +53,15 @@ pub struct Signal {
     pub args: Option<JsonTemplate>,
     pub missing: MissingRule,
     pub closed: Closed,
+    pub lane: LaneRules,
+}
+
+/// What a route asks of the lanes of its workflows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LaneRules {
+    pub after_park: AfterPark,
+    /// Least time between two attempts at one workflow.
+    pub pace_ms: Option<u32>,
 }
 
 /// `missing` as compiled: start arguments are still templates.

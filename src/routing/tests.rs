@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Effect, MissingRule, On, Route, Routes, Signal, Verdict};
+use super::{Effect, LaneRules, MissingRule, On, Route, Routes, Signal, Verdict};
 use crate::clock::Timestamp;
 use crate::event::{
     Closed, Content, DedupKey, Delivery, Event, EventId, Missing, Reason, Start, State,
@@ -52,6 +52,7 @@ fn signal(workflow: &str) -> Signal {
         args: None,
         missing: MissingRule::Fixed(Missing::default()),
         closed: Closed::Drop,
+        lane: LaneRules::default(),
     }
 }
 

@@ -7,9 +7,9 @@ use signalpost::event::{Reason, State};
 use signalpost::inbox::Settlement;
 
 use super::Home;
-use super::samples::{accept, acceptance, assert_nothing_ready, claim, in_an_hour, key_of, keys};
-
-const DONE: Settlement = Settlement::Delivered { run_id: None };
+use super::samples::{
+    DONE, accept, acceptance, assert_nothing_ready, claim, in_an_hour, key_of, keys,
+};
 
 fn retry_in_an_hour() -> Settlement {
     Settlement::Retry {

@@ -6,9 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use signalpost::clock::{self, Timestamp};
 use signalpost::event::{
-    Content, DedupKey, Delivery, DeliveryId, Event, EventId, Rules, State, Target,
+    Content, DedupKey, Delivery, DeliveryId, Event, EventId, Reason, Rules, State, Target,
 };
-use signalpost::inbox::{Acceptance, Claim, Inbox, Receipt};
+use signalpost::inbox::{Acceptance, Claim, Inbox, Receipt, Settlement};
+
+pub(super) const DONE: Settlement = Settlement::Delivered { run_id: None };
 
 pub(super) const HOUR: Duration = Duration::from_hours(1);
 
@@ -111,4 +113,11 @@ pub(super) fn key_of(delivery: &Delivery) -> String {
 
 pub(super) fn in_an_hour() -> Timestamp {
     clock::now().plus(HOUR)
+}
+
+pub(super) fn park() -> Settlement {
+    Settlement::Parked {
+        reason: Reason::WorkflowClosed,
+        detail: "closed".to_owned(),
+    }
 }

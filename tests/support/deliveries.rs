@@ -30,6 +30,7 @@ pub(crate) fn delivery(workflow: &str) -> Delivery {
         rules: Rules {
             missing: Missing::default(),
             closed: Closed::Park,
+            ..Rules::default()
         },
         state: State::Pending,
         reason: None,

@@ -6,6 +6,7 @@
 
 mod identity;
 mod issuers;
+mod lane;
 mod limits;
 mod queries;
 mod reach;

@@ -148,6 +148,8 @@ impl Compiler<'_> {
             ("args", written.args.as_ref().map(Spanned::span)),
             ("missing", written.missing.as_ref().map(Spanned::span)),
             ("closed", written.closed.as_ref().map(Spanned::span)),
+            ("after_park", written.after_park.as_ref().map(Spanned::span)),
+            ("pace", written.pace.as_ref().map(Spanned::span)),
         ];
         for (key, span) in beside {
             if let Some(span) = span {
@@ -197,6 +199,7 @@ impl Compiler<'_> {
             ),
             None => Some(Closed::default()),
         };
+        let lane = self.lane(written);
         Some(Signal {
             namespace: namespace?.into(),
             workflow: workflow?,
@@ -204,6 +207,7 @@ impl Compiler<'_> {
             args: args?,
             missing: missing?,
             closed: closed?,
+            lane: lane?,
         })
     }
 

@@ -19,7 +19,11 @@ fn delivery(missing: Missing, closed: Closed) -> Delivery {
             signal: "paid".to_owned(),
         },
         args: "[]".to_owned(),
-        rules: Rules { missing, closed },
+        rules: Rules {
+            missing,
+            closed,
+            ..Rules::default()
+        },
         state: State::Pending,
         reason: None,
         attempts: 0,

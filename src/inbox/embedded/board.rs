@@ -25,11 +25,14 @@ pub(super) struct Board {
     max_backlog: u64,
 }
 
+/// What is guarded by one short lock; operators' actions have their own way in, beside this file.
 #[derive(Debug, Default)]
-struct Desk {
-    lanes: Lanes,
-    cache: Cache,
-    tally: Tally,
+pub(super) struct Desk {
+    pub(super) lanes: Lanes,
+    pub(super) cache: Cache,
+    pub(super) tally: Tally,
+    /// As the last round of retention found it.
+    pub(super) overdue: Overdue,
 }
 
 /// Deliveries by state, pending ones apart, and events without any.
@@ -114,15 +117,21 @@ impl Board {
         (taken, desk.lanes.next_due())
     }
 
-    /// Frees the lane of a settled head, or lets the lane wait for its next attempt.
-    pub(super) fn settle(&self, seq: Seq, state: State, retry: Option<(Timestamp, Delivery)>) {
+    /// Frees the lane of a settled head, has the lane wait for its next attempt, or has it stand where that was parked to hold it.
+    ///
+    /// `delivery` as the settlement left it.
+    pub(super) fn settle(&self, seq: Seq, retry_at: Option<Timestamp>, delivery: Delivery) {
         let mut desk = self.desk();
-        if let Some((at, delivery)) = retry {
+        if let Some(at) = retry_at {
             desk.cache.insert(seq, delivery);
             desk.lanes.retry_at(seq, at);
         } else {
-            desk.lanes.settle(seq);
-            desk.tally.count(state);
+            if delivery.holds_lane() {
+                desk.lanes.hold(seq);
+            } else {
+                desk.lanes.settle(seq);
+            }
+            desk.tally.count(delivery.state);
         }
         drop(desk);
         self.changed.notify_waiters();
@@ -160,7 +169,7 @@ impl Board {
             unrouted: desk.tally.unrouted,
             oldest_pending: desk.lanes.oldest(),
             bytes: 0,
-            overdue: Overdue::default(),
+            overdue: desk.overdue,
             trouble,
         }
     }
@@ -175,7 +184,7 @@ impl Board {
     }
 
     // What these locks guard is whole between any two statements, so that a panic elsewhere does not spoil it.
-    fn desk(&self) -> MutexGuard<'_, Desk> {
+    pub(super) fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -185,33 +194,50 @@ impl Board {
 }
 
 impl Desk {
-    fn enter(&mut self, seq: Seq, delivery: Delivery) {
-        if delivery.state != State::Pending {
-            self.tally.count(delivery.state);
-            return;
+    pub(super) fn enter(&mut self, seq: Seq, delivery: Delivery) {
+        self.tally.count(delivery.state);
+        let pending = delivery.state == State::Pending;
+        if pending || delivery.holds_lane() {
+            self.lanes.push(&arrival(seq, &delivery));
         }
-        self.lanes.push(&arrival(seq, &delivery));
-        self.cache.insert(seq, delivery);
+        if pending {
+            self.cache.insert(seq, delivery);
+        }
     }
 }
 
 impl Tally {
-    fn count(&mut self, state: State) {
+    pub(super) fn count(&mut self, state: State) {
+        if let Some(count) = self.of(state) {
+            *count += 1;
+        }
+    }
+
+    pub(super) fn uncount(&mut self, state: State) {
+        if let Some(count) = self.of(state) {
+            *count = count.saturating_sub(1);
+        }
+    }
+
+    /// Pending ones are counted by the lanes.
+    fn of(&mut self, state: State) -> Option<&mut u64> {
         match state {
-            State::Pending => {}
-            State::Delivered => self.delivered += 1,
-            State::Parked => self.parked += 1,
-            State::Dropped => self.dropped += 1,
+            State::Pending => None,
+            State::Delivered => Some(&mut self.delivered),
+            State::Parked => Some(&mut self.parked),
+            State::Dropped => Some(&mut self.dropped),
         }
     }
 }
 
-fn arrival(seq: Seq, delivery: &Delivery) -> Arrival<'_> {
+pub(super) fn arrival(seq: Seq, delivery: &Delivery) -> Arrival<'_> {
     Arrival {
         seq,
         namespace: &delivery.target.namespace,
         workflow: &delivery.target.workflow,
         source: &delivery.source,
         accepted_at: delivery.accepted_at,
+        pace: delivery.rules.pace(),
+        held: delivery.holds_lane(),
     }
 }

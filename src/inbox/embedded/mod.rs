@@ -11,6 +11,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{Semaphore, oneshot};
 
+mod acting;
 mod actions;
 mod board;
 mod cache;
@@ -21,8 +22,10 @@ mod lanes;
 mod lock;
 mod page;
 mod reader;
+mod records;
 mod rows;
 mod schema;
+mod seizure;
 mod step;
 mod sweep;
 mod writer;
@@ -157,16 +160,13 @@ impl Store {
             .map_err(|_| closed())?;
         let seq = hold.seq;
         let mark = Box::new(Mark::new(seq, hold.claimed_at, settlement, clock::now()));
-        let state = mark.state;
-        let retry = mark.retry_at().map(|at| {
-            mark.apply(&mut delivery);
-            (at, delivery)
-        });
+        let retry_at = mark.retry_at();
+        mark.apply(&mut delivery);
         // Queued before the lane is free, so that the marks of one delivery are written in order.
         self.jobs
             .try_send(Job::Settle { mark, permit })
             .map_err(|_| closed())?;
-        self.board.settle(seq, state, retry);
+        self.board.settle(seq, retry_at, delivery);
         drop(hold);
         Ok(())
     }

@@ -124,7 +124,7 @@ fn insert_event(
     ])
 }
 
-fn insert_delivery(
+pub(super) fn insert_delivery(
     connection: &Connection,
     event: i64,
     delivery: &Delivery,
@@ -272,6 +272,6 @@ fn maybe_parsed<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::R
 }
 
 /// Says what is wrong with a row, never what stands in it.
-fn unreadable(what: &'static str) -> rusqlite::Error {
+pub(super) fn unreadable(what: &'static str) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(0, Type::Text, what.into())
 }

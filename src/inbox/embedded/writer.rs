@@ -11,6 +11,8 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use super::acting;
+use super::actions::Act;
 use super::board::Board;
 use super::checkpoint::Checkpoints;
 use super::lock::StoreLock;
@@ -40,6 +42,8 @@ pub(super) enum Job {
         )]
         permit: OwnedSemaphorePermit,
     },
+    /// An operator's action.
+    Act(Box<Act>),
     /// Finish what is queued and end.
     Stop,
 }
@@ -120,7 +124,27 @@ impl Writer {
     }
 
     /// Commits and answers; returns the marks that could not be written.
+    ///
+    /// Actions come last, in a transaction of their own: they find the marks written, and no accept waits for them.
     pub(super) fn commit(&mut self, batch: Vec<Job>) -> Vec<Job> {
+        let (mut acts, mut rest) = (Vec::new(), Vec::with_capacity(batch.len()));
+        for job in batch {
+            match job {
+                Job::Act(act) => acts.push(*act),
+                other => rest.push(other),
+            }
+        }
+        let owed = self.commit_batch(rest);
+        if !acts.is_empty() {
+            acting::perform(&mut self.connection, &self.board, acts);
+        }
+        owed
+    }
+
+    fn commit_batch(&mut self, batch: Vec<Job>) -> Vec<Job> {
+        if batch.is_empty() {
+            return batch;
+        }
         match self.transact(&batch) {
             Ok(done) => {
                 self.board.set_trouble(None);
@@ -172,7 +196,7 @@ impl Writer {
                     mark.write(&transaction)?;
                     Done::Marked
                 }
-                Job::Stop => Done::Marked,
+                Job::Act(_) | Job::Stop => Done::Marked,
             });
         }
         transaction.commit()?;
@@ -235,7 +259,7 @@ fn refuse(job: Job, error: Error) -> Option<Job> {
             None
         }
         Job::Settle { .. } => Some(job),
-        Job::Stop => None,
+        Job::Act(_) | Job::Stop => None,
     }
 }
 

@@ -1,0 +1,312 @@
+//! What an operator's action does inside the writer's transaction, and to the lanes once that is durable.
+//!
+//! A pending delivery that an action changes is seized first, so that no attempt can claim it between the look and the
+//! commit. All actions of a batch share one transaction, each in a savepoint of its own: one that fails leaves no trace.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::actions::{Act, Work};
+use super::board::Board;
+use super::lanes::Seq;
+use super::records::{self, Kept};
+use super::seizure::Seizure;
+use crate::clock::Timestamp;
+use crate::event::{Delivery, DeliveryId, EventId, Reason, State};
+use crate::inbox::{Action, ActionError, Error, Note};
+
+/// What is to be done to the lanes after the commit. Dropped before, it gives back what was seized.
+#[derive(Debug)]
+struct Outcome<'b> {
+    answer: Vec<Delivery>,
+    seized: Seizure<'b>,
+    effects: Vec<Effect>,
+}
+
+#[derive(Debug)]
+pub(super) enum Effect {
+    /// A pending one need not wait any longer.
+    Hurried(Seq),
+    /// A parked one is pending again.
+    Returned(Seq, Delivery),
+    /// One that was pending or parked is dropped.
+    Dropped(Seq, State),
+    /// A new one, of an event that was unrouted before or not.
+    Entered(Seq, Delivery),
+    /// An event has its first delivery.
+    Routed,
+}
+
+/// Does all of them, then answers.
+pub(super) fn perform(connection: &mut Connection, board: &Board, acts: Vec<Act>) {
+    let mut outcomes = Vec::with_capacity(acts.len());
+    match transact(connection, board, &acts, &mut outcomes) {
+        Ok(()) => {
+            for (act, outcome) in acts.into_iter().zip(outcomes) {
+                let answer = outcome.map(|outcome| {
+                    board.apply(outcome.seized, outcome.effects);
+                    outcome.answer
+                });
+                // An answer nobody waits for any more is no loss.
+                drop(act.answer.send(answer));
+            }
+        }
+        Err(error) => {
+            drop(outcomes);
+            board.set_trouble(Some(error.to_string()));
+            for act in acts {
+                drop(act.answer.send(Err(unavailable(&error))));
+            }
+        }
+    }
+}
+
+fn transact<'b>(
+    connection: &mut Connection,
+    board: &'b Board,
+    acts: &[Act],
+    outcomes: &mut Vec<Result<Outcome<'b>, ActionError>>,
+) -> rusqlite::Result<()> {
+    let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for act in acts {
+        let savepoint = transaction.savepoint()?;
+        let outcome = act.run(&savepoint, board);
+        if outcome.is_ok() {
+            savepoint.commit()?;
+        }
+        outcomes.push(outcome);
+    }
+    transaction.commit()
+}
+
+impl Act {
+    fn run<'b>(
+        &self,
+        connection: &Connection,
+        board: &'b Board,
+    ) -> Result<Outcome<'b>, ActionError> {
+        let step = Step {
+            connection,
+            board,
+            at: self.at,
+            note: self.note.as_ref(),
+        };
+        match &self.work {
+            Work::Retry(id) => step.retry(*id),
+            Work::Drop(id) => step.give_up(*id),
+            Work::Replay {
+                event,
+                deliveries,
+                again,
+            } => step.replay(*event, deliveries, *again),
+            Work::Erase(event) => step.erase(*event),
+        }
+    }
+}
+
+struct Step<'a, 'b> {
+    connection: &'a Connection,
+    board: &'b Board,
+    at: Timestamp,
+    note: Option<&'a Note>,
+}
+
+impl<'b> Step<'_, 'b> {
+    fn retry(&self, id: DeliveryId) -> Result<Outcome<'b>, ActionError> {
+        let mut kept = records::delivery(self.connection, id)
+            .map_err(failed)?
+            .ok_or(ActionError::NotFound)?;
+        let delivery = &mut kept.delivery;
+        let effect = match delivery.state {
+            State::Pending if self.board.waits(kept.seq) => Effect::Hurried(kept.seq),
+            State::Pending => return Err(ActionError::InFlight),
+            State::Parked if kept.erased || !delivery.is_sendable() => {
+                return Err(ActionError::Unsendable);
+            }
+            State::Parked => {
+                self.board.admit(&delivery.source, 1)?;
+                (delivery.state, delivery.reason, delivery.settled_at) =
+                    (State::Pending, None, None);
+                delivery.next_attempt_at = Some(self.at);
+                Effect::Returned(kept.seq, delivery.clone())
+            }
+            settled @ (State::Delivered | State::Dropped) => {
+                return Err(ActionError::Settled(settled));
+            }
+        };
+        records::set_due(self.connection, kept.seq, self.at).map_err(failed)?;
+        self.keep_note(kept.event, Some(id), Action::Retry)?;
+        delivery.next_attempt_at = Some(self.at);
+        Ok(Outcome {
+            answer: vec![kept.delivery],
+            effects: vec![effect],
+            ..Outcome::quiet(self.board)
+        })
+    }
+
+    fn give_up(&self, id: DeliveryId) -> Result<Outcome<'b>, ActionError> {
+        let mut kept = records::delivery(self.connection, id)
+            .map_err(failed)?
+            .ok_or(ActionError::NotFound)?;
+        let seized = self.seize([&kept])?;
+        let effect = self.drop_kept(&mut kept, Reason::OperatorDropped)?;
+        self.keep_note(kept.event, Some(id), Action::Drop)?;
+        Ok(Outcome {
+            answer: vec![kept.delivery],
+            seized,
+            effects: vec![effect],
+        })
+    }
+
+    fn replay(
+        &self,
+        id: EventId,
+        fresh: &[Delivery],
+        again: bool,
+    ) -> Result<Outcome<'b>, ActionError> {
+        let event = records::event(self.connection, id)
+            .map_err(failed)?
+            .ok_or(ActionError::NotFound)?;
+        if event.erased {
+            return Err(ActionError::Unsendable);
+        }
+        let mut before = records::deliveries(self.connection, &event).map_err(failed)?;
+        let delivered: Vec<_> = before
+            .iter()
+            .filter(|kept| kept.delivery.state == State::Delivered)
+            .map(|kept| kept.delivery.target.clone())
+            .collect();
+        before.retain(|kept| matches!(kept.delivery.state, State::Pending | State::Parked));
+        let seized = self.seize(&before)?;
+        let mut effects = Vec::new();
+        for kept in &mut before {
+            effects.push(self.drop_kept(kept, Reason::Superseded)?);
+        }
+        let wanted = fresh
+            .iter()
+            .filter(|delivery| again || !delivered.contains(&delivery.target));
+        let mut entered = Vec::new();
+        for delivery in wanted {
+            let delivery = accepted(delivery, &event, self.at);
+            let seq = records::insert(self.connection, &event, &delivery).map_err(failed)?;
+            entered.push(Effect::Entered(seq, delivery));
+        }
+        if event.unrouted && !entered.is_empty() {
+            records::set_routed(self.connection, &event).map_err(failed)?;
+            effects.push(Effect::Routed);
+        }
+        self.admit(&entered, &before)?;
+        effects.append(&mut entered);
+        self.keep_note(event.seq, None, Action::Replay)?;
+        let now = records::deliveries(self.connection, &event).map_err(failed)?;
+        let answer = now.into_iter().map(|kept| kept.delivery).collect();
+        Ok(Outcome {
+            answer,
+            seized,
+            effects,
+        })
+    }
+
+    fn erase(&self, id: EventId) -> Result<Outcome<'b>, ActionError> {
+        let event = records::event(self.connection, id)
+            .map_err(failed)?
+            .ok_or(ActionError::NotFound)?;
+        if event.erased {
+            return Ok(Outcome::quiet(self.board));
+        }
+        let deliveries = records::deliveries(self.connection, &event).map_err(failed)?;
+        if deliveries
+            .iter()
+            .any(|kept| kept.delivery.state == State::Pending)
+        {
+            return Err(ActionError::Pending);
+        }
+        records::erase(self.connection, &event, self.at).map_err(failed)?;
+        Ok(Outcome::quiet(self.board))
+    }
+
+    /// Takes what is pending among them away from the lanes' claims; parked ones can be claimed by nobody.
+    fn seize<'k>(
+        &self,
+        all: impl IntoIterator<Item = &'k Kept>,
+    ) -> Result<Seizure<'b>, ActionError> {
+        let mut seized = Seizure::none(self.board);
+        for kept in all {
+            match kept.delivery.state {
+                State::Parked => {}
+                State::Pending => {
+                    if !seized.take(kept.seq) {
+                        return Err(ActionError::InFlight);
+                    }
+                }
+                settled => return Err(ActionError::Settled(settled)),
+            }
+        }
+        Ok(seized)
+    }
+
+    fn drop_kept(&self, kept: &mut Kept, reason: Reason) -> Result<Effect, ActionError> {
+        let delivery = &mut kept.delivery;
+        let effect = Effect::Dropped(kept.seq, delivery.state);
+        (delivery.state, delivery.reason) = (State::Dropped, Some(reason));
+        (delivery.settled_at, delivery.next_attempt_at) = (Some(self.at), None);
+        records::set_dropped(self.connection, kept.seq, reason, self.at).map_err(failed)?;
+        Ok(effect)
+    }
+
+    /// A replay that only takes the place of what was pending lengthens no backlog.
+    fn admit(&self, entered: &[Effect], before: &[Kept]) -> Result<(), ActionError> {
+        let mut pending = entered.iter().filter_map(|effect| match effect {
+            Effect::Entered(_, delivery) if delivery.state == State::Pending => Some(delivery),
+            _ => None,
+        });
+        let Some(first) = pending.next() else {
+            return Ok(());
+        };
+        let more = (pending.count() + 1).saturating_sub(before.len()) as u64;
+        Ok(self.board.admit(&first.source, more)?)
+    }
+
+    fn keep_note(
+        &self,
+        event: i64,
+        delivery: Option<DeliveryId>,
+        action: Action,
+    ) -> Result<(), ActionError> {
+        self.note.map_or(Ok(()), |note| {
+            records::keep_note(self.connection, event, delivery, action, self.at, note)
+                .map_err(failed)
+        })
+    }
+}
+
+impl<'b> Outcome<'b> {
+    /// Nothing but what is on disk has changed.
+    fn quiet(board: &'b Board) -> Self {
+        Self {
+            answer: Vec::new(),
+            seized: Seizure::none(board),
+            effects: Vec::new(),
+        }
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "as map_err gives it")]
+fn failed(error: rusqlite::Error) -> ActionError {
+    unavailable(&error)
+}
+
+/// A delivery of a replay: as routed, but accepted now. Each one's waits count from then.
+fn accepted(delivery: &Delivery, event: &records::KeptEvent, now: Timestamp) -> Delivery {
+    Delivery {
+        event: event.id,
+        accepted_at: now,
+        next_attempt_at: delivery.next_attempt_at.map(|_| now),
+        settled_at: delivery.settled_at.map(|_| now),
+        ..delivery.clone()
+    }
+}
+
+/// The one who acts hears what SQLite says; nothing of a row's content is in it.
+fn unavailable(error: &rusqlite::Error) -> ActionError {
+    ActionError::Store(Error::Unavailable(error.to_string()))
+}
