@@ -166,6 +166,25 @@ async fn an_unrouted_event_is_replayed_by_its_id() {
 }
 
 #[tokio::test]
+async fn unrouted_events_are_replayed_in_bulk() {
+    let workflows = Workflows::connect().await;
+    let gateway = setup("", workflows.address()).start().await;
+    let order = unique("v");
+    workflows.start(&format!("order-{order}")).await;
+    for number in 0..3 {
+        paid(&gateway, &order, &format!("evt_{number}")).await;
+    }
+    assert_eq!(reroute(&gateway, &route("pay", BY_ORDER)).await.0, 200);
+    let replay = ["replay", "--state", "unrouted", "--source", "stripe"];
+    let (code, told, said) = run(&gateway, &[&replay[..], &["--yes", "-o", "json"]].concat());
+    assert_eq!(code, 0, "{said}");
+    let told: Value = serde_json::from_str(&told).expect("JSON");
+    assert_eq!(told, serde_json::json!({ "done": 3, "skipped": 0 }));
+    workflows.signals(&format!("order-{order}"), 3).await;
+    assert!(run(&gateway, &replay).1.starts_with("0 events"));
+}
+
+#[tokio::test]
 async fn one_is_dropped_and_one_erased_by_their_ids() {
     let gateway = setup(&route("pay", WRONG), NO_TEMPORAL).start().await;
     let id = paid(&gateway, "1", "evt_1").await;

@@ -27,7 +27,7 @@ fn commands(page: &str) -> Vec<String> {
 }
 
 /// Every command of README, and the test that runs it.
-const RUN_BY: [(&str, &str); 7] = [
+const RUN_BY: [(&str, &str); 13] = [
     (
         "cargo run --example orders",
         "docs::the_demo_ends_with_a_paid_and_shipped_order",
@@ -48,6 +48,30 @@ const RUN_BY: [(&str, &str); 7] = [
     (
         "signalpost dev --routes routes.toml",
         "dev::dev_brings_up_everything_and_reads_the_routes_again_on_save",
+    ),
+    (
+        "signalpost events tail",
+        "cli_events::tail_shows_an_event_when_it_comes_and_when_its_state_changes",
+    ),
+    (
+        "signalpost events list --state parked",
+        "cli_events::a_list_is_a_table_for_people_and_the_apis_json_for_programs",
+    ),
+    (
+        "signalpost events show",
+        "cli_events::show_says_what_became_of_an_event_why_and_what_to_do",
+    ),
+    (
+        "signalpost events retry --state parked --route",
+        "cli_events::what_is_parked_is_retried_in_bulk_after_a_look_and_a_yes",
+    ),
+    (
+        "signalpost events replay --state unrouted",
+        "cli_events::unrouted_events_are_replayed_in_bulk",
+    ),
+    (
+        "signalpost events drop",
+        "cli_events::one_is_dropped_and_one_erased_by_their_ids",
     ),
     ("curl", "webhooks and queries"),
 ];
