@@ -186,6 +186,22 @@ impl Store {
             .await
     }
 
+    pub(super) async fn count_events(&self, filter: &EventFilter) -> Result<u64, Error> {
+        let mut count = 0;
+        let mut start = Some(page::Position::NEWEST);
+        // One read for each window: none lingers.
+        while let Some(position) = start {
+            let filter = filter.clone();
+            let (found, floor) = self
+                .history
+                .run(move |connection| page::count_window(connection, &filter, position))
+                .await?;
+            count += found;
+            start = floor;
+        }
+        Ok(count)
+    }
+
     pub(super) async fn event(&self, id: EventId) -> Result<Option<EventRecord>, Error> {
         self.history
             .run(move |connection| reader::event(connection, id))
