@@ -15,6 +15,7 @@ use signalpost::inbox::{Inbox, embedded};
 mod accepting;
 mod acting;
 mod claiming;
+mod counting;
 mod embedded_only;
 mod listing;
 mod samples;
@@ -106,6 +107,13 @@ macro_rules! contract_suite {
                 a_replay_routes_what_was_unrouted
                 an_erased_event_keeps_its_keys_only
                 actions_race_with_attempts_and_nothing_is_sent_after_a_drop
+            }
+            counting {
+                each_filter_finds_its_own_deliveries
+                pages_of_deliveries_join_both_ways
+                an_ascending_list_is_followed_by_its_cursor
+                times_bound_a_list_of_deliveries
+                events_are_counted_as_they_are_listed
             }
             listing {
                 each_filter_finds_its_own

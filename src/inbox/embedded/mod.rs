@@ -186,6 +186,23 @@ impl Store {
             .await
     }
 
+    pub(super) async fn count_events(&self, filter: &EventFilter) -> Result<u64, Error> {
+        let (mut count, mut start) = (0, None);
+        // One read for each window: none lingers.
+        loop {
+            let filter = filter.clone();
+            let (found, end) = self
+                .history
+                .run(move |connection| page::count_window(connection, &filter, start))
+                .await?;
+            count += found;
+            if end.is_none() {
+                return Ok(count);
+            }
+            start = end;
+        }
+    }
+
     pub(super) async fn event(&self, id: EventId) -> Result<Option<EventRecord>, Error> {
         self.history
             .run(move |connection| reader::event(connection, id))

@@ -180,16 +180,38 @@ fn window_end(connection: &Connection, span: &Span) -> rusqlite::Result<Option<P
         .optional()
 }
 
-/// Names of filters are ours, values are bound: nothing that a caller sent stands in the text.
 fn query(
     filter: &EventFilter,
     span: &Span,
     end: Option<Position>,
     limit: usize,
 ) -> (String, Vec<Value>) {
+    let (condition, mut values) = condition(filter, span, end);
+    values.push(Value::Integer(i64::try_from(limit + 1).unwrap_or(i64::MAX)));
+    let sql = format!("SELECT {EVENT_COLUMNS} {condition}{} LIMIT ?", span.order());
+    (sql, values)
+}
+
+/// How many events fit in the window that begins at `start`, and where the next one begins; none if that was the last.
+pub(super) fn count_window(
+    connection: &Connection,
+    filter: &EventFilter,
+    start: Option<Position>,
+) -> rusqlite::Result<(u64, Option<Position>)> {
+    let span = Span::new(filter, start);
+    let end = window_end(connection, &span)?;
+    let (condition, values) = condition(filter, &span, end);
+    let count: i64 = connection
+        .prepare_cached(&format!("SELECT count(*) {condition}"))?
+        .query_row(params_from_iter(values), |row| row.get(0))?;
+    Ok((count.unsigned_abs(), end))
+}
+
+/// Names of filters are ours, values are bound: nothing that a caller sent stands in the text.
+fn condition(filter: &EventFilter, span: &Span, end: Option<Position>) -> (String, Vec<Value>) {
     let mut values = span.values().map(Value::Integer).to_vec();
     let mut sql = format!(
-        "SELECT {EVENT_COLUMNS} FROM event e INDEXED BY event_received WHERE {}",
+        "FROM event e INDEXED BY event_received WHERE {}",
         span.condition()
     );
     if let Some(end) = end {
@@ -220,9 +242,6 @@ fn query(
         Some(EventState::Unrouted) => sql.push_str(" AND e.unrouted"),
         None => {}
     }
-    values.push(Value::Integer(i64::try_from(limit + 1).unwrap_or(i64::MAX)));
-    sql.push_str(span.order());
-    sql.push_str(" LIMIT ?");
     (sql, values)
 }
 
