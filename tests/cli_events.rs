@@ -260,7 +260,10 @@ async fn tail_shows_an_event_when_it_comes_and_when_its_state_changes() {
     reroute(&gateway, &route("pay", BY_ORDER)).await;
     assert_eq!(run(&gateway, &["replay", &parked]).0, 0);
     until(&parked, "pending");
-    assert!(told.iter().all(|line| line["id"] != before.as_str()), "{before} was before");
+    assert!(
+        told.iter().all(|line| line["id"] != before.as_str()),
+        "{before} was before"
+    );
     tail.kill().expect("killed");
     tail.wait().expect("ended");
 }

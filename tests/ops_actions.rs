@@ -467,7 +467,7 @@ async fn whoever_guesses_tokens_is_locked_out_and_on_record() {
     }
     let (status, refused) = get_as(&gateway, "/v1/events", "right").await;
     assert_eq!((status, &refused["code"]), (429, &json!("SP-S108")));
-    let lines = audit(&gateway, "read");
+    let lines = audit(&gateway, "ops");
     assert_eq!(lines.len(), 11);
     assert!(
         lines

@@ -133,7 +133,7 @@ fn action(request: &Request) -> &'static str {
         Some("replay") => "replay",
         Some("erase") => "erase",
         Some("reload") => "reload",
-        _ => "read",
+        _ => "ops",
     }
 }
 

@@ -70,12 +70,12 @@ pub(super) async fn run(
         };
         followed.note(event, only, output, shown);
     }
-    // From here on, what came before these is old. The last of two equal parameters counts.
-    let oldest = page
-        .events
-        .last()
-        .and_then(|event| event["received_at"].as_str());
-    pairs.extend(oldest.map(|time| ("since", time.to_owned())));
+    // From here on, what came before these is old.
+    let oldest = page.events.last();
+    if let Some(time) = oldest.and_then(|event| event["received_at"].as_str()) {
+        pairs.retain(|(name, _)| *name != "since");
+        pairs.push(("since", time.to_owned()));
+    }
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut away = false;

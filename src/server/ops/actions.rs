@@ -1,5 +1,6 @@
 //! What an operator does about one delivery or one event. Each is on record, done or refused.
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -48,30 +49,30 @@ impl Verb {
 
 pub(super) async fn retry(
     State(ops): State<Ops>,
-    Path(id): Path<String>,
+    path: Result<Path<String>, PathRejection>,
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<Response, Refusal> {
-    on_delivery(&ops, &caller, Verb::Retry, &id, request).await
+    on_delivery(&ops, &caller, Verb::Retry, path, request).await
 }
 
 pub(super) async fn drop(
     State(ops): State<Ops>,
-    Path(id): Path<String>,
+    path: Result<Path<String>, PathRejection>,
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<Response, Refusal> {
-    on_delivery(&ops, &caller, Verb::Drop, &id, request).await
+    on_delivery(&ops, &caller, Verb::Drop, path, request).await
 }
 
 async fn on_delivery(
     ops: &Ops,
     caller: &Caller,
     verb: Verb,
-    id: &str,
+    path: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response, Refusal> {
-    let id: DeliveryId = id.parse().map_err(|_| Failure::OpsNotFound)?;
+    let id: DeliveryId = input::id(path)?;
     let mut text = None;
     let result = async {
         let note = input::note(caller, input::read::<Noted>(request).await?.note)?;
@@ -106,11 +107,11 @@ impl Input for Replay {
 
 pub(super) async fn replay(
     State(ops): State<Ops>,
-    Path(id): Path<String>,
+    path: Result<Path<String>, PathRejection>,
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<Response, Refusal> {
-    let id: EventId = id.parse().map_err(|_| Failure::OpsNotFound)?;
+    let id: EventId = input::id(path)?;
     let mut text = None;
     let result = async {
         let asked = input::read::<Replay>(request).await?;
@@ -152,11 +153,11 @@ pub(super) async fn replay_event(
 /// Body and headers for good; what became of the event stays.
 pub(super) async fn erase(
     State(ops): State<Ops>,
-    Path(id): Path<String>,
+    path: Result<Path<String>, PathRejection>,
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<Response, Refusal> {
-    let id: EventId = id.parse().map_err(|_| Failure::OpsNotFound)?;
+    let id: EventId = input::id(path)?;
     let mut text = None;
     let result = async {
         let note = input::note(&caller, input::read::<Noted>(request).await?.note)?;

@@ -12,6 +12,7 @@ use super::super::error::Failure;
 use super::super::guard::{Caller, Deed};
 use super::input::{self, Input};
 use super::refusal::Refusal;
+use crate::config::Status;
 use crate::telemetry::audit::Subject;
 
 #[derive(Debug, Deserialize)]
@@ -23,18 +24,24 @@ impl Input for Nothing {
 }
 
 pub(super) async fn show(State(ops): State<Ops>) -> Json<Value> {
-    Json(state(&ops))
+    Json(whole(&ops.plan.status()))
 }
 
-pub(super) fn state(ops: &Ops) -> Value {
-    let state = ops.plan.status();
+/// As far as anybody may know who can reach the listener: a problem quotes lines of the routing file, and
+/// `/ready` asks nobody for a token.
+pub(super) fn public(status: &Status) -> Value {
     json!({
-        "ok": state.last_problem.is_none(),
-        "digest": state.digest,
-        "generation": state.generation,
-        "loaded_at": state.loaded_at.to_rfc3339(),
-        "last_problem": state.last_problem,
+        "ok": status.last_problem.is_none(),
+        "digest": status.digest,
+        "generation": status.generation,
+        "loaded_at": status.loaded_at.to_rfc3339(),
     })
+}
+
+fn whole(status: &Status) -> Value {
+    let mut shown = public(status);
+    shown["last_problem"] = json!(status.last_problem);
+    shown
 }
 
 /// Reads the file now. Refused, the plan before stays (P8) and every problem is in the answer.
@@ -63,7 +70,7 @@ async fn reload_now(ops: &Ops) -> Result<Value, Refusal> {
     let read = tokio::task::spawn_blocking(move || plan.reload());
     match read.await.map_err(|_| Failure::Internal)? {
         Ok(warnings) => {
-            let mut answer = state(ops);
+            let mut answer = whole(&ops.plan.status());
             answer["warnings"] = json!(warnings);
             Ok(answer)
         }

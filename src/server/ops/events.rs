@@ -1,5 +1,6 @@
 //! `GET /v1/events` and one of them: where a webhook went.
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -10,6 +11,7 @@ use super::super::error::Failure;
 use super::super::guard::{Caller, Deed};
 use super::super::record::{self, Shown};
 use super::filter::{self, Paging};
+use super::input;
 use super::refusal::Refusal;
 use crate::clock;
 use crate::event::EventId;
@@ -46,12 +48,12 @@ struct Wanted {
 /// One event. Who saw its body is on record.
 pub(super) async fn one(
     State(ops): State<Ops>,
-    Path(id): Path<String>,
+    path: Result<Path<String>, PathRejection>,
     Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
     let wanted = wanted(query.as_deref().unwrap_or_default())?;
-    let id: EventId = id.parse().map_err(|_| Failure::OpsNotFound)?;
+    let id: EventId = input::id(path)?;
     let found = ops.inbox.event(id).await?.ok_or(Failure::OpsNotFound)?;
     let shown = if wanted.body {
         let deed = Deed {

@@ -14,7 +14,7 @@ const MAX_PAGE: usize = 1000;
 
 const EVENT_FIELDS: &str = "source, type, key, workflow, route, state, since, until";
 const DELIVERY_FIELDS: &str = "state, reason, route, workflow, source, since, until";
-const MOMENT: &str = "a time in RFC 3339, or an age such as 1h";
+const MOMENT: &str = "RFC 3339, as in 2026-08-01T12:00:00Z (a + of an offset is written %2B in a URL), or an age such as 1h30m";
 
 /// Whether a page can be asked for beside the filter itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,7 @@ pub(super) fn events(
         limit: PAGE,
         ..EventFilter::default()
     };
+    let mut seen = Once::default();
     for (name, value) in pairs {
         let (name, value) = (name.as_ref(), value.as_ref());
         let text = || Some(value.to_owned());
@@ -50,6 +51,7 @@ pub(super) fn events(
             "limit" if paging == Paging::Allowed => filter.limit = limit(value)?,
             _ => return Err(unknown(EVENT_FIELDS, paging, "limit, cursor")),
         }
+        seen.note(name)?;
     }
     Ok(filter)
 }
@@ -64,6 +66,7 @@ pub(super) fn deliveries(
         limit: PAGE,
         ..DeliveryFilter::default()
     };
+    let mut seen = Once::default();
     for (name, value) in pairs {
         let (name, value) = (name.as_ref(), value.as_ref());
         let text = || Some(value.to_owned());
@@ -80,8 +83,23 @@ pub(super) fn deliveries(
             "order" if paging == Paging::Allowed => filter.ascending = ascending(value)?,
             _ => return Err(unknown(DELIVERY_FIELDS, paging, "limit, cursor, order")),
         }
+        seen.note(name)?;
     }
     Ok(filter)
+}
+
+/// The known names that have stood already.
+#[derive(Debug, Default)]
+struct Once(Vec<String>);
+
+impl Once {
+    fn note(&mut self, name: &str) -> Result<(), Refusal> {
+        if self.0.iter().any(|seen| seen == name) {
+            return Err(Refusal::parameter("Each parameter stands once."));
+        }
+        self.0.push(name.to_owned());
+        Ok(())
+    }
 }
 
 fn unknown(fields: &str, paging: Paging, pages: &str) -> Refusal {
@@ -172,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_and_unknown_parameters_are_refused() {
+    fn bad_unknown_and_repeated_parameters_are_refused() {
         for bad in [
             "limit=0",
             "limit=1001",
@@ -182,6 +200,7 @@ mod tests {
             "reason=SP-X1",
             "order=up",
             "color=red",
+            "source=a&source=b",
         ] {
             assert!(
                 deliveries(pairs(bad), Paging::Allowed, NOW).is_err(),

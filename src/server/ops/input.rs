@@ -1,8 +1,11 @@
-//! The JSON body of an operator's action: small, whole, and without members that mean nothing.
+//! What an operator's request says: the id in its path, and a JSON body that is small, whole, and without
+//! members that mean nothing.
 
+use std::str::FromStr;
 use std::time::Duration;
 
-use axum::extract::Request;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Request};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -33,6 +36,12 @@ pub(super) struct Noted {
 
 impl Input for Noted {
     const MEMBERS: &str = "note (text)";
+}
+
+/// The id in the path. What is no id is nobody's.
+pub(super) fn id<T: FromStr>(path: Result<Path<String>, PathRejection>) -> Result<T, Refusal> {
+    let id = path.ok().and_then(|Path(id)| id.parse().ok());
+    id.ok_or_else(|| Failure::OpsNotFound.into())
 }
 
 /// Reads it; an empty body is an empty object.

@@ -61,7 +61,7 @@ async fn ready(State(ops): State<Ops>) -> Response {
         "checks": {
             "store": { "ok": store.trouble.is_none(), "trouble": store.trouble, "pending": store.pending, "parked": store.parked, "bytes": store.bytes },
             "temporal": { "ok": temporal.connected, "trouble": temporal.trouble, "server_version": temporal.server_version },
-            "config": config::state(&ops),
+            "config": config::public(&ops.plan.status()),
         }
     });
     let status = if ready {
