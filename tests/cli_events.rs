@@ -8,14 +8,13 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::cli::signalpost;
-use crate::ops_actions::{
-    BY_ORDER, audit, event, paid, reroute, route, setup, token_line, until_state,
-};
 use crate::support::eventually;
 use crate::support::gateway::Gateway;
+use crate::support::operator::{
+    BY_ORDER, NO_TEMPORAL, audit, event, paid, reroute, route, setup, token_line, until_state,
+};
 use crate::support::workflows::{Workflows, unique};
 
-const NO_TEMPORAL: &str = "127.0.0.1:1";
 /// Parks at once: there is no such field.
 const WRONG: &str = "order-${body.data.object.metadata.ordr}";
 
@@ -140,7 +139,7 @@ async fn what_is_parked_is_retried_in_bulk_after_a_look_and_a_yes() {
         .collect();
     let expected: Vec<_> = (0..10).map(|number| format!("pi_evt_{number}")).collect();
     assert_eq!(payments, expected);
-    assert_eq!(audit(&gateway, "retry").len(), 10);
+    audit(&gateway, "retry", 10).await;
     gateway.settled().await;
     let (code, told, _) = run(&gateway, &retry);
     assert_eq!((code, told.trim()), (0, "0 deliveries would be retried"));

@@ -18,6 +18,7 @@ mod docs;
 mod faults;
 mod inbox_contract;
 mod listener;
+mod operators;
 mod ops_actions;
 mod providers;
 mod queries;

@@ -1,113 +1,17 @@
-//! What operators do through the API: retry, drop, replay, erase, reload; who may, and what is on record.
-
-use std::fs;
+//! What operators do through the API: retry, drop, replay, erase, reload, and what is on record of it.
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
-use crate::support::gateway::{Gateway, Setup};
-use crate::support::workflows::{Workflows, unique};
-use crate::support::{eventually, ledger, sender};
+use crate::support::operator::{
+    BY_ORDER, NO_TEMPORAL, audit, event, paid, post, reroute, route, send, setup, until_state,
+};
+use crate::support::workflows::{Signaled, Workflows, unique};
+use crate::support::{eventually, ledger};
 use crate::webhooks::pay;
-
-const SECRET: &str = sender::STRIPE_SECRET;
-/// Nothing listens there.
-const NO_TEMPORAL: &str = "127.0.0.1:1";
-
-const SOURCE: &str = r#"
-[sources.stripe]
-provider = "stripe"
-secrets  = ["env:SECRET"]
-"#;
-
-/// A payment's route with its name and the workflow that it names.
-pub(crate) fn route(name: &str, workflow: &str) -> String {
-    format!(
-        r#"
-[[routes]]
-name     = "{name}"
-source   = "stripe"
-on       = "payment_intent.succeeded"
-workflow = "{workflow}"
-signal   = "payment_received"
-args     = [{{ payment = "${{body.data.object.id}}" }}]
-missing  = "park"
-"#
-    )
-}
-
-pub(crate) const BY_ORDER: &str = "order-${body.data.object.metadata.order_id}";
-
-pub(crate) fn setup(routes: &str, temporal: &str) -> Setup {
-    Setup::new(&format!("{SOURCE}{routes}"), temporal).env("SECRET", SECRET)
-}
-
-/// An answer to a POST: status and body.
-async fn post(gateway: &Gateway, path: &str, body: &Value) -> (u16, Value) {
-    send(gateway, path, body.to_string(), None).await
-}
-
-async fn send(gateway: &Gateway, path: &str, body: String, token: Option<&str>) -> (u16, Value) {
-    let mut request = reqwest::Client::new()
-        .post(format!("{}{path}", gateway.ops()))
-        .header("content-type", "application/json")
-        .body(body);
-    if let Some(token) = token {
-        request = request.bearer_auth(token);
-    }
-    let answer = request.send().await.expect("an answer");
-    let status = answer.status().as_u16();
-    (status, answer.json().await.expect("JSON"))
-}
-
-async fn get_as(gateway: &Gateway, path: &str, token: &str) -> (u16, Value) {
-    let url = format!("{}{path}", gateway.ops());
-    let request = reqwest::Client::new().get(url).bearer_auth(token);
-    let answer = request.send().await.expect("an answer");
-    let status = answer.status().as_u16();
-    (status, answer.json().await.expect("JSON"))
-}
-
-/// Sends one payment; the event's id.
-pub(crate) async fn paid(gateway: &Gateway, order: &str, event: &str) -> String {
-    let answer = pay(gateway, order, event).await;
-    assert_eq!(answer.status, 200, "{}", answer.body);
-    answer.body["event"].as_str().expect("an id").to_owned()
-}
-
-pub(crate) async fn event(gateway: &Gateway, id: &str) -> Value {
-    let (status, event) = gateway.get(&format!("/v1/events/{id}")).await;
-    assert_eq!(status, 200, "{event}");
-    event
-}
-
-pub(crate) async fn until_state(gateway: &Gateway, id: &str, state: &str) {
-    eventually(&format!("{id} is {state}"), || async {
-        event(gateway, id).await["state"] == state
-    })
-    .await;
-}
-
-/// Writes other routes and has them read.
-pub(crate) async fn reroute(gateway: &Gateway, routes: &str) -> (u16, Value) {
-    let file = gateway.folder().join("routes.toml");
-    fs::write(file, format!("{SOURCE}{routes}")).expect("routes.toml");
-    post(gateway, "/v1/config/reload", &json!({})).await
-}
-
-pub(crate) fn audit(gateway: &Gateway, action: &str) -> Vec<Value> {
-    let log = gateway.log();
-    let lines = log
-        .lines()
-        .filter_map(|line| serde_json::from_str(line).ok());
-    lines
-        .filter(|line: &Value| line["target"] == "audit" && line["action"] == action)
-        .collect()
-}
 
 async fn payments(workflows: &Workflows, workflow: &str, count: usize) -> Vec<String> {
     let signals = workflows.signals(workflow, count).await;
-    let payment = |signal: &crate::support::workflows::Signaled| ledger::payment(&signal.args[0]);
+    let payment = |signal: &Signaled| ledger::payment(&signal.args[0]);
     signals.iter().map(payment).collect()
 }
 
@@ -147,7 +51,7 @@ async fn ten_parked_are_retried_in_bulk_and_arrive_in_order() {
 
     let expected: Vec<_> = (0..10).map(|number| format!("pi_evt_{number}")).collect();
     assert_eq!(payments(&workflows, &workflow, 10).await, expected);
-    let lines = audit(&gateway, "retry");
+    let lines = audit(&gateway, "retry", 11).await;
     let done: Vec<_> = lines
         .iter()
         .filter(|line| line["outcome"] == "done")
@@ -234,12 +138,8 @@ async fn an_unrouted_event_is_replayed_once_its_route_is_there_and_never_twice_u
             note["action"] == "replay" && note["text"] == "a route now" && note["who"] == "local"
         })
     }));
-    assert_eq!(audit(&gateway, "replay").len(), 4);
-    assert!(
-        audit(&gateway, "replay")
-            .iter()
-            .all(|line| line["event"] == json!(id))
-    );
+    let lines = audit(&gateway, "replay", 4).await;
+    assert!(lines.iter().all(|line| line["event"] == json!(id)));
 }
 
 #[tokio::test]
@@ -313,7 +213,7 @@ async fn an_erased_event_has_no_body_and_cannot_be_replayed() {
     // The same event again is still a repeat.
     let repeat = pay(&gateway, "1", "evt_1").await;
     assert_eq!(repeat.body["status"], "duplicate");
-    let who_saw = audit(&gateway, "body");
+    let who_saw = audit(&gateway, "body", 2).await;
     assert_eq!(who_saw.len(), 2);
     assert_eq!(who_saw[0]["event"], json!(id));
 }
@@ -339,7 +239,8 @@ async fn a_refused_reload_says_all_problems_and_changes_nothing() {
         good["last_problem"].is_null() && good["warnings"].is_array(),
         "{good}"
     );
-    let outcomes: Vec<_> = audit(&gateway, "reload")
+    let outcomes: Vec<_> = audit(&gateway, "reload", 2)
+        .await
         .iter()
         .map(|l| l["outcome"].clone())
         .collect();
@@ -398,80 +299,4 @@ async fn what_is_wrong_with_an_action_is_named_and_nothing_sent_is_repeated() {
     let large = format!("{{\"note\":\"{}\"}}", "n".repeat(70_000));
     let (status, refused) = send(&gateway, &one, large, None).await;
     assert_eq!((status, &refused["code"]), (413, &json!("SP-S109")));
-}
-
-/// A line of the tokens' file.
-pub(crate) fn token_line(name: &str, role: &str, token: &str) -> String {
-    let digest = hex::encode(Sha256::digest(token.as_bytes()));
-    format!("{name} {role} sha256:{digest}\n")
-}
-
-#[tokio::test]
-async fn a_reader_reads_an_actor_acts_and_each_has_a_name_on_record() {
-    let tokens = token_line("ann", "read", "ann's") + &token_line("bob", "act", "bob's");
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("tokens");
-    fs::write(&file, tokens).expect("tokens");
-    let gateway = setup("", NO_TEMPORAL)
-        .flag("--ops-tokens-file", file.to_str().expect("a path"))
-        .env("SIGNALPOST_OPS_TOKEN", "defaults-own")
-        .start()
-        .await;
-    let id = paid(&gateway, "1", "evt_1").await;
-    let (plain, body) = (
-        format!("/v1/events/{id}"),
-        format!("/v1/events/{id}?body=true"),
-    );
-    assert_eq!(gateway.get("/v1/events").await.0, 401);
-    assert_eq!(gateway.get("/ready").await.0, 200, "probes need no token");
-    assert_eq!(get_as(&gateway, &plain, "ann's").await.0, 200);
-    assert_eq!(get_as(&gateway, &body, "ann's").await.0, 403);
-    assert_eq!(get_as(&gateway, &body, "bob's").await.0, 200);
-    let reload = "/v1/config/reload";
-    let as_ann = send(&gateway, reload, "{}".to_owned(), Some("ann's")).await;
-    assert_eq!((as_ann.0, &as_ann.1["code"]), (403, &json!("SP-S107")));
-    for token in ["bob's", "defaults-own"] {
-        assert_eq!(
-            send(&gateway, reload, "{}".to_owned(), Some(token)).await.0,
-            200
-        );
-    }
-    let record: Vec<_> = audit(&gateway, "reload")
-        .iter()
-        .map(|line| (line["who"].clone(), line["outcome"].clone()))
-        .collect();
-    let expected = [("ann", "refused"), ("bob", "done"), ("default", "done")];
-    assert_eq!(
-        record,
-        expected.map(|(who, outcome)| (json!(who), json!(outcome)))
-    );
-
-    // Bob's token is taken away, Eve gets one.
-    fs::write(&file, token_line("eve", "act", "eve's")).expect("tokens");
-    eventually("the file is read again", || async {
-        get_as(&gateway, &plain, "eve's").await.0 == 200
-    })
-    .await;
-    assert_eq!(get_as(&gateway, &plain, "bob's").await.0, 401);
-    assert!(!gateway.log().contains("bob's"), "no token in the log");
-}
-
-#[tokio::test]
-async fn whoever_guesses_tokens_is_locked_out_and_on_record() {
-    let gateway = setup("", NO_TEMPORAL)
-        .env("SIGNALPOST_OPS_TOKEN", "right")
-        .start()
-        .await;
-    for _ in 0..10 {
-        assert_eq!(get_as(&gateway, "/v1/events", "guess").await.0, 401);
-    }
-    let (status, refused) = get_as(&gateway, "/v1/events", "right").await;
-    assert_eq!((status, &refused["code"]), (429, &json!("SP-S108")));
-    let lines = audit(&gateway, "ops");
-    assert_eq!(lines.len(), 11);
-    assert!(
-        lines
-            .iter()
-            .all(|line| line["who"] == "127.0.0.1" && line["outcome"] == "refused")
-    );
 }

@@ -5,6 +5,7 @@ pub(crate) mod devserver;
 pub(crate) mod gateway;
 pub(crate) mod grpc;
 pub(crate) mod ledger;
+pub(crate) mod operator;
 #[path = "../../examples/orders/sender.rs"]
 pub(crate) mod sender;
 pub(crate) mod temporal;
