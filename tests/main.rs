@@ -16,6 +16,7 @@ mod devserver;
 mod docs;
 mod faults;
 mod inbox_contract;
+mod ledger;
 mod listener;
 mod providers;
 mod queries;
