@@ -4,6 +4,7 @@
 //! issuer's own key set is believed: `jwk`, `jku` and `x5u` of a token are never looked at. May import
 //! `expr`, `event` and what lies below it.
 
+mod bearer;
 mod claims;
 mod jws;
 pub mod keys;
@@ -14,6 +15,7 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::expr::Expr;
+pub use bearer::{BearerFault, bearer};
 pub use keys::{KeyRing, KeySet};
 
 /// Where keys come from.

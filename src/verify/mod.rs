@@ -4,7 +4,6 @@
 //! an `Event`, which only [`authenticate`] makes, shows it. Nothing of a request is parsed before its
 //! proof holds. May import `expr`, `token` and below.
 
-mod bearer;
 mod body;
 mod freshness;
 mod hmac;
@@ -28,7 +27,7 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::event::{Event, EventId};
 use crate::expr::{self, Expr};
-use crate::token::Issuer;
+use crate::token::{self, Issuer};
 pub use refusal::{Class, Refusal};
 
 /// A request as it came in. Its body stays closed until the proof holds.
@@ -209,7 +208,7 @@ fn prove(source: &Source, request: &WebhookRequest, now: Timestamp) -> Result<Pr
             })
         }
         Proof::Token(issuer) => {
-            let token = bearer::verify(request, issuer, now)?;
+            let token = token::verify(token::bearer(&request.headers)?, issuer, now)?;
             Ok(Proven {
                 subject: token.subject,
                 claims: Some(token.claims),
