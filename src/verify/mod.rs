@@ -182,7 +182,7 @@ pub fn authenticate(
     let kind = identity::kind(source, &vars);
 
     Ok(Event {
-        id: EventId::generate(),
+        id: EventId::at(now),
         source: Arc::clone(&source.name),
         key,
         kind,
