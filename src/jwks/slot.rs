@@ -106,7 +106,7 @@ impl Slot {
         for ring in &self.rings {
             ring.replace(Arc::clone(&keys));
         }
-        let count = keys.len();
+        let count = keys.count();
         self.keys = Some(keys);
         self.content = Some(content);
         Ok(Some(count))

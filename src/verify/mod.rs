@@ -49,22 +49,6 @@ impl WebhookRequest {
         }
     }
 
-    #[must_use]
-    pub fn headers(&self) -> &HeaderMap {
-        &self.headers
-    }
-
-    #[must_use]
-    pub fn peer(&self) -> &str {
-        &self.peer
-    }
-
-    /// Size of the body in bytes: all that may be known of it before the proof.
-    #[must_use]
-    pub fn body_len(&self) -> usize {
-        self.body.len()
-    }
-
     /// The one copy of a header as text; a second copy, or bytes that are no text, are a refusal.
     fn single(&self, name: &HeaderName) -> Result<Option<&str>, Refusal> {
         let mut copies = self.headers.get_all(name).iter();
@@ -90,7 +74,6 @@ impl WebhookRequest {
 #[derive(Debug)]
 pub struct Source {
     pub name: Arc<str>,
-    pub provider: Arc<str>,
     pub proof: Proof,
     pub body: BodyRule,
     pub key: Option<Expr>,

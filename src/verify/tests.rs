@@ -52,7 +52,6 @@ fn secrets() -> Vec<Secret> {
 fn source(proof: Proof) -> Source {
     Source {
         name: "carrier".into(),
-        provider: "hmac".into(),
         proof,
         body: BodyRule::ByMediaType,
         key: None,
