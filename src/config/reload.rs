@@ -2,7 +2,7 @@
 //!
 //! Everything that can fail is done first, then one pointer is swapped (P8): a bad file never replaces
 //! a good plan, and a request keeps the plan that it began with. Knows no signals and no HTTP: who
-//! wants a reload calls [`PlanHandle::reload`].
+//! wants a reload calls [`PlanHandle::reload`], who wants to know of one subscribes.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -112,24 +112,20 @@ impl PlanHandle {
         let digest = plan.digest.clone();
         self.current.store(Arc::new(plan));
         self.status.send_modify(|status| {
-            status.digest.clone_from(&digest);
+            status.digest = digest;
             status.generation += 1;
             status.loaded_at = clock::now();
             status.last_problem = None;
         });
-        let generation = self.status().generation;
-        tracing::info!(%digest, generation, "routes file loaded");
         for warning in warnings {
-            tracing::warn!(code = warning.code, "routes file:\n{warning}");
+            tracing::warn!(code = warning.code, "routing file:\n{warning}");
         }
     }
 
     fn keep(&self, problems: &[Problem]) {
         let text: Vec<String> = problems.iter().map(Problem::to_string).collect();
-        let text = text.join("\n");
-        tracing::error!("routes file refused, the running plan stays:\n{text}");
         self.status
-            .send_modify(|status| status.last_problem = Some(text));
+            .send_modify(|status| status.last_problem = Some(text.join("\n")));
     }
 
     /// Reloads whenever a file that the last attempt named has another content, until `shutdown`.
@@ -145,7 +141,7 @@ impl PlanHandle {
             let handle = Arc::clone(&self);
             let reloaded = tokio::task::spawn_blocking(move || handle.reload_if_changed()).await;
             if let Err(error) = reloaded {
-                tracing::error!(%error, "the watch over the routes file failed once");
+                tracing::error!(%error, "the watch over the routing file failed once");
             }
         }
     }
@@ -156,7 +152,7 @@ impl PlanHandle {
             state.files.clone()
         };
         if files.changed() {
-            // Both outcomes are logged and kept in the status already.
+            // Both outcomes are in the status, which its subscribers report.
             self.reload().ok();
         }
     }
