@@ -49,6 +49,7 @@ async fn a_permitted_role_reads_and_everybody_else_is_refused() {
     workflows
         .start_with_worker(&format!("order-{order}"), &order)
         .await;
+    gateway.connected().await;
     let token = |role: &str| idp.token("alice", role).expect("a token");
 
     let answer = sender::ask(gateway.public(), &order, &token("support"))
