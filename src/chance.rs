@@ -1,6 +1,6 @@
 //! Chance, for pauses that many clients must not take together; keys and secrets are not made of it.
 //!
-//! Pure stages take it as an argument. Imports nothing of this crate.
+//! Stages that must be pure take it as an argument. Imports nothing of this crate.
 
 use uuid::Uuid;
 
