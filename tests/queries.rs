@@ -130,6 +130,7 @@ async fn temporal_away_is_503_and_an_unknown_query_502_without_the_servers_words
     workflows
         .start_with_worker(&format!("order-{order}"), &order)
         .await;
+    gateway.connected().await;
     let url = format!("{}/orders/{order}/unknown", gateway.public());
     let response = reqwest::Client::new()
         .get(url)
