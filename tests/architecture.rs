@@ -110,7 +110,7 @@ fn impurities(module: &[String], text: &str) -> Vec<String> {
                     .all(|(one, two)| one == two)
             })
         };
-        if let Some(impure) = IMPURE.iter().find(|impure| names(*impure)) {
+        if let Some(impure) = IMPURE.iter().find(|impure| names(impure)) {
             found.push(format!("{}: {}", named.line, impure.join("::")));
         }
     }

@@ -27,7 +27,8 @@ proptest! {
         if let Ok(pattern) = PathPattern::parse(&text) {
             prop_assert!(pattern.overlaps(&pattern));
         }
-        Rules::new(vec![rule("/orders/{id}/status")]).find(&path);
+        let found = Rules::new(vec![rule("/orders/{id}/status")]).find(&path).is_some();
+        prop_assert!(!found || path.ends_with("/status"));
     }
 
     /// What the load of a routing file relies on: rules that do not overlap never meet.
@@ -48,7 +49,12 @@ proptest! {
 
     #[test]
     fn a_parameter_is_decoded_once_whatever_it_holds(value in "\\PC{1,20}") {
-        let encoded: String = value.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let encoded = hex::encode_upper(&value);
+        let encoded: String = encoded
+            .as_bytes()
+            .chunks(2)
+            .flat_map(|digits| ['%', char::from(digits[0]), char::from(digits[1])])
+            .collect();
         let rules = Rules::new(vec![rule("/orders/{id}")]);
         let (_, found) = rules.find(&format!("/orders/{encoded}")).unwrap();
         prop_assert_eq!(found, [("id".to_owned(), value)]);
