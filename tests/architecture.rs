@@ -230,6 +230,31 @@ fn a_planted_climb_is_found_however_it_is_written() {
     }
 }
 
+#[test]
+fn what_says_that_it_imports_nothing_of_this_crate_does_not() {
+    let mut found = Vec::new();
+    for (file, module, text) in sources() {
+        let header: String = text
+            .lines()
+            .take_while(|line| line.starts_with("//!"))
+            .collect();
+        if !header.replace("//!", "").contains("nothing of this crate") {
+            continue;
+        }
+        for Named { line, segments } in paths(&module, &text) {
+            let foreign = |top: &String| segments[0] == "crate" && *top != module[0];
+            if segments.get(1).is_some_and(foreign) {
+                found.push(format!(
+                    "{}:{line}: {}",
+                    file.display(),
+                    segments.join("::")
+                ));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
 /// Whole modules by the map, single files by the word in their header.
 #[test]
 fn what_says_that_it_is_pure_knows_no_runtime_no_clock_and_no_chance() {

@@ -23,15 +23,10 @@ pub struct PlanHandle {
     path: PathBuf,
     options: Options,
     current: ArcSwap<Plan>,
-    /// Held while a plan is compiled, so that two reloads cannot overtake each other.
-    state: Mutex<State>,
+    /// What the last attempt read, whether or not it gave a plan. Held while a plan is compiled, so that
+    /// two reloads cannot overtake each other.
+    files: Mutex<Files>,
     status: watch::Sender<Status>,
-}
-
-#[derive(Debug)]
-struct State {
-    /// What the last attempt read, whether or not it gave a plan.
-    files: Files,
 }
 
 /// What `GET /v1/config` tells.
@@ -65,9 +60,7 @@ impl PlanHandle {
             path,
             options,
             current: ArcSwap::from_pointee(plan),
-            state: Mutex::new(State {
-                files: loaded.files,
-            }),
+            files: Mutex::new(loaded.files),
             status: watch::Sender::new(status),
         };
         Ok((Arc::new(handle), loaded.problems))
@@ -92,13 +85,13 @@ impl PlanHandle {
     /// Compiles everything, then swaps. The warnings of the new plan, or why there is none. Reads
     /// files: async callers come through `spawn_blocking`.
     pub fn reload(&self) -> Result<Vec<Problem>, Vec<Problem>> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         let Loaded {
             plan,
             problems,
             files,
         } = load_after(&self.path, &self.options, Some(&self.current()));
-        state.files = files;
+        *held = files;
         if let Some(plan) = plan {
             self.swap(plan, &problems);
             Ok(problems)
@@ -147,10 +140,11 @@ impl PlanHandle {
     }
 
     fn reload_if_changed(&self) {
-        let files = {
-            let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            state.files.clone()
-        };
+        let files = self
+            .files
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         if files.changed() {
             // Both outcomes are in the status, which its subscribers report.
             self.reload().ok();

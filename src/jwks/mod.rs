@@ -3,7 +3,7 @@
 //!
 //! One task ([`Jwks::run`]) owns every fetch, so that at most one per location is under way; callers
 //! only mark a location as due and wait. Keys once fetched stay while an issuer is down. May import
-//! `token` and what lies below it.
+//! `telemetry` and what lies below it.
 
 mod fetch;
 mod slot;

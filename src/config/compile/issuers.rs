@@ -12,7 +12,7 @@ use crate::token::{Algorithm, Issuer, KeyRing, KeySet, Location};
 
 use super::super::file;
 use super::super::problem::Finding;
-use super::{Compiler, Spanned, Text, codes};
+use super::{Compiler, Spanned, Text, codes, optional};
 
 const DEFAULT_ALGORITHMS: [Algorithm; 3] = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA];
 
@@ -36,10 +36,9 @@ impl Compiler<'_> {
             None => Some(DEFAULT_ALGORITHMS.to_vec()),
         };
         let keys = written.jwks.as_ref().and_then(|text| self.location(text));
-        let roles = written
-            .roles
-            .as_ref()
-            .map(|text| self.expr(text, Scope::CLAIMS));
+        let roles = optional(written.roles.as_ref(), |text| {
+            self.expr(text, Scope::CLAIMS)
+        });
         let keys = keys?;
         Some(Issuer {
             name: written.name.get_ref().as_str().into(),
@@ -48,10 +47,7 @@ impl Compiler<'_> {
             algorithms: algorithms?,
             ring: self.ring(&keys),
             keys,
-            roles: match roles {
-                Some(expr) => Some(expr?),
-                None => None,
-            },
+            roles: roles?,
         })
     }
 
