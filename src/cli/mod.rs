@@ -4,9 +4,10 @@
 //! Called by `main` alone; may import everything.
 
 mod check;
-pub mod dev;
+mod dev;
 mod send;
 mod serve;
+pub mod stack;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -9,6 +9,7 @@ use subtle::ConstantTimeEq;
 use super::Ops;
 use super::error::Failure;
 use crate::secret::Secret;
+use crate::token;
 
 pub(super) async fn check(State(ops): State<Ops>, request: Request, next: Next) -> Response {
     let verdict = match &ops.token {
@@ -22,11 +23,7 @@ pub(super) async fn check(State(ops): State<Ops>, request: Request, next: Next) 
 }
 
 fn bearer_matches(headers: &HeaderMap, token: &Secret) -> Result<(), Failure> {
-    let given = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.strip_prefix("Bearer "))
-        .ok_or(Failure::OpsUnauthorized)?;
+    let given = token::bearer(headers).map_err(|_| Failure::OpsUnauthorized)?;
     let same: bool = given.as_bytes().ct_eq(token.expose()).into();
     if same {
         Ok(())

@@ -23,7 +23,7 @@ pub(crate) struct Signaled {
 
 /// An id that no other test uses.
 pub(crate) fn unique(prefix: &str) -> String {
-    format!("{prefix}-{}", uuid::Uuid::now_v7().simple())
+    format!("{prefix}-{}", signalpost::clock::now().uuid().simple())
 }
 
 /// Workflows of one server.
