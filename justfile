@@ -17,6 +17,10 @@ test:
 demo *ARGS:
     cargo run --example orders -- {{ARGS}}
 
+# kills everything under load, then compares every yes with the histories
+ledger *ARGS:
+    tests/ledger.sh {{ARGS}}
+
 # ratios against baselines, side by side in one run
 bench *ARGS:
     cargo bench --bench pipeline -- {{ARGS}}

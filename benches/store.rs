@@ -185,8 +185,8 @@ where
 
 /// A new event with one delivery to a workflow of its own.
 fn acceptance() -> Acceptance {
-    let id = EventId::generate();
     let now = clock::now();
+    let id = EventId::at(now);
     let event = Event {
         id,
         source: Arc::from("stripe"),
@@ -207,7 +207,7 @@ fn acceptance() -> Acceptance {
         secret: Some(0),
     };
     let delivery = Delivery {
-        id: DeliveryId::generate(),
+        id: DeliveryId::at(now),
         event: id,
         source: Arc::clone(&event.source),
         route: Arc::from("payment-succeeded"),

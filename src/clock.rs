@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
+use uuid::{NoContext, Uuid};
 
 /// A point in time: milliseconds since the Unix epoch, UTC.
 #[derive(
@@ -60,6 +61,14 @@ impl Timestamp {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    /// A new UUIDv7 of this time; times before 1970 count as 1970.
+    #[must_use]
+    pub fn uuid(self) -> Uuid {
+        let millis = u64::try_from(self.0).unwrap_or(0);
+        let nanos = u32::try_from(millis % 1000).unwrap_or(0) * 1_000_000;
+        Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, millis / 1000, nanos))
+    }
+
     /// Reads RFC 3339 (`2026-08-01T12:00:00Z`), any offset.
     #[must_use]
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
@@ -101,6 +110,16 @@ mod tests {
             Some(t)
         );
         assert_eq!(Timestamp::parse_rfc3339("yesterday"), None);
+    }
+
+    #[test]
+    fn ids_carry_their_time_and_differ() {
+        let t = Timestamp::from_millis(1_785_585_600_123);
+        let (one, other) = (t.uuid(), t.uuid());
+        assert_ne!(one, other);
+        let millis = one.get_timestamp().map(|at| at.to_unix());
+        assert_eq!(millis, Some((1_785_585_600, 123_000_000)));
+        assert!(one < Timestamp::from_millis(t.millis() + 1).uuid());
     }
 
     #[test]

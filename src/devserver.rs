@@ -123,12 +123,6 @@ impl DevServer {
             .then(|| format!("http://127.0.0.1:{}", self.ports.ui))
     }
 
-    /// Process id of the server, while it runs.
-    #[must_use]
-    pub fn id(&self) -> Option<u32> {
-        self.child.id()
-    }
-
     /// Asks it to end, and insists after a while.
     pub async fn stop(mut self) -> Result<(), Error> {
         self.watchdog.kill().await?;

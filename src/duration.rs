@@ -77,6 +77,15 @@ fn split(text: &str, holds: impl Fn(char) -> bool) -> (&str, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_shown_is_read_again(millis in 1..=LONGEST_MS) {
+            let duration = Duration::from_millis(millis);
+            prop_assert_eq!(parse(&show(duration)), Ok(duration));
+        }
+    }
 
     #[test]
     fn units_combine() {

@@ -4,6 +4,10 @@
 //! [`Event`] is `verify`, what turns an event into [`Delivery`]s is `routing`, what keeps both is
 //! `inbox`. May import `clock` only.
 
+mod reason;
+#[cfg(test)]
+pub(crate) mod samples;
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -15,6 +19,10 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
+pub use reason::Reason;
+
+/// Temporal's limit on ids and names, in bytes.
+pub const MAX_NAME: usize = 1000;
 
 /// UUIDv7 of an event: time-ordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -29,10 +37,10 @@ pub struct DeliveryId(pub Uuid);
 macro_rules! id {
     ($name:ident) => {
         impl $name {
-            /// A new id; ids made later sort later.
+            /// A new id of that time, the rest of it random: ids of a later millisecond sort later.
             #[must_use]
-            pub fn generate() -> Self {
-                Self(Uuid::now_v7())
+            pub fn at(now: Timestamp) -> Self {
+                Self(now.uuid())
             }
         }
         impl fmt::Display for $name {
@@ -132,6 +140,47 @@ pub struct Delivery {
     pub request_id: String,
     pub run_id: Option<String>,
     pub settled_at: Option<Timestamp>,
+}
+
+impl Delivery {
+    /// A delivery that is due at once, without arguments and under the default rules.
+    #[must_use]
+    pub fn pending(event: &Event, route: Arc<str>, target: Target, request_id: String) -> Self {
+        Self {
+            id: DeliveryId::at(event.received_at),
+            event: event.id,
+            source: Arc::clone(&event.source),
+            route,
+            target,
+            args: "[]".to_owned(),
+            rules: Rules::default(),
+            state: State::Pending,
+            reason: None,
+            attempts: 0,
+            accepted_at: event.received_at,
+            first_attempt_at: None,
+            next_attempt_at: Some(event.received_at),
+            last_error: None,
+            request_id,
+            run_id: None,
+            settled_at: None,
+        }
+    }
+
+    /// Parked, and its lane stands at it. One without a workflow stands in no lane.
+    #[must_use]
+    pub fn holds_lane(&self) -> bool {
+        self.state == State::Parked
+            && self.rules.after_park == AfterPark::Hold
+            && !self.target.workflow.is_empty()
+    }
+
+    /// Whether there is something to send: a target and arguments that were rendered.
+    #[must_use]
+    pub fn is_sendable(&self) -> bool {
+        let rendered = !self.reason.is_some_and(Reason::is_of_rendering);
+        rendered && !self.target.workflow.is_empty() && !self.target.signal.is_empty()
+    }
 }
 
 /// State of one delivery. An event without deliveries is *unrouted*.
@@ -242,130 +291,4 @@ pub struct Start {
     pub task_queue: String,
     /// JSON text of the list of start arguments.
     pub args: String,
-}
-
-/// Why a delivery is parked or dropped. Each code is a heading in `deploy/runbook.md`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reason {
-    TemplateFailed,
-    BadWorkflowId,
-    NoWorkflowId,
-    TooManyWorkflows,
-    WorkflowMissing,
-    WorkflowClosed,
-    PayloadTooLarge,
-    SignalLimit,
-    BadArgument,
-    ServerTooOld,
-    RouteDrops,
-    MissingDropped,
-    ClosedDropped,
-    OperatorDropped,
-    Superseded,
-}
-
-impl Delivery {
-    /// Parked, and its lane stands at it. One without a workflow stands in no lane.
-    #[must_use]
-    pub fn holds_lane(&self) -> bool {
-        self.state == State::Parked
-            && self.rules.after_park == AfterPark::Hold
-            && !self.target.workflow.is_empty()
-    }
-
-    /// Whether there is something to send: a target and arguments that were rendered.
-    #[must_use]
-    pub fn is_sendable(&self) -> bool {
-        let rendered = !self.reason.is_some_and(Reason::is_of_rendering);
-        rendered && !self.target.workflow.is_empty() && !self.target.signal.is_empty()
-    }
-}
-
-impl Reason {
-    pub const ALL: [Self; 15] = [
-        Self::TemplateFailed,
-        Self::BadWorkflowId,
-        Self::NoWorkflowId,
-        Self::TooManyWorkflows,
-        Self::WorkflowMissing,
-        Self::WorkflowClosed,
-        Self::PayloadTooLarge,
-        Self::SignalLimit,
-        Self::BadArgument,
-        Self::ServerTooOld,
-        Self::RouteDrops,
-        Self::MissingDropped,
-        Self::ClosedDropped,
-        Self::OperatorDropped,
-        Self::Superseded,
-    ];
-
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::TemplateFailed => "SP-D101",
-            Self::BadWorkflowId => "SP-D102",
-            Self::NoWorkflowId => "SP-D103",
-            Self::TooManyWorkflows => "SP-D104",
-            Self::WorkflowMissing => "SP-D201",
-            Self::WorkflowClosed => "SP-D202",
-            Self::PayloadTooLarge => "SP-D203",
-            Self::SignalLimit => "SP-D204",
-            Self::BadArgument => "SP-D205",
-            Self::ServerTooOld => "SP-D206",
-            Self::RouteDrops => "SP-D301",
-            Self::MissingDropped => "SP-D302",
-            Self::ClosedDropped => "SP-D303",
-            Self::OperatorDropped => "SP-D304",
-            Self::Superseded => "SP-D305",
-        }
-    }
-
-    /// The delivery was parked before there was anything to send.
-    const fn is_of_rendering(self) -> bool {
-        matches!(
-            self,
-            Self::TemplateFailed
-                | Self::BadWorkflowId
-                | Self::NoWorkflowId
-                | Self::TooManyWorkflows
-        )
-    }
-
-    /// One sentence for the person who finds the delivery.
-    #[must_use]
-    pub const fn sentence(self) -> &'static str {
-        match self {
-            Self::TemplateFailed => {
-                "a template of the route found nothing, or something it cannot use"
-            }
-            Self::BadWorkflowId => "the workflow id is empty or longer than 1000 bytes",
-            Self::NoWorkflowId => "the route's list of workflow ids is empty",
-            Self::TooManyWorkflows => "the route names more than 100 workflows for one event",
-            Self::WorkflowMissing => {
-                "no workflow with this id exists, and the route's `missing` rule says park"
-            }
-            Self::WorkflowClosed => {
-                "the workflow has closed, and the route's `closed` rule says park"
-            }
-            Self::PayloadTooLarge => "Temporal refuses the arguments: too large",
-            Self::SignalLimit => "this run has received as many signals as Temporal allows",
-            Self::BadArgument => "Temporal refuses the signal as invalid",
-            Self::ServerTooOld => "this Temporal server does not know the call",
-            Self::RouteDrops => "the route says `drop = true`",
-            Self::MissingDropped => {
-                "no workflow with this id exists, and the route's `missing` rule says drop"
-            }
-            Self::ClosedDropped => {
-                "the workflow has closed, and the route's `closed` rule says drop"
-            }
-            Self::OperatorDropped => "an operator gave it up",
-            Self::Superseded => "its event was replayed: newer deliveries take its place",
-        }
-    }
-
-    #[must_use]
-    pub fn from_code(code: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.code() == code)
-    }
 }

@@ -184,38 +184,32 @@ impl Gateway {
     ) {
         adopt(&plan.current(), jwks);
         telemetry.config_loaded(&plan.status().digest);
-        let stop = || self.stop_background.clone().cancelled_owned();
-        let (watched, fetched, connected) = (Arc::clone(plan), Arc::clone(jwks), temporal.clone());
-        let follow = follow_plan(
-            Arc::clone(plan),
-            Arc::clone(jwks),
-            telemetry.clone(),
-            stop(),
+        let token = self.stop_background.clone();
+        let stop = || token.clone().cancelled_owned();
+        self.keep(
+            "the watch over the routing file",
+            plan.clone().watch(stop()),
         );
-        let (watch, fetch, connect) = (watched.watch(stop()), fetched.run(stop()), {
-            let stop = stop();
-            async move { connected.run(stop).await }
+        self.keep(
+            "the adoption of new plans",
+            follow_plan(plan.clone(), jwks.clone(), telemetry.clone(), stop()),
+        );
+        self.keep("the refresh of keys", jwks.clone().run(stop()));
+        let (connection, stopped) = (temporal.clone(), stop());
+        self.keep("the connection to Temporal", async move {
+            connection.run(stopped).await;
         });
-        let deliver = delivery::run(inbox, temporal, telemetry, delivery, stop());
+        self.keep(
+            "delivery",
+            delivery::run(inbox, temporal, telemetry, delivery, stop()),
+        );
+    }
+
+    /// A task that works until it is told to stop, and its name for the log if it ends before.
+    fn keep(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
         self.background.spawn(async move {
-            watch.await;
-            "the watch over the routing file"
-        });
-        self.background.spawn(async move {
-            follow.await;
-            "the adoption of new plans"
-        });
-        self.background.spawn(async move {
-            fetch.await;
-            "the refresh of keys"
-        });
-        self.background.spawn(async move {
-            connect.await;
-            "the connection to Temporal"
-        });
-        self.background.spawn(async move {
-            deliver.await;
-            "delivery"
+            task.await;
+            name
         });
     }
 

@@ -3,6 +3,7 @@
 //! The modules in the order of the map in `ARCHITECTURE.md`, which says who may import whom; read
 //! `server::webhooks`, `inbox` and `delivery` first.
 
+pub mod chance;
 pub mod clock;
 pub mod duration;
 pub mod secret;

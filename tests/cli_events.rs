@@ -6,6 +6,8 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use serde_json::Value;
+use signalpost::clock;
+use signalpost::event::EventId;
 
 use crate::cli::signalpost;
 use crate::support::eventually;
@@ -83,7 +85,7 @@ async fn show_says_what_became_of_an_event_why_and_what_to_do() {
     let delivery = event(&gateway, &id).await["deliveries"][0]["id"].clone();
     let delivery = delivery.as_str().expect("an id");
     for part in [
-        "SP-D101: a template of the route found nothing",
+        "SP-D101: A template of the route found nothing",
         "correct the route",
         "ordr",
         &format!("signalpost events replay {id}"),
@@ -97,7 +99,7 @@ async fn show_says_what_became_of_an_event_why_and_what_to_do() {
     let (_, json, _) = run(&gateway, &["show", &id, "-o", "json"]);
     let json: Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(json, event(&gateway, &id).await);
-    let nobody = uuid::Uuid::now_v7().to_string();
+    let nobody = EventId::at(clock::now()).to_string();
     let (code, _, said) = run(&gateway, &["show", &nobody]);
     assert_eq!(
         (code, said.trim()),
@@ -305,6 +307,6 @@ async fn a_gateway_that_is_not_there_or_wants_a_token_is_said_with_what_to_check
     );
     assert!(!said.contains("wrong-one"), "{said}");
     assert_eq!(with("right", &["list"]).0, 0);
-    let (code, _, said) = with("ann's", &["erase", &uuid::Uuid::now_v7().to_string()]);
+    let (code, _, said) = with("ann's", &["erase", &EventId::at(clock::now()).to_string()]);
     assert!(code == 1 && said.contains("SP-S107"), "{said}");
 }

@@ -1,4 +1,4 @@
-//! Golden files: each routes file in `fixtures/config` beside the text that `check` prints for it.
+//! Golden files: each routing file in `fixtures/config` beside the text that `check` prints for it.
 //!
 //! `SIGNALPOST_BLESS=1` writes the texts anew; the diff is then read like code.
 

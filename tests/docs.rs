@@ -159,6 +159,10 @@ fn every_code_has_its_heading_and_every_heading_its_code() {
             .iter()
             .map(|failure| failure.problem().code.to_owned()),
     );
+    for (code, title) in signalpost::config::codes::ALL {
+        let heading = format!("\n### {} {title}\n", code.as_str());
+        assert!(runbook.contains(&heading), "{heading}");
+    }
     assert_eq!(
         codes.difference(&headings).collect::<Vec<_>>(),
         Vec::<&String>::new(),

@@ -1,5 +1,8 @@
 //! The listener against raw TCP clients: slow, greedy, many, and cut off in the middle.
 
+mod drains;
+mod timeouts;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -149,65 +152,6 @@ async fn a_connection_is_kept_for_the_next_request() {
 }
 
 #[tokio::test]
-async fn a_connection_at_rest_is_closed_by_its_own_timeout() {
-    let options = Options {
-        idle_timeout: SHORT,
-        ..relaxed()
-    };
-    let gateway = start(options, 10).await;
-    let answer = gateway
-        .exchange("GET /peer HTTP/1.1\r\nhost: a\r\n\r\n")
-        .await;
-    assert!(answer.ends_with("127.0.0.1"), "{answer}");
-}
-
-#[tokio::test]
-async fn the_header_timeout_does_not_count_rest_between_requests() {
-    let options = Options {
-        header_timeout: SHORT,
-        ..relaxed()
-    };
-    let gateway = start(options, 10).await;
-    let mut resting = gateway
-        .connect("GET /peer HTTP/1.1\r\nhost: a\r\n\r\n")
-        .await;
-    one_answer(&mut resting, "127.0.0.1").await;
-    // A slow client that came later has been closed: so the header timeout has passed.
-    assert_eq!(gateway.exchange("GET /peer HT").await, "");
-    resting
-        .write_all(b"GET /peer HTTP/1.1\r\nhost: a\r\n\r\n")
-        .await
-        .unwrap();
-    one_answer(&mut resting, "127.0.0.1").await;
-    // The next head owes its end in time again.
-    resting.write_all(b"GET /pe").await.unwrap();
-    assert_eq!(until_closed(resting).await, "");
-}
-
-#[tokio::test]
-async fn a_client_that_sends_nothing_or_half_a_head_is_closed() {
-    let options = Options {
-        header_timeout: SHORT,
-        ..relaxed()
-    };
-    let gateway = start(options, 10).await;
-    assert_eq!(gateway.exchange("").await, "");
-    assert_eq!(
-        gateway.exchange("GET /peer HTTP/1.1\r\nhost: a\r\n").await,
-        ""
-    );
-}
-
-#[tokio::test]
-async fn a_slow_body_is_answered_408() {
-    let gateway = start(relaxed(), 10).await;
-    let head = "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nhalf";
-    let answer = gateway.exchange(head).await;
-    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
-    assert!(answer.contains(r#""code":"SP-R205""#), "{answer}");
-}
-
-#[tokio::test]
 async fn a_large_body_is_answered_413_announced_or_not() {
     let gateway = start(relaxed(), 10).await;
     let announced = "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000\r\n\r\n";
@@ -313,73 +257,6 @@ async fn a_panic_is_answered_500_and_the_connection_goes_on() {
         .await
         .unwrap();
     one_answer(&mut stream, "127.0.0.1").await;
-}
-
-#[tokio::test]
-async fn a_drain_finishes_what_is_in_flight_and_takes_nothing_new() {
-    let mut gateway = start(relaxed(), 10).await;
-    let mut idle = gateway
-        .connect("GET /peer HTTP/1.1\r\nhost: a\r\n\r\n")
-        .await;
-    one_answer(&mut idle, "127.0.0.1").await;
-    let silent = gateway.connect("").await;
-    let in_flight = gateway
-        .connect("GET /wait HTTP/1.1\r\nhost: a\r\n\r\n")
-        .await;
-    gateway.waiting.recv().await.unwrap();
-
-    gateway.shutdown.cancel();
-    // Those that wait for nothing are closed at once, though `in_flight` still runs.
-    assert_eq!(until_closed(idle).await, "");
-    assert_eq!(until_closed(silent).await, "");
-    assert!(TcpStream::connect(gateway.address).await.is_err());
-    assert!(!gateway.served.is_finished());
-
-    gateway.release.cancel();
-    let answer = until_closed(in_flight).await;
-    assert!(
-        answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("done"),
-        "{answer}"
-    );
-    assert!(answer.contains("connection: close\r\n"), "{answer}");
-    assert_eq!(gateway.served.await.unwrap(), 0);
-}
-
-#[tokio::test]
-async fn a_drain_cuts_what_does_not_finish_in_time() {
-    let options = Options {
-        drain: SHORT,
-        ..relaxed()
-    };
-    let mut gateway = start(options, 10).await;
-    let _stuck = gateway
-        .connect("GET /wait HTTP/1.1\r\nhost: a\r\n\r\n")
-        .await;
-    gateway.waiting.recv().await.unwrap();
-    gateway.shutdown.cancel();
-    let cut = tokio::time::timeout(PATIENCE, gateway.served)
-        .await
-        .unwrap();
-    assert_eq!(cut.unwrap(), 1);
-}
-
-#[tokio::test]
-async fn a_client_that_does_not_read_its_answer_is_cut() {
-    let options = Options {
-        write_timeout: SHORT,
-        ..relaxed()
-    };
-    let mut gateway = start(options, 10).await;
-    let _deaf = gateway
-        .connect("GET /large HTTP/1.1\r\nhost: a\r\n\r\n")
-        .await;
-    gateway.waiting.recv().await.unwrap();
-    // Were its connection not cut, the drain would wait for it, and count it in the end.
-    gateway.shutdown.cancel();
-    let cut = tokio::time::timeout(PATIENCE, gateway.served)
-        .await
-        .unwrap();
-    assert_eq!(cut.unwrap(), 0);
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ mod devserver;
 mod docs;
 mod faults;
 mod inbox_contract;
+mod ledger;
 mod listener;
 mod operators;
 mod ops_actions;

@@ -1,6 +1,8 @@
 //! What operators do through the API: retry, drop, replay, erase, reload, and what is on record of it.
 
 use serde_json::{Value, json};
+use signalpost::clock;
+use signalpost::event::EventId;
 
 use crate::support::operator::{
     BY_ORDER, NO_TEMPORAL, audit, event, paid, post, reroute, route, send, setup, until_state,
@@ -90,7 +92,7 @@ async fn what_has_settled_is_not_retried_and_an_unknown_id_is_404() {
                 .is_some_and(|d| d.contains("delivered"))
         );
     }
-    let nobody = uuid::Uuid::now_v7();
+    let nobody = EventId::at(clock::now());
     for path in [
         format!("/v1/deliveries/{nobody}/retry"),
         format!("/v1/events/{nobody}/replay"),
@@ -251,7 +253,7 @@ async fn a_refused_reload_says_all_problems_and_changes_nothing() {
 async fn what_is_wrong_with_an_action_is_named_and_nothing_sent_is_repeated() {
     let gateway = setup("", NO_TEMPORAL).start().await;
     let bulk = "/v1/deliveries/retry";
-    let one = format!("/v1/events/{}/replay", uuid::Uuid::now_v7());
+    let one = format!("/v1/events/{}/replay", EventId::at(clock::now()));
     let cases = [
         (one.as_str(), json!({ "note": "n".repeat(1001) }), "`note`"),
         (&one, json!({ "agian": true }), "again"),

@@ -253,7 +253,6 @@ fn source(preset: &Preset, secrets: &[Secret]) -> Source {
 fn bare(name: &str, proof: Proof) -> Source {
     Source {
         name: Arc::from(name),
-        provider: Arc::from(name),
         proof,
         body: BodyRule::ByMediaType,
         key: None,

@@ -49,6 +49,7 @@ async fn a_permitted_role_reads_and_everybody_else_is_refused() {
     workflows
         .start_with_worker(&format!("order-{order}"), &order)
         .await;
+    gateway.connected().await;
     let token = |role: &str| idp.token("alice", role).expect("a token");
 
     let answer = sender::ask(gateway.public(), &order, &token("support"))
@@ -129,6 +130,7 @@ async fn temporal_away_is_503_and_an_unknown_query_502_without_the_servers_words
     workflows
         .start_with_worker(&format!("order-{order}"), &order)
         .await;
+    gateway.connected().await;
     let url = format!("{}/orders/{order}/unknown", gateway.public());
     let response = reqwest::Client::new()
         .get(url)

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use signalpost::cli::dev::{Options, Stack};
+use signalpost::cli::stack::{Options, Stack};
 use temporalio_client::{Client, UntypedWorkflow, WorkflowStartOptions};
 
 use crate::sender::{self, Answer, IdentityProvider};

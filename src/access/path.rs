@@ -52,14 +52,6 @@ impl PathPattern {
                 })
     }
 
-    /// The names of the parameters, from left to right.
-    pub fn parameters(&self) -> impl Iterator<Item = &str> {
-        self.segments.iter().filter_map(|segment| match segment {
-            Segment::Parameter(name) => Some(name.as_str()),
-            Segment::Literal(_) => None,
-        })
-    }
-
     /// The text of the first segment, unless that is a parameter.
     #[must_use]
     pub fn first_literal(&self) -> Option<&str> {

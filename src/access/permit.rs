@@ -6,10 +6,8 @@
 use std::time::Duration;
 
 use super::{ANYONE, Principal, Rule, is_built_in_query};
+use crate::event::MAX_NAME;
 use crate::expr::{Body, Variables};
-
-/// Temporal's own limit on ids and names, in bytes.
-const MAX_NAME: usize = 1000;
 
 /// The right to run one query, once. Made by [`permit`] alone.
 #[derive(Debug)]

@@ -3,6 +3,8 @@
 //! Tokens are taken as checked: what makes one good is tested with `token`. Expressions are the real
 //! ones.
 
+mod paths;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,22 +1,15 @@
-//! `signalpost dev`: a gateway for trying out routes on this machine, with a Temporal of its own.
-//!
-//! [`Stack`] is that pair; the demo `examples/orders` stands on it too.
+//! `signalpost dev`: routes tried out on this machine, every event told as it moves.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use clap::{Args, Parser};
-use tempfile::TempDir;
+use clap::Args;
 
-use super::{End, complain, serve};
-use crate::devserver::{self, DevServer, binary};
-use crate::gateway::{Gateway, StartError};
-use crate::settings::{self, ServeSettings};
-use crate::telemetry::{Telemetry, log};
-use crate::temporal::{self, Temporal};
+use super::stack::{Error, Options, Stack};
+use super::{End, complain};
+use crate::devserver::binary;
+use crate::telemetry::log;
 
 /// Try routes out on this machine: a Temporal dev server, the gateway, and every event as it moves.
 ///
@@ -57,151 +50,6 @@ pub(super) struct Arguments {
     /// Only see to it that there is a Temporal dev server, building it if need be, and exit.
     #[arg(long)]
     prepare: bool,
-}
-
-/// Why the pair does not come up.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    #[error(transparent)]
-    Binary(#[from] binary::Error),
-    #[error(transparent)]
-    DevServer(#[from] devserver::Error),
-    #[error(transparent)]
-    Temporal(#[from] temporal::Error),
-    #[error(transparent)]
-    Gateway(#[from] StartError),
-    #[error(transparent)]
-    Environment(#[from] clap::Error),
-    #[error(transparent)]
-    Settings(#[from] settings::Error),
-    #[error("the system gives no temporary folder: {0}")]
-    Folder(#[from] std::io::Error),
-}
-
-/// What a [`Stack`] is made of.
-#[derive(Clone, Debug)]
-pub struct Options {
-    pub routes: PathBuf,
-    pub listen: SocketAddr,
-    pub ops_listen: SocketAddr,
-    /// None: a folder that goes with the stack.
-    pub store: Option<PathBuf>,
-    /// Where the dev server's program is built and looked for.
-    pub server_dir: PathBuf,
-    /// With Temporal's own pages.
-    pub ui: bool,
-    pub allow_unverified: bool,
-    /// Looked up before the process's environment, for `env:NAME` in the routing file.
-    pub secrets: HashMap<String, String>,
-}
-
-/// A Temporal dev server, unless one was there, and a gateway in front of it.
-pub struct Stack {
-    gateway: Gateway,
-    server: Option<DevServer>,
-    temporal_address: String,
-    _folder: Option<TempDir>,
-}
-
-impl fmt::Debug for Stack {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stack")
-            .field("gateway", &self.gateway)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Stack {
-    /// Brings both up; `say` is told what happens, also while the dev server is built.
-    pub async fn open(options: Options, say: &(dyn Fn(&str) + Sync)) -> Result<Self, Error> {
-        let (server, temporal_address) = match binary::find(&options.server_dir, say).await? {
-            binary::Found::Address(address) => (None, address),
-            binary::Found::Program(binary) => {
-                let server = DevServer::start(&devserver::Options {
-                    binary,
-                    ui: options.ui,
-                    ..devserver::Options::default()
-                })
-                .await?;
-                let address = server.address();
-                say(&format!("Temporal: a dev server of our own at {address}"));
-                (Some(server), address)
-            }
-        };
-        let telemetry = Telemetry::new();
-        let temporal = Temporal::new(
-            &temporal::Options {
-                // A server that was there already may need more than its address.
-                address: server.as_ref().map(DevServer::address),
-                namespace: None,
-            },
-            telemetry.clone(),
-        )?;
-        let folder = match &options.store {
-            Some(_) => None,
-            None => Some(tempfile::tempdir()?),
-        };
-        let in_folder = folder
-            .as_ref()
-            .map(|folder| folder.path().join("signalpost.db"));
-        let mut settings = Others::try_parse_from(["signalpost"])?.settings.options()?;
-        settings.routes = options.routes;
-        settings.listen = options.listen;
-        settings.ops_listen = options.ops_listen;
-        if let Some(store) = options.store.or(in_folder) {
-            settings.store = store;
-        }
-        settings.allow_unverified = options.allow_unverified;
-        let mut gateway = serve::options(settings, temporal.namespace());
-        let secrets = options.secrets;
-        let before = Arc::clone(&gateway.config.env);
-        gateway.config.env =
-            Arc::new(move |name| secrets.get(name).cloned().or_else(|| before(name)));
-        if let Some(ui) = server.as_ref().and_then(DevServer::ui_url) {
-            gateway.temporal_ui = Some(ui);
-        }
-        let gateway = Gateway::start(gateway, temporal, telemetry).await?;
-        Ok(Self {
-            gateway,
-            server,
-            temporal_address,
-            _folder: folder,
-        })
-    }
-
-    /// `http://host:port` of the public listener.
-    #[must_use]
-    pub fn public(&self) -> String {
-        format!("http://{}", self.gateway.public_address())
-    }
-
-    /// `http://host:port` of the ops listener.
-    #[must_use]
-    pub fn ops(&self) -> String {
-        format!("http://{}", self.gateway.ops_address())
-    }
-
-    /// `host:port` of Temporal's front end.
-    #[must_use]
-    pub fn temporal_address(&self) -> &str {
-        &self.temporal_address
-    }
-
-    /// Temporal's own pages, where this stack started them.
-    #[must_use]
-    pub fn temporal_ui(&self) -> Option<String> {
-        self.server.as_ref().and_then(DevServer::ui_url)
-    }
-
-    /// Drains the gateway, then ends the dev server.
-    pub async fn close(self) {
-        self.gateway.drain_now().await;
-        if let Some(server) = self.server
-            && let Err(error) = server.stop().await
-        {
-            tracing::warn!(%error, "the Temporal dev server did not end as it should");
-        }
-    }
 }
 
 pub(super) async fn run(arguments: Arguments) -> End {
@@ -283,11 +131,4 @@ fn cache_folder() -> PathBuf {
         .or_else(|| variable("HOME").map(|home| home.join(".cache")))
         .unwrap_or_else(std::env::temp_dir)
         .join("signalpost")
-}
-
-/// All settings of `serve` that `dev` has no flag for: as the environment has them, else their defaults.
-#[derive(Parser)]
-struct Others {
-    #[command(flatten)]
-    settings: ServeSettings,
 }

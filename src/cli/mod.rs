@@ -4,10 +4,11 @@
 //! Called by `main` alone; may import everything.
 
 mod check;
-pub mod dev;
+mod dev;
 mod events;
 mod send;
 mod serve;
+pub mod stack;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

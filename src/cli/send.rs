@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use clap::Args;
 use reqwest::header::{HeaderName, HeaderValue};
-use uuid::Uuid;
 
 use super::{End, complain, print, root_cause};
 use crate::clock;
@@ -144,7 +143,7 @@ fn sign(arguments: &Arguments, body: &[u8]) -> Result<Vec<(String, String)>, Str
     }
     match &source.proof {
         Proof::Signature(scheme) => {
-            let id = format!("msg_{}", Uuid::now_v7().simple());
+            let id = format!("msg_{}", clock::now().uuid().simple());
             Ok(scheme.sign(body, &id, clock::now()))
         }
         Proof::Token(_) | Proof::None => Ok(Vec::new()),

@@ -23,7 +23,7 @@ macro_rules! codes {
 }
 
 codes! {
-    UNREADABLE = "SP-C001", "The routes file cannot be read";
+    UNREADABLE = "SP-C001", "The routing file cannot be read";
     SYNTAX = "SP-C002", "The file is not TOML";
     UNKNOWN_KEY = "SP-C003", "Unknown key";
     LATER = "SP-C004", "Not supported by this version yet";

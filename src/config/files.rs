@@ -1,4 +1,4 @@
-//! The files that a routes file depends on, and what stood in them when they were read.
+//! The files that a routing file depends on, and what stood in them when they were read.
 //!
 //! Contents are compared, never times: a write in place within one tick of the file system's clock, a
 //! rename over the name and a swapped symlink all show. Only digests are kept. Imports nothing of
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-/// No routes file, secret or key set has a use beyond this.
+/// No routing file, secret or key set has a use beyond this.
 pub(super) const MAX_FILE: u64 = 4 * 1024 * 1024;
 
 /// Digest of a file's content; none where it could not be read.

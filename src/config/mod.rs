@@ -16,7 +16,7 @@ mod read_rules;
 mod reload;
 mod section;
 mod source_text;
-mod suggest;
+pub(crate) mod suggest;
 #[cfg(test)]
 mod tests;
 mod written;
@@ -59,7 +59,7 @@ pub struct Plan {
     secret_files: HashMap<PathBuf, Secret>,
 }
 
-/// What came of a routes file.
+/// What came of a routing file.
 #[derive(Debug)]
 pub struct Loaded {
     /// Present if and only if no problem is an error.
@@ -69,7 +69,7 @@ pub struct Loaded {
     pub files: Files,
 }
 
-/// Reads and compiles a routes file.
+/// Reads and compiles a routing file.
 #[must_use]
 pub fn load(path: &Path, options: &Options) -> Loaded {
     load_after(path, options, None)
@@ -98,7 +98,7 @@ fn load_after(path: &Path, options: &Options, running: Option<&Plan>) -> Loaded 
     match text {
         Ok(text) => compile_after(&text, &file, files, options, running),
         Err(why) => {
-            let message = format!("the routes file cannot be read: {why}");
+            let message = format!("the routing file cannot be read: {why}");
             let help = "give its path with --routes or SIGNALPOST_ROUTES";
             Loaded {
                 plan: None,

@@ -1,4 +1,4 @@
-//! What the process decides for its routes file.
+//! What the process decides for its routing file.
 //!
 //! The file says nothing about the process, and `config` never sees the settings: these few are all
 //! it gets. Imports nothing of this crate.

@@ -1,4 +1,4 @@
-//! What is wrong with a routes file, where, and what to write instead.
+//! What is wrong with a routing file, where, and what to write instead.
 //!
 //! A [`Finding`] is made where the fault is seen and knows its byte range; a [`Problem`] is what a
 //! person or a program gets, with line, column and the line itself (secrets masked already).

@@ -2,7 +2,7 @@
 //!
 //! Everything that can fail is done first, then one pointer is swapped (P8): a bad file never replaces
 //! a good plan, and a request keeps the plan that it began with. Knows no signals and no HTTP: who
-//! wants a reload calls [`PlanHandle::reload`].
+//! wants a reload calls [`PlanHandle::reload`], who wants to know of one subscribes.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,15 +23,10 @@ pub struct PlanHandle {
     path: PathBuf,
     options: Options,
     current: ArcSwap<Plan>,
-    /// Held while a plan is compiled, so that two reloads cannot overtake each other.
-    state: Mutex<State>,
+    /// What the last attempt read, whether or not it gave a plan. Held while a plan is compiled, so that
+    /// two reloads cannot overtake each other.
+    files: Mutex<Files>,
     status: watch::Sender<Status>,
-}
-
-#[derive(Debug)]
-struct State {
-    /// What the last attempt read, whether or not it gave a plan.
-    files: Files,
 }
 
 /// What `GET /v1/config` tells.
@@ -65,9 +60,7 @@ impl PlanHandle {
             path,
             options,
             current: ArcSwap::from_pointee(plan),
-            state: Mutex::new(State {
-                files: loaded.files,
-            }),
+            files: Mutex::new(loaded.files),
             status: watch::Sender::new(status),
         };
         Ok((Arc::new(handle), loaded.problems))
@@ -92,13 +85,13 @@ impl PlanHandle {
     /// Compiles everything, then swaps. The warnings of the new plan, or why there is none. Reads
     /// files: async callers come through `spawn_blocking`.
     pub fn reload(&self) -> Result<Vec<Problem>, Vec<Problem>> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         let Loaded {
             plan,
             problems,
             files,
         } = load_after(&self.path, &self.options, Some(&self.current()));
-        state.files = files;
+        *held = files;
         if let Some(plan) = plan {
             self.swap(plan, &problems);
             Ok(problems)
@@ -112,24 +105,20 @@ impl PlanHandle {
         let digest = plan.digest.clone();
         self.current.store(Arc::new(plan));
         self.status.send_modify(|status| {
-            status.digest.clone_from(&digest);
+            status.digest = digest;
             status.generation += 1;
             status.loaded_at = clock::now();
             status.last_problem = None;
         });
-        let generation = self.status().generation;
-        tracing::info!(%digest, generation, "routes file loaded");
         for warning in warnings {
-            tracing::warn!(code = warning.code, "routes file:\n{warning}");
+            tracing::warn!(code = warning.code, "routing file:\n{warning}");
         }
     }
 
     fn keep(&self, problems: &[Problem]) {
         let text: Vec<String> = problems.iter().map(Problem::to_string).collect();
-        let text = text.join("\n");
-        tracing::error!("routes file refused, the running plan stays:\n{text}");
         self.status
-            .send_modify(|status| status.last_problem = Some(text));
+            .send_modify(|status| status.last_problem = Some(text.join("\n")));
     }
 
     /// Reloads whenever a file that the last attempt named has another content, until `shutdown`.
@@ -145,18 +134,19 @@ impl PlanHandle {
             let handle = Arc::clone(&self);
             let reloaded = tokio::task::spawn_blocking(move || handle.reload_if_changed()).await;
             if let Err(error) = reloaded {
-                tracing::error!(%error, "the watch over the routes file failed once");
+                tracing::error!(%error, "the watch over the routing file failed once");
             }
         }
     }
 
     fn reload_if_changed(&self) {
-        let files = {
-            let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            state.files.clone()
-        };
+        let files = self
+            .files
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         if files.changed() {
-            // Both outcomes are logged and kept in the status already.
+            // Both outcomes are in the status, which its subscribers report.
             self.reload().ok();
         }
     }

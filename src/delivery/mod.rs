@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinSet};
 
+use crate::chance;
 use crate::clock::{self, Timestamp};
 use crate::event::{Delivery, Missing};
 use crate::inbox::{Claim, Inbox, Settlement};
@@ -166,7 +167,7 @@ fn moment(tries: u32) -> Moment {
     Moment {
         now: clock::now(),
         tries,
-        jitter: f64::from(uuid::Uuid::new_v4().as_fields().0) / f64::from(u32::MAX),
+        jitter: chance::fraction(),
     }
 }
 

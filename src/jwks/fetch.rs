@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
 
+use crate::telemetry::log;
 use crate::token::keys::KeySetFault;
 use crate::token::{Location, LocationFault};
 
@@ -20,7 +21,7 @@ pub enum Error {
     Client(#[source] reqwest::Error),
     #[error(transparent)]
     Location(#[from] LocationFault),
-    #[error("{}", chain(.0))]
+    #[error("{}", log::causes(.0))]
     Http(#[source] reqwest::Error),
     #[error("the answer is {0}, not 200")]
     Status(u16),
@@ -89,16 +90,4 @@ async fn download(client: &reqwest::Client, url: &str) -> Result<Vec<u8>, Error>
         bytes.extend_from_slice(&chunk);
     }
     Ok(bytes)
-}
-
-/// The client's own text names the address only; the cause is further down.
-fn chain(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

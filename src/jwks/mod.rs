@@ -3,7 +3,7 @@
 //!
 //! One task ([`Jwks::run`]) owns every fetch, so that at most one per location is under way; callers
 //! only mark a location as due and wait. Keys once fetched stay while an issuer is down. May import
-//! `token` and what lies below it.
+//! `telemetry` and what lies below it.
 
 mod fetch;
 mod slot;
@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::token::{Issuer, KeySet, Location};
+use crate::token::{Issuer, Location};
 pub use fetch::Error;
 use slot::Slot;
 
@@ -114,12 +114,6 @@ impl Jwks {
         let patience = self.options.timeout + Duration::from_secs(1);
         let seen = timeout(patience, attempts.changed()).await;
         matches!(seen, Ok(Ok(()))) && self.slots().get(location).is_some_and(Slot::is_well)
-    }
-
-    /// Reads the keys of a location once, for a command that runs no gateway.
-    pub async fn fetch(&self, location: &Location) -> Result<KeySet, Error> {
-        let bytes = fetch::read(&self.client, location, self.options.timeout).await?;
-        Ok(KeySet::from_jwks(&bytes)?)
     }
 
     /// Works until `shutdown` resolves.

@@ -8,8 +8,8 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio::time::Instant;
-use uuid::Uuid;
 
+use crate::chance;
 use crate::token::keys::KeySetFault;
 use crate::token::{KeyRing, KeySet};
 
@@ -106,7 +106,7 @@ impl Slot {
         for ring in &self.rings {
             ring.replace(Arc::clone(&keys));
         }
-        let count = keys.len();
+        let count = keys.count();
         self.keys = Some(keys);
         self.content = Some(content);
         Ok(Some(count))
@@ -151,9 +151,7 @@ fn backoff_after(failures: u32, (first, cap): (Duration, Duration)) -> Duration 
     let full = first
         .saturating_mul(2_u32.saturating_pow(failures.min(16)))
         .min(cap);
-    let half = full / 2;
-    let [.., random] = Uuid::new_v4().into_bytes();
-    half + half.saturating_mul(u32::from(random)) / 255
+    full.mul_f64(0.5 + 0.5 * chance::fraction())
 }
 
 #[cfg(test)]

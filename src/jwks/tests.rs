@@ -85,7 +85,7 @@ fn quick() -> Options {
 }
 
 fn held(issuer: &Issuer) -> usize {
-    issuer.ring.current().map_or(0, |keys| keys.len())
+    issuer.ring.current().map_or(0, |keys| keys.count())
 }
 
 /// Waits until the issuer's ring holds so many keys.
@@ -168,13 +168,14 @@ async fn an_issuer_that_is_down_is_asked_again_and_its_last_keys_stay() {
 #[tokio::test]
 async fn redirects_and_floods_are_refused() {
     let (idp, location) = Idp::start(Some(&"x".repeat(1024 * 1024 + 1))).await;
-    let jwks = Jwks::new(Options::default()).unwrap();
-    assert!(matches!(jwks.fetch(&location).await, Err(Error::TooLong)));
+    let client = fetch::client().unwrap();
+    let read = async |location| fetch::read(&client, location, Duration::from_secs(5)).await;
+    assert!(matches!(read(&location).await, Err(Error::TooLong)));
     let moved = Location::Url(location.to_string().replace("/jwks", "/moved"));
-    assert!(matches!(jwks.fetch(&moved).await, Err(Error::Status(307))));
+    assert!(matches!(read(&moved).await, Err(Error::Status(307))));
     assert_eq!(idp.asked(), 1);
     let plain = Location::Url("http://192.0.2.1/jwks".to_owned());
-    assert!(matches!(jwks.fetch(&plain).await, Err(Error::Location(_))));
+    assert!(matches!(read(&plain).await, Err(Error::Location(_))));
 }
 
 #[tokio::test]
@@ -182,12 +183,9 @@ async fn a_silent_issuer_is_given_up() {
     // Accepts connections by its backlog and never answers.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let location = Location::Url(format!("http://{}/jwks", listener.local_addr().unwrap()));
-    let options = Options {
-        timeout: Duration::from_millis(50),
-        ..Options::default()
-    };
-    let jwks = Jwks::new(options).unwrap();
-    assert!(matches!(jwks.fetch(&location).await, Err(Error::TooSlow)));
+    let client = fetch::client().unwrap();
+    let read = fetch::read(&client, &location, Duration::from_millis(50)).await;
+    assert!(matches!(read, Err(Error::TooSlow)));
 }
 
 #[tokio::test]

@@ -7,12 +7,11 @@ use std::sync::Arc;
 
 use super::request_id::request_id;
 use super::{Effect, MissingRule, Route, Signal};
-use crate::event::{Delivery, DeliveryId, Event, Missing, Reason, Rules, Start, State, Target};
+use crate::event::{Delivery, Event, MAX_NAME, Missing, Reason, Rules, Start, State, Target};
 use crate::expr::template::JsonTemplate;
 use crate::expr::{Error, Variables};
 
-/// Temporal's limit for ids and names.
-const MAX_NAME: usize = 1000;
+/// For one event of one route; a workflow that must reach more passes the signal on.
 const MAX_WORKFLOWS: usize = 100;
 
 /// Why a route gives no signal, or one of its ids none.
@@ -208,25 +207,7 @@ fn settled(delivery: Delivery, state: State, reason: Reason, error: Option<Strin
     }
 }
 
-/// A pending delivery without arguments, due at once.
 fn draft(route: &Route, event: &Event, target: Target) -> Delivery {
-    Delivery {
-        id: DeliveryId::generate(),
-        event: event.id,
-        source: Arc::clone(&event.source),
-        route: Arc::clone(&route.name),
-        request_id: request_id(event, &route.name, &target),
-        target,
-        args: "[]".to_owned(),
-        rules: Rules::default(),
-        state: State::Pending,
-        reason: None,
-        attempts: 0,
-        accepted_at: event.received_at,
-        first_attempt_at: None,
-        next_attempt_at: Some(event.received_at),
-        last_error: None,
-        run_id: None,
-        settled_at: None,
-    }
+    let request_id = request_id(event, &route.name, &target);
+    Delivery::pending(event, Arc::clone(&route.name), target, request_id)
 }

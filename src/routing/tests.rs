@@ -1,14 +1,13 @@
 //! Events against routes: which match, in which order, and what a match becomes.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::json;
 
 use super::{Effect, LaneRules, MissingRule, On, Route, Routes, Signal, Verdict};
 use crate::clock::Timestamp;
 use crate::event::{
-    Closed, Content, DedupKey, Delivery, Event, EventId, Missing, Reason, Start, State,
+    Closed, Content, Delivery, Event, EventId, Missing, Reason, Start, State, samples,
 };
 use crate::expr::template::{JsonTemplate, Template, Written};
 use crate::expr::{Expr, Scope};
@@ -17,21 +16,10 @@ fn event(kind: &str, body: &str) -> Event {
     Event {
         id: "01890000-0000-7000-8000-000000000001".parse().unwrap(),
         source: "shop".into(),
-        key: DedupKey {
-            text: "evt_1".to_owned(),
-            digest: false,
-            retention: Duration::from_secs(1),
-            strict: false,
-        },
         kind: kind.to_owned(),
-        received_at: Timestamp::from_seconds(1_785_585_600),
-        peer: String::new(),
-        headers: Vec::new(),
-        query: Vec::new(),
-        claims: None,
         content: Content::Json(serde_json::from_str(body).unwrap()),
         body: body.to_owned().into(),
-        secret: None,
+        ..samples::event(Timestamp::from_seconds(1_785_585_600))
     }
 }
 
@@ -298,7 +286,7 @@ fn the_request_id_is_the_same_for_ever() {
     let first = event("t", "{}");
     assert_eq!(id(&first), "f645df7680903837e46154ff06d08647");
     let again = Event {
-        id: EventId::generate(),
+        id: EventId::at(first.received_at),
         ..first.clone()
     };
     assert_eq!(id(&again), id(&first));

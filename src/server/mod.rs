@@ -15,6 +15,7 @@ pub mod request_id;
 
 mod connection;
 mod failure;
+mod fresh_keys;
 mod guard;
 mod ops;
 mod pace;

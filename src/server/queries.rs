@@ -12,6 +12,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::error::Failure;
+use super::fresh_keys::{self, Doubt};
 use super::refused::Refused;
 use super::request_id::RequestId;
 use super::{Public, body};
@@ -110,42 +111,24 @@ async fn ask(
     answer.map_err(|error| Refused::query(error, permit.expose_errors()))
 }
 
-/// A good token, asking the issuer for its keys once where the token names one that is not known yet.
 async fn authenticate(
     gateway: &Public,
     rule: &Rule,
     headers: &HeaderMap,
 ) -> Result<Token, Refused> {
-    let bearer = bearer(headers).ok_or(Refused::new(Failure::QueryUnauthorized, "no_token"))?;
-    let wants_keys = |refusal: &token::Refusal| {
-        matches!(
-            refusal,
-            token::Refusal::UnknownKey(_) | token::Refusal::NoKeys
-        )
-    };
-    match token::verify(bearer, &rule.issuer, clock::now()) {
-        Err(refusal) if wants_keys(&refusal) => {
-            let keys_are_fresh = gateway.jwks.refresh(&rule.issuer.keys).await;
-            match token::verify(bearer, &rule.issuer, clock::now()) {
-                Err(refusal) if wants_keys(&refusal) && !keys_are_fresh => {
-                    Err(Refused::new(Failure::QueryKeysAway, "no_keys"))
-                }
-                again => again.map_err(|refusal| Refused::query_token(&refusal)),
-            }
-        }
-        first => first.map_err(|refusal| Refused::query_token(&refusal)),
-    }
-}
-
-/// The one `Authorization: Bearer`; a second header of that name is no token at all.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let mut all = headers.get_all(header::AUTHORIZATION).iter();
-    let (first, second) = (all.next()?, all.next());
-    if second.is_some() {
-        return None;
-    }
-    let (scheme, token) = first.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(token)
+    let bearer =
+        token::bearer(headers).map_err(|_| Refused::new(Failure::QueryUnauthorized, "no_token"))?;
+    fresh_keys::prove(
+        &gateway.jwks,
+        &rule.issuer.keys,
+        || token::verify(bearer, &rule.issuer, clock::now()),
+        token::Refusal::wants_keys,
+    )
+    .await
+    .map_err(|doubt| match doubt {
+        Doubt::Refused(refusal) => Refused::query_token(&refusal),
+        Doubt::KeysAway => Refused::new(Failure::QueryKeysAway, "no_keys"),
+    })
 }
 
 /// The JSON body of a POST; GET and HEAD have none.

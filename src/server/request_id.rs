@@ -18,6 +18,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::error::Failure;
+use crate::clock::{self, Timestamp};
 
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -27,8 +28,8 @@ pub struct RequestId(Uuid);
 
 impl RequestId {
     #[must_use]
-    pub fn generate() -> Self {
-        Self(Uuid::now_v7())
+    pub fn at(now: Timestamp) -> Self {
+        Self(now.uuid())
     }
 }
 
@@ -40,7 +41,7 @@ impl fmt::Display for RequestId {
 
 /// For [`axum::middleware::from_fn`], outside of all other layers.
 pub async fn assign(mut request: Request, next: Next) -> Response {
-    let id = RequestId::generate();
+    let id = RequestId::at(clock::now());
     request.extensions_mut().insert(id);
     // At the error level, so that no filter takes the id away from the lines that it lets through.
     let span = tracing::error_span!("request", request = %id);

@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::error::Failure;
+use super::fresh_keys::{self, Doubt};
 use super::refused::Refused;
 use super::{Public, body};
 use crate::clock;
@@ -20,7 +21,7 @@ use crate::config::Plan;
 use crate::event::Event;
 use crate::inbox::{Acceptance, Receipt};
 use crate::telemetry::report::WebhookOutcome;
-use crate::verify::{self, Proof, Source, WebhookRequest};
+use crate::verify::{self, Source, WebhookRequest};
 
 pub(super) async fn receive(
     State(gateway): State<Public>,
@@ -96,28 +97,26 @@ async fn read(
     ))
 }
 
-/// Verifies. A token whose key is not known yet is tried once more after its issuer has been asked for its keys; if
-/// they cannot be had, an unknown key is no proof of a bad token.
 async fn prove(
     gateway: &Public,
     source: &Source,
     request: &WebhookRequest,
 ) -> Result<Event, Refused> {
-    match (
-        verify::authenticate(source, request, clock::now()),
-        &source.proof,
-    ) {
-        (Err(refusal), Proof::Token(issuer)) if refusal.wants_keys() => {
-            let keys_are_fresh = gateway.jwks.refresh(&issuer.keys).await;
-            match verify::authenticate(source, request, clock::now()) {
-                Err(refusal) if refusal.wants_keys() && !keys_are_fresh => {
-                    Err(Refused::new(Failure::WebhookKeysAway, "no_keys"))
-                }
-                again => Ok(again?),
-            }
-        }
-        (first, _) => Ok(first?),
-    }
+    let proof = || verify::authenticate(source, request, clock::now());
+    let Some(issuer) = source.issuer() else {
+        return Ok(proof()?);
+    };
+    fresh_keys::prove(
+        &gateway.jwks,
+        &issuer.keys,
+        proof,
+        verify::Refusal::wants_keys,
+    )
+    .await
+    .map_err(|doubt| match doubt {
+        Doubt::Refused(refusal) => refusal.into(),
+        Doubt::KeysAway => Refused::new(Failure::WebhookKeysAway, "no_keys"),
+    })
 }
 
 #[derive(Serialize)]

@@ -8,6 +8,8 @@ use std::ffi::{OsStr, OsString};
 
 use clap::{Arg, Command};
 
+use crate::config::suggest;
+
 const PREFIX: &str = "SIGNALPOST_";
 
 /// The names of all variables that `program` and its commands read.
@@ -94,13 +96,8 @@ fn allowed_values(argument: &Arg) -> String {
 }
 
 fn unknown(name: &str, known: &[&str]) -> String {
-    let nearest = known
-        .iter()
-        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        .min()
-        .filter(|(distance, _)| *distance <= 3);
-    match nearest {
-        Some((_, candidate)) => format!("{name} is no setting; did you mean {candidate}?"),
+    match suggest::nearest(name, known.iter().copied()) {
+        Some(candidate) => format!("{name} is no setting; did you mean {candidate}?"),
         None => format!("{name} is no setting; allowed are {}", known.join(", ")),
     }
 }

@@ -88,6 +88,23 @@ pub fn init(options: &Options) -> Result<(), Error> {
     Ok(())
 }
 
+/// An error and its causes in one line. Libraries often name only the address in the outermost text,
+/// and repeat a cause in the one above it: the same text is said once.
+#[must_use]
+pub fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let inner = cause.to_string();
+        if !text.contains(&inner) {
+            text.push_str(": ");
+            text.push_str(&inner);
+        }
+        source = cause.source();
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,6 +114,21 @@ mod tests {
         assert!("info,signalpost::delivery=debug".parse::<Filter>().is_ok());
         let error = "signalpost=loud".parse::<Filter>().unwrap_err();
         assert!(error.contains("allowed is a level"), "{error}");
+    }
+
+    #[test]
+    fn causes_are_told_once_each() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("cannot connect: refused")]
+        struct Outer(#[source] Inner);
+        #[derive(Debug, thiserror::Error)]
+        #[error("refused")]
+        struct Inner(#[source] std::io::Error);
+        let deepest = std::io::Error::other("no route");
+        assert_eq!(
+            causes(&Outer(Inner(deepest))),
+            "cannot connect: refused: no route"
+        );
     }
 
     #[test]

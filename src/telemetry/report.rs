@@ -296,5 +296,4 @@ fn gauge(count: u64) -> i64 {
 }
 
 #[cfg(test)]
-#[path = "report_tests.rs"]
 mod tests;

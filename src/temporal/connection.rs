@@ -2,7 +2,8 @@
 //!
 //! HTTP/2 multiplexes every call over it. A call that fails for want of an answer only raises a
 //! doubt; whether Temporal is away, [`Link::keep`] finds out by asking, and it asks again every two
-//! seconds at the most until there is an answer. Imports `clock` and its own module.
+//! seconds at the most until there is an answer. Imports `telemetry` and what lies
+//! below it.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,8 +21,9 @@ use tonic::{Code, Request, Response, Status};
 use super::options::Settings;
 use super::signal::present_run;
 use super::{FailureKind, error};
+use crate::chance;
 use crate::clock::{self, Timestamp};
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Telemetry, log};
 
 /// First and longest pause between two attempts to connect. With [`PROBE_DEADLINE`] the longest one
 /// keeps what waits for Temporal within ten seconds of its return.
@@ -174,7 +176,7 @@ impl Link {
                     self.down(trouble);
                 }
             }
-            tokio::time::sleep(pause.mul_f64(0.8 + 0.2 * random())).await;
+            tokio::time::sleep(pause.mul_f64(0.8 + 0.2 * chance::fraction())).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
@@ -184,7 +186,7 @@ impl Link {
         let connect = async {
             let connection = Connection::connect(self.options.clone())
                 .await
-                .map_err(|error| chain(&error))?;
+                .map_err(|error| log::causes(&error))?;
             let mut service = connection.workflow_service();
             let info = service
                 .get_system_info(Request::new(GetSystemInfoRequest {}))
@@ -273,24 +275,4 @@ impl std::fmt::Debug for Link {
             .field("status", &*self.status.borrow())
             .finish_non_exhaustive()
     }
-}
-
-/// An error and its causes in one line; the same text is said once.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
-}
-
-/// From 0 to 1.
-fn random() -> f64 {
-    f64::from(uuid::Uuid::new_v4().as_fields().0) / f64::from(u32::MAX)
 }

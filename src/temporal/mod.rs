@@ -3,7 +3,7 @@
 //! One attempt for each call, with a deadline of its own and no retries of the client: when to try
 //! again is for `delivery` to say, which is why a failure comes back as a [`FailureKind`]. What the
 //! handle keeps alive is the connection (`connection`); what a status means is in `error`. May
-//! import `access`, `event` and `clock`.
+//! import `access`, `telemetry` and what lies below them.
 
 mod connection;
 mod error;

@@ -21,11 +21,7 @@ use temporalio_common::protos::temporal::api::workflowservice::v1::{
 use tonic::Status;
 
 use super::{Done, Failure, FailureKind, Temporal, WorkflowStatus, error};
-use crate::event::{Delivery, Start, Target};
-
-/// Temporal's own limit, in bytes. A signal to a longer workflow id is answered like one to a
-/// workflow that does not exist, so the answer must not be waited for.
-const ID_LIMIT: usize = 1000;
+use crate::event::{Delivery, MAX_NAME, Start, Target};
 
 impl Temporal {
     /// One attempt to signal the present run.
@@ -191,16 +187,18 @@ fn header(delivery: &Delivery) -> Header {
     }
 }
 
+/// A signal to a workflow id beyond the limit is answered like one to a workflow that does not exist, so
+/// the answer must not be waited for.
 fn check_ids(target: &Target) -> Result<(), Failure> {
     for (what, text) in [
         ("workflow id", &target.workflow),
         ("signal name", &target.signal),
     ] {
-        if text.is_empty() || text.len() > ID_LIMIT {
+        if text.is_empty() || text.len() > MAX_NAME {
             return Err(Failure {
                 kind: FailureKind::BadArgument,
                 message: format!(
-                    "the {what} has {} bytes, 1 to {ID_LIMIT} are allowed",
+                    "the {what} has {} bytes, 1 to {MAX_NAME} are allowed",
                     text.len()
                 ),
             });

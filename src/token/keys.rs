@@ -101,14 +101,10 @@ impl KeySet {
         Ok(Self { keys })
     }
 
+    /// How many keys there are.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.keys.len()
-    }
-
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
     }
 
     /// The key that a token means: the one it names, or the only one that fits.

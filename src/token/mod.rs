@@ -4,9 +4,11 @@
 //! issuer's own key set is believed: `jwk`, `jku` and `x5u` of a token are never looked at. May import
 //! `expr`, `event` and what lies below it.
 
+mod bearer;
 mod claims;
 mod jws;
 pub mod keys;
+mod location;
 
 use std::sync::Arc;
 
@@ -14,66 +16,9 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::expr::Expr;
+pub use bearer::{BearerFault, bearer};
 pub use keys::{KeyRing, KeySet};
-
-/// Where keys come from.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Location {
-    /// https, or http on loopback.
-    Url(String),
-    File(std::path::PathBuf),
-}
-
-impl Location {
-    /// Reads `https://…`, `http://` on loopback, or `file:/path`; the error says what is allowed.
-    pub fn parse(text: &str) -> Result<Self, LocationFault> {
-        if let Some(path) = text.strip_prefix("file:") {
-            return if path.is_empty() {
-                Err(LocationFault)
-            } else {
-                Ok(Self::File(path.into()))
-            };
-        }
-        let uri: http::Uri = text.parse().map_err(|_| LocationFault)?;
-        // A name and password in an address would end in logs.
-        if uri
-            .authority()
-            .is_some_and(|part| part.as_str().contains('@'))
-        {
-            return Err(LocationFault);
-        }
-        let allowed = match (uri.scheme_str(), uri.host()) {
-            (Some("https"), Some(host)) => !host.is_empty(),
-            (Some("http"), Some(host)) => is_loopback(host),
-            _ => false,
-        };
-        allowed
-            .then(|| Self::Url(text.to_owned()))
-            .ok_or(LocationFault)
-    }
-}
-
-impl std::fmt::Display for Location {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Url(url) => f.write_str(url),
-            Self::File(path) => write!(f, "file:{}", path.display()),
-        }
-    }
-}
-
-/// An address that keys may not be fetched from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("keys come from an https address, an http address on loopback, or file:/path")]
-pub struct LocationFault;
-
-fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || bare
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|ip| ip.is_loopback())
-}
+pub use location::{Location, LocationFault};
 
 /// One `[issuers.NAME]`, compiled.
 #[derive(Debug)]

@@ -289,34 +289,9 @@ fn a_key_set_takes_what_it_can_use() {
         {"kty": "RSA", "kid": 7}, "junk",
     ]});
     let set = KeySet::from_jwks(document.to_string().as_bytes()).unwrap();
-    assert_eq!(set.len(), 1);
+    assert_eq!(set.count(), 1);
     let fault = |text: &str| KeySet::from_jwks(text.as_bytes()).unwrap_err();
     assert_eq!(fault("<html>"), keys::KeySetFault::NotJwks);
     assert_eq!(fault("{\"keys\":{}}"), keys::KeySetFault::NotJwks);
     assert_eq!(fault("{\"keys\":[]}"), keys::KeySetFault::NothingUsable);
-}
-
-#[test]
-fn keys_come_by_https_loopback_or_file() {
-    for good in [
-        "https://idp.example.com/jwks",
-        "http://127.0.0.1:8080/jwks",
-        "http://[::1]/jwks",
-        "http://localhost:9/jwks",
-        "file:/run/keys.json",
-    ] {
-        assert_eq!(Location::parse(good).unwrap().to_string(), good);
-    }
-    for bad in [
-        "http://idp.example.com/jwks",
-        "http://127.0.0.1@evil.example/jwks",
-        "https://user:password@idp.example.com/jwks",
-        "http://localhost.evil.example/",
-        "ftp://localhost/",
-        "file:",
-        "idp.example.com",
-        "",
-    ] {
-        assert_eq!(Location::parse(bad), Err(LocationFault), "{bad}");
-    }
 }

@@ -4,7 +4,6 @@
 //! an `Event`, which only [`authenticate`] makes, shows it. Nothing of a request is parsed before its
 //! proof holds. May import `expr`, `token` and below.
 
-mod bearer;
 mod body;
 mod freshness;
 mod hmac;
@@ -28,7 +27,7 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::event::{Event, EventId};
 use crate::expr::{self, Expr};
-use crate::token::Issuer;
+use crate::token::{self, Issuer};
 pub use refusal::{Class, Refusal};
 
 /// A request as it came in. Its body stays closed until the proof holds.
@@ -48,22 +47,6 @@ impl WebhookRequest {
             peer,
             body,
         }
-    }
-
-    #[must_use]
-    pub fn headers(&self) -> &HeaderMap {
-        &self.headers
-    }
-
-    #[must_use]
-    pub fn peer(&self) -> &str {
-        &self.peer
-    }
-
-    /// Size of the body in bytes: all that may be known of it before the proof.
-    #[must_use]
-    pub fn body_len(&self) -> usize {
-        self.body.len()
     }
 
     /// The one copy of a header as text; a second copy, or bytes that are no text, are a refusal.
@@ -91,7 +74,6 @@ impl WebhookRequest {
 #[derive(Debug)]
 pub struct Source {
     pub name: Arc<str>,
-    pub provider: Arc<str>,
     pub proof: Proof,
     pub body: BodyRule,
     pub key: Option<Expr>,
@@ -183,7 +165,7 @@ pub fn authenticate(
     let kind = identity::kind(source, &vars);
 
     Ok(Event {
-        id: EventId::generate(),
+        id: EventId::at(now),
         source: Arc::clone(&source.name),
         key,
         kind,
@@ -209,7 +191,7 @@ fn prove(source: &Source, request: &WebhookRequest, now: Timestamp) -> Result<Pr
             })
         }
         Proof::Token(issuer) => {
-            let token = bearer::verify(request, issuer, now)?;
+            let token = token::verify(token::bearer(&request.headers)?, issuer, now)?;
             Ok(Proven {
                 subject: token.subject,
                 claims: Some(token.claims),

@@ -3,7 +3,9 @@
 //! No HTTP here: `server` maps a [`Class`] to an answer in one place. The texts go to log and
 //! `explain`; they name headers and expressions, never a value of either.
 
-use crate::token;
+use http::header::AUTHORIZATION;
+
+use crate::token::{self, BearerFault};
 
 /// Why a request is refused. The caller learns the class only.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +32,17 @@ pub enum Refusal {
     NoKey(String),
     #[error("no event time: {0}")]
     NoTime(String),
+}
+
+impl From<BearerFault> for Refusal {
+    fn from(fault: BearerFault) -> Self {
+        let header = AUTHORIZATION.to_string();
+        match fault {
+            BearerFault::Missing => Self::MissingHeader(header),
+            BearerFault::Repeated => Self::DuplicateHeader(header),
+            BearerFault::Malformed => Self::Malformed(header),
+        }
+    }
 }
 
 /// What a caller may learn of a refusal.

@@ -1,6 +1,8 @@
 //! What a proof gives an event: its key, its claims, what is kept of its headers. Presets and their
 //! schemes are judged by `tests/providers.rs`.
 
+mod strangers;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,7 +54,6 @@ fn secrets() -> Vec<Secret> {
 fn source(proof: Proof) -> Source {
     Source {
         name: "carrier".into(),
-        provider: "hmac".into(),
         proof,
         body: BodyRule::ByMediaType,
         key: None,

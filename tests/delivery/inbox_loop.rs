@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use signalpost::delivery::{self, Options};
-use signalpost::event::{Delivery, Reason, State};
+use signalpost::event::{Delivery, DeliveryId, Reason, State};
 use signalpost::inbox::{Acceptance, Inbox, embedded};
 use signalpost::telemetry::Telemetry;
 use tokio::sync::oneshot;
@@ -12,7 +12,7 @@ use tonic::Code;
 
 use super::super::support::deliveries::{Connected, delivery, event_of};
 use super::super::support::temporal::{FakeTemporal, Reply};
-use super::super::support::until;
+use super::super::support::{eventually, until};
 use super::bare;
 
 /// Inbox and loop, with everything that they need.
@@ -67,6 +67,13 @@ impl Running {
         until("all delivered", delivered).await;
     }
 
+    /// The delivery as kept, once it is settled there: the counters move before the write is done.
+    async fn settled(&self, id: DeliveryId) -> Delivery {
+        let kept = async || self.inbox.delivery(id).await.unwrap().unwrap();
+        eventually("it is settled", async || kept().await.settled_at.is_some()).await;
+        kept().await
+    }
+
     async fn stop(self) {
         self.stop.send(()).unwrap();
         self.ended.await.unwrap();
@@ -79,7 +86,8 @@ fn to_order(workflow: &str, count: usize) -> Vec<Delivery> {
 
 #[tokio::test]
 async fn signals_of_a_workflow_leave_one_by_one_and_in_order_over_retries() {
-    let fake = FakeTemporal::start_at("127.0.0.1:0", Duration::from_millis(20)).await;
+    let fake = FakeTemporal::start().await;
+    fake.hold("order-1");
     let failing = || bare(Code::Unavailable, "later");
     fake.script("order-1", [failing(), failing(), Reply::Ok, failing()]);
     let running = Running::start(&fake.address.to_string(), 16);
@@ -87,6 +95,8 @@ async fn signals_of_a_workflow_leave_one_by_one_and_in_order_over_retries() {
     for delivery in &sent {
         running.accept(delivery).await;
     }
+    fake.until_received("order-1", 1).await;
+    fake.release();
     running.until_delivered(5).await;
     let expected: Vec<&str> = [0, 0, 0, 1, 1, 2, 3, 4]
         .map(|n: usize| sent[n].request_id.as_str())
@@ -120,7 +130,7 @@ async fn a_parked_delivery_frees_its_lane_and_is_kept() {
         running.accept(delivery).await;
     }
     running.until_delivered(1).await;
-    let first = running.inbox.delivery(sent[0].id).await.unwrap().unwrap();
+    let first = running.settled(sent[0].id).await;
     assert_eq!(first.state, State::Parked);
     assert_eq!(first.reason.map(Reason::code), Some("SP-D205"));
     running.stop().await;
@@ -135,10 +145,10 @@ async fn what_is_accepted_before_temporal_is_there_burns_no_attempt() {
     let sent = delivery("order-1");
     running.accept(&sent).await;
     assert!(!running.connected.temporal.status().connected);
-    let fake = FakeTemporal::start_at(&address, Duration::ZERO).await;
+    let fake = FakeTemporal::start_at(&address).await;
     running.until_delivered(1).await;
     assert_eq!(fake.methods("order-1"), ["SignalWorkflowExecution"]);
-    let kept = running.inbox.delivery(sent.id).await.unwrap().unwrap();
+    let kept = running.settled(sent.id).await;
     assert_eq!(kept.attempts, 1);
     running.stop().await;
 }
@@ -159,7 +169,7 @@ async fn a_temporal_that_comes_back_wakes_every_lane() {
     let mut news = running.connected.temporal.connections();
     let temporal = &running.connected.temporal;
     until("the loss is seen", || !temporal.status().connected).await;
-    let _fake = FakeTemporal::start_at(&address, Duration::ZERO).await;
+    let _fake = FakeTemporal::start_at(&address).await;
     let back = news.wait_for(|&count| count > 1);
     let back = tokio::time::timeout(Duration::from_secs(10), back).await;
     back.expect("connected again in time").unwrap();
@@ -169,12 +179,18 @@ async fn a_temporal_that_comes_back_wakes_every_lane() {
 
 #[tokio::test]
 async fn a_shutdown_waits_for_the_attempt_in_flight() {
-    let fake = FakeTemporal::start_at("127.0.0.1:0", Duration::from_millis(300)).await;
+    let fake = FakeTemporal::start().await;
+    fake.hold("order-1");
     let running = Running::start(&fake.address.to_string(), 4);
     running.accept(&delivery("order-1")).await;
     fake.until_received("order-1", 1).await;
-    let inbox = running.inbox.clone();
-    running.stop().await;
+    running.stop.send(()).unwrap();
+    // The loop sees the shutdown in its next turn; the attempt cannot have ended by then.
+    tokio::task::yield_now().await;
+    assert!(!running.ended.is_finished());
+    fake.release();
+    let inbox = running.inbox;
+    running.ended.await.unwrap();
     inbox.close().await;
     assert_eq!(inbox.stats().delivered, 1);
 }

@@ -165,7 +165,7 @@ pub(super) async fn everything_of_an_event_is_kept(home: impl Home) {
     ];
     for (number, (content, body)) in contents.into_iter().enumerate() {
         let mut sent = sent.clone();
-        sent.id = signalpost::event::EventId::generate();
+        sent.id = signalpost::event::EventId::at(sent.received_at);
         sent.key.text = format!("evt_{number}");
         (sent.content, sent.body) = (content, Bytes::from_static(body));
         let acceptance = routed(sent.clone(), &["b", "a"]);

@@ -63,7 +63,7 @@ async fn nothing_acknowledged_is_lost_to_a_kill() {
             "--exact",
             "inbox_contract::embedded_only::writes_until_killed",
         ])
-        .args(["--ignored", "--nocapture"])
+        .arg("--nocapture")
         .env(CHILD_STORE, home.0.path().join("signalpost.db"))
         .stdout(Stdio::piped())
         .spawn()
@@ -89,9 +89,8 @@ async fn nothing_acknowledged_is_lost_to_a_kill() {
     assert!(inbox.stats().pending >= acknowledged.len() as u64);
 }
 
-/// Not a case of its own: the child of the one above.
+/// Not a case of its own: the child process of the one above, which names the store to it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "the child process of nothing_acknowledged_is_lost_to_a_kill"]
 async fn writes_until_killed() {
     let Some(path) = std::env::var_os(CHILD_STORE) else {
         return;

@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 use signalpost::clock::Timestamp;
 use signalpost::event::{Event, State};
 use signalpost::inbox::{Error, EventFilter, EventState, Inbox, Page};
@@ -158,11 +161,37 @@ pub(super) async fn times_bound_a_list(home: impl Home) {
 
 pub(super) async fn a_strange_cursor_is_refused(home: impl Home) {
     let inbox = home.open();
-    let filter = EventFilter {
-        cursor: Some("next please".to_owned()),
+    for number in 0..3 {
+        accept(&inbox, acceptance(&number.to_string(), &["order"])).await;
+    }
+    let with = |cursor: String| EventFilter {
+        cursor: Some(cursor),
+        limit: 1,
         ..all()
     };
-    assert_eq!(inbox.events(filter).await.unwrap_err(), Error::Cursor);
+    let refused = inbox.events(with("next please".to_owned())).await;
+    assert_eq!(refused.unwrap_err(), Error::Cursor);
+    // Anything at all, and one that was given out with characters changed: an answer, or a refusal.
+    let given = page(&inbox, EventFilter { limit: 1, ..all() })
+        .await
+        .next
+        .unwrap();
+    let near = prop::collection::vec((0..given.len(), "[0-9a-f]"), 1..4).prop_map(move |changes| {
+        let mut cursor = given.clone();
+        for (at, digit) in changes {
+            cursor.replace_range(at..=at, &digit);
+        }
+        cursor
+    });
+    let strange = prop_oneof![any::<String>(), "[0-9a-f]{0,40}", near];
+    let mut runner = TestRunner::deterministic();
+    for _ in 0..200 {
+        let cursor = strange.new_tree(&mut runner).unwrap().current();
+        match inbox.events(with(cursor.clone())).await {
+            Ok(page) => assert!(page.events.len() <= 1, "{cursor:?}"),
+            Err(error) => assert_eq!(error, Error::Cursor, "{cursor:?}"),
+        }
+    }
 }
 
 pub(super) async fn counters_survive_a_restart(home: impl Home) {

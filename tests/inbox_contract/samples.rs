@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use signalpost::clock::{self, Timestamp};
-use signalpost::event::{
-    Content, DedupKey, Delivery, DeliveryId, Event, EventId, Reason, Rules, State, Target,
-};
+use signalpost::event::{Content, DedupKey, Delivery, Event, EventId, Reason, Target};
 use signalpost::inbox::{Acceptance, Claim, Inbox, Receipt, Settlement};
 
 pub(super) const DONE: Settlement = Settlement::Delivered { run_id: None };
@@ -16,8 +14,9 @@ pub(super) const HOUR: Duration = Duration::from_hours(1);
 
 pub(super) fn event(source: &str, key: &str) -> Event {
     let body = format!(r#"{{"id":"{key}"}}"#);
+    let now = clock::now();
     Event {
-        id: EventId::generate(),
+        id: EventId::at(now),
         source: Arc::from(source),
         key: DedupKey {
             text: key.to_owned(),
@@ -26,7 +25,7 @@ pub(super) fn event(source: &str, key: &str) -> Event {
             strict: false,
         },
         kind: "payment.succeeded".to_owned(),
-        received_at: clock::now(),
+        received_at: now,
         peer: "192.0.2.7".to_owned(),
         headers: vec![("x-id".to_owned(), key.to_owned())],
         query: Vec::new(),
@@ -38,28 +37,15 @@ pub(super) fn event(source: &str, key: &str) -> Event {
 }
 
 pub(super) fn delivery(event: &Event, workflow: &str) -> Delivery {
+    let target = Target {
+        namespace: "default".to_owned(),
+        workflow: workflow.to_owned(),
+        signal: "payment_received".to_owned(),
+    };
+    let request_id = "0123456789abcdef0123456789abcdef".to_owned();
     Delivery {
-        id: DeliveryId::generate(),
-        event: event.id,
-        source: Arc::clone(&event.source),
-        route: Arc::from("payments"),
-        target: Target {
-            namespace: "default".to_owned(),
-            workflow: workflow.to_owned(),
-            signal: "payment_received".to_owned(),
-        },
         args: format!("[{}]", String::from_utf8_lossy(&event.body)),
-        rules: Rules::default(),
-        state: State::Pending,
-        reason: None,
-        attempts: 0,
-        accepted_at: event.received_at,
-        first_attempt_at: None,
-        next_attempt_at: None,
-        last_error: None,
-        request_id: "0123456789abcdef0123456789abcdef".to_owned(),
-        run_id: None,
-        settled_at: None,
+        ..Delivery::pending(event, Arc::from("payments"), target, request_id)
     }
 }
 

@@ -4,44 +4,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use signalpost::clock;
-use signalpost::event::{
-    Closed, Content, DedupKey, Delivery, DeliveryId, Event, EventId, Missing, Rules, Start, State,
-    Target,
-};
+use signalpost::clock::{self, Timestamp};
+use signalpost::event::{Content, DedupKey, Delivery, Event, EventId, Missing, Start, Target};
 use signalpost::telemetry::Telemetry;
 use signalpost::temporal::{Options, Temporal};
 use tokio::task::JoinHandle;
 
 /// A delivery of `["hello", {"n": 0.10}]` to a workflow of the default namespace.
 pub(crate) fn delivery(workflow: &str) -> Delivery {
-    let id = DeliveryId::generate();
+    let target = Target {
+        namespace: "default".to_owned(),
+        workflow: workflow.to_owned(),
+        signal: "paid".to_owned(),
+    };
+    let now = clock::now();
+    let event = event(EventId::at(now), now);
+    let request_id = event.id.0.simple().to_string();
     Delivery {
-        id,
-        event: EventId::generate(),
-        source: Arc::from("stripe"),
-        route: Arc::from("paid"),
-        target: Target {
-            namespace: "default".to_owned(),
-            workflow: workflow.to_owned(),
-            signal: "paid".to_owned(),
-        },
         args: r#"["hello",{"n":0.10}]"#.to_owned(),
-        rules: Rules {
-            missing: Missing::default(),
-            closed: Closed::Park,
-            ..Rules::default()
-        },
-        state: State::Pending,
-        reason: None,
-        attempts: 0,
-        accepted_at: clock::now(),
-        first_attempt_at: None,
-        next_attempt_at: None,
-        last_error: None,
-        request_id: id.0.simple().to_string(),
-        run_id: None,
-        settled_at: None,
+        ..Delivery::pending(&event, Arc::from("paid"), target, request_id)
     }
 }
 
@@ -58,17 +39,21 @@ pub(crate) fn starting(workflow: &str) -> Delivery {
 
 /// The event that a delivery belongs to.
 pub(crate) fn event_of(delivery: &Delivery) -> Event {
+    event(delivery.event, delivery.accepted_at)
+}
+
+fn event(id: EventId, received_at: Timestamp) -> Event {
     Event {
-        id: delivery.event,
-        source: Arc::clone(&delivery.source),
+        id,
+        source: Arc::from("stripe"),
         key: DedupKey {
-            text: delivery.event.to_string(),
+            text: id.to_string(),
             digest: false,
             retention: Duration::from_hours(1),
             strict: false,
         },
         kind: "payment".to_owned(),
-        received_at: delivery.accepted_at,
+        received_at,
         peer: "127.0.0.1".to_owned(),
         headers: Vec::new(),
         query: Vec::new(),

@@ -144,6 +144,14 @@ impl Gateway {
         )
     }
 
+    /// Waits until it has Temporal.
+    pub(crate) async fn connected(&self) {
+        eventually("the gateway is connected to Temporal", || async {
+            self.get("/ready").await.1["checks"]["temporal"]["ok"] == true
+        })
+        .await;
+    }
+
     /// Waits until no delivery is pending.
     pub(crate) async fn settled(&self) {
         eventually("every delivery is settled", || async {

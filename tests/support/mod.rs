@@ -1,5 +1,6 @@
 //! What several suites share: the real binary, a fake Temporal, a real one, deliveries to send, a ledger.
 
+pub(crate) mod chaos;
 pub(crate) mod deliveries;
 pub(crate) mod devserver;
 pub(crate) mod gateway;
@@ -17,7 +18,16 @@ use std::future::Future;
 use std::time::Duration;
 
 /// Waits until `condition` holds; fails after a minute, naming what was waited for.
-pub(crate) async fn eventually<F, C>(what: &str, mut condition: C)
+pub(crate) async fn eventually<F, C>(what: &str, condition: C)
+where
+    C: FnMut() -> F,
+    F: Future<Output = bool>,
+{
+    within(Duration::from_mins(1), what, condition).await;
+}
+
+/// The same with a patience of one's own.
+pub(crate) async fn within<F, C>(patience: Duration, what: &str, mut condition: C)
 where
     C: FnMut() -> F,
     F: Future<Output = bool>,
@@ -31,12 +41,8 @@ where
             }
         }
     };
-    assert!(
-        tokio::time::timeout(Duration::from_mins(1), wait)
-            .await
-            .is_ok(),
-        "waited a minute in vain: {what}"
-    );
+    let in_time = tokio::time::timeout(patience, wait).await;
+    assert!(in_time.is_ok(), "waited {patience:?} in vain: {what}");
 }
 
 /// The same for what can be seen without waiting.

@@ -59,17 +59,20 @@ pub(crate) async fn send(
     if let Some(token) = token {
         request = request.bearer_auth(token);
     }
+    answer(request).await
+}
+
+async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
     let answer = request.send().await.expect("an answer");
     let status = answer.status().as_u16();
-    (status, answer.json().await.expect("JSON"))
+    let text = answer.text().await.expect("a body");
+    (status, serde_json::from_str(&text).expect("JSON"))
 }
 
 pub(crate) async fn get_as(gateway: &Gateway, path: &str, token: &str) -> (u16, Value) {
     let url = format!("{}{path}", gateway.ops());
     let request = reqwest::Client::new().get(url).bearer_auth(token);
-    let answer = request.send().await.expect("an answer");
-    let status = answer.status().as_u16();
-    (status, answer.json().await.expect("JSON"))
+    answer(request).await
 }
 
 /// Sends one payment; the event's id.

@@ -77,22 +77,19 @@ struct State {
     /// Requests of a workflow that are being answered, and the most there ever were at once.
     in_flight: Mutex<HashMap<String, (usize, usize)>>,
     disconnect: Notify,
-    delay: Duration,
+    /// The workflow whose answers wait.
+    held: watch::Sender<Option<String>>,
 }
 
 impl FakeTemporal {
     pub(crate) async fn start() -> Self {
-        Self::start_at("127.0.0.1:0", Duration::ZERO).await
+        Self::start_at("127.0.0.1:0").await
     }
 
-    /// `delay`: how long each answer takes.
-    pub(crate) async fn start_at(address: &str, delay: Duration) -> Self {
+    pub(crate) async fn start_at(address: &str) -> Self {
         let listener = TcpListener::bind(address).await.expect("a free port");
         let address = listener.local_addr().expect("a bound port");
-        let state = Arc::new(State {
-            delay,
-            ..State::default()
-        });
+        let state = Arc::new(State::default());
         let accepting = tokio::spawn(accept(listener, Arc::clone(&state)));
         Self {
             address,
@@ -106,6 +103,15 @@ impl FakeTemporal {
         let mut scripts = self.state.scripts.lock().unwrap();
         let script = scripts.entry(workflow.to_owned()).or_default();
         script.extend(replies);
+    }
+
+    /// Answers about this workflow wait until [`Self::release`].
+    pub(crate) fn hold(&self, workflow: &str) {
+        self.state.held.send_replace(Some(workflow.to_owned()));
+    }
+
+    pub(crate) fn release(&self) {
+        self.state.held.send_replace(None);
     }
 
     /// The requests about this workflow so far.
@@ -185,7 +191,9 @@ async fn answer(
     let received = read(&method, &body.to_bytes());
     let workflow = received.workflow.clone();
     let reply = state.enter(received);
-    tokio::time::sleep(state.delay).await;
+    let mut held = state.held.subscribe();
+    let free = held.wait_for(|held| held.as_ref() != Some(&workflow)).await;
+    drop(free.expect("the fake lives as long as its connections"));
     let response = match reply {
         Reply::Fail(status) => grpc::failed(&status),
         Reply::Message(bytes) => grpc::ok(&bytes),

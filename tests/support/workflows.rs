@@ -23,7 +23,7 @@ pub(crate) struct Signaled {
 
 /// An id that no other test uses.
 pub(crate) fn unique(prefix: &str) -> String {
-    format!("{prefix}-{}", uuid::Uuid::now_v7().simple())
+    format!("{prefix}-{}", signalpost::clock::now().uuid().simple())
 }
 
 /// Workflows of one server.
@@ -117,10 +117,25 @@ pub(crate) struct PrivateServer {
 
 impl PrivateServer {
     pub(crate) async fn start() -> Self {
+        Self::with(Vec::new()).await
+    }
+
+    /// Without a sync for each write: a kill of the process keeps the page cache, and that is what tests do to it.
+    pub(crate) async fn quick() -> Self {
+        Self::with(
+            ["--sqlite-pragma", "synchronous=off"]
+                .map(str::to_owned)
+                .to_vec(),
+        )
+        .await
+    }
+
+    async fn with(extra: Vec<String>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let mut options = Options {
             binary: program().await,
             db_file: Some(folder.path().join("temporal.db")),
+            extra,
             ..Options::default()
         };
         let server = DevServer::start(&options).await.expect("a dev server");

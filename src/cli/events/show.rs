@@ -7,7 +7,6 @@ use super::answer::{Delivery, Event, Note};
 use super::client::{Client, Error};
 use super::table::{plain, plain_lines};
 use super::{End, Output, advice, print};
-use crate::event::Reason;
 
 /// Show one event: its deliveries, the reasons, and what to do.
 #[derive(Args, Debug)]
@@ -99,8 +98,8 @@ fn of_delivery(delivery: &Delivery, event: &Event) -> Vec<String> {
     }
     add("state", &state);
     if let Some(code) = &delivery.reason {
-        let sentence = Reason::from_code(code).map_or("", Reason::sentence);
-        add("reason", &format!("{code}: {sentence}"));
+        let meaning = advice::of(code).map_or("", |advice| advice.meaning);
+        add("reason", &format!("{code}: {meaning}"));
     }
     if let Some(error) = &delivery.last_error {
         add("error", error);
@@ -120,7 +119,7 @@ fn what_to_do(delivery: &Delivery, event: &Event) -> Vec<String> {
         return Vec::new();
     }
     let advice = delivery.reason.as_deref().and_then(advice::of);
-    let advice = advice.unwrap_or("See to the cause.");
+    let advice = advice.map_or("See to the cause.", |advice| advice.text);
     let mut lines = vec![String::new()];
     lines.extend(advice.lines().map(|line| format!("  {line}")));
     lines.extend([

@@ -11,7 +11,7 @@ use crate::verify::spec::{Place, SignatureSpec, TimestampSpec};
 use super::super::file;
 use super::super::problem::Finding;
 use super::sources::Provider;
-use super::{Compiler, Spanned, Text, codes};
+use super::{Compiler, Spanned, Text, codes, optional};
 use crate::duration;
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -45,10 +45,8 @@ impl Compiler<'_> {
             own(&written.event.kind, preset.and_then(|preset| preset.kind)),
             own(&written.event.time, None),
         ];
-        let [key, kind, time] = texts.map(|text| match text {
-            Some(text) => self.expr(&text, Scope::SOURCE).map(Some),
-            None => Some(None),
-        });
+        let [key, kind, time] =
+            texts.map(|text| optional(text, |text| self.expr(&text, Scope::SOURCE)));
         Some(Event {
             key: key?,
             kind: kind?,

@@ -4,7 +4,7 @@
 //! person can mend it now.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::expr::Scope;
@@ -12,19 +12,7 @@ use crate::token::{Algorithm, Issuer, KeyRing, KeySet, Location};
 
 use super::super::file;
 use super::super::problem::Finding;
-use super::{Compiler, Spanned, Text, codes};
-
-const ALGORITHMS: [(&str, Algorithm); 9] = [
-    ("RS256", Algorithm::RS256),
-    ("RS384", Algorithm::RS384),
-    ("RS512", Algorithm::RS512),
-    ("PS256", Algorithm::PS256),
-    ("PS384", Algorithm::PS384),
-    ("PS512", Algorithm::PS512),
-    ("ES256", Algorithm::ES256),
-    ("ES384", Algorithm::ES384),
-    ("EdDSA", Algorithm::EdDSA),
-];
+use super::{Compiler, Spanned, Text, codes, optional};
 
 const DEFAULT_ALGORITHMS: [Algorithm; 3] = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA];
 
@@ -48,10 +36,9 @@ impl Compiler<'_> {
             None => Some(DEFAULT_ALGORITHMS.to_vec()),
         };
         let keys = written.jwks.as_ref().and_then(|text| self.location(text));
-        let roles = written
-            .roles
-            .as_ref()
-            .map(|text| self.expr(text, Scope::CLAIMS));
+        let roles = optional(written.roles.as_ref(), |text| {
+            self.expr(text, Scope::CLAIMS)
+        });
         let keys = keys?;
         Some(Issuer {
             name: written.name.get_ref().as_str().into(),
@@ -60,10 +47,7 @@ impl Compiler<'_> {
             algorithms: algorithms?,
             ring: self.ring(&keys),
             keys,
-            roles: match roles {
-                Some(expr) => Some(expr?),
-                None => None,
-            },
+            roles: roles?,
         })
     }
 
@@ -87,30 +71,26 @@ impl Compiler<'_> {
                     self.error(codes::LATER, text, message);
                     return None;
                 }
-                self.word("algorithms", text, &ALGORITHMS)
+                let known = Algorithm::ALL.map(|algorithm| (algorithm.name(), algorithm));
+                self.word("algorithms", text, &known)
             })
             .collect();
         found.into_iter().collect()
     }
 
     fn location(&mut self, text: &Text) -> Option<Location> {
-        let help = "https://…, http:// on loopback, or file:/path";
-        if let Some(path) = text.get_ref().strip_prefix("file:") {
-            if !path.starts_with('/') {
-                let message = "`file:` needs an absolute path";
-                self.findings
-                    .push(Finding::error(codes::JWKS, text.span(), message).help(help));
-                return None;
+        match Location::parse(text.get_ref()) {
+            Ok(location) => {
+                if let Location::File(path) = &location {
+                    self.look_into(text, path);
+                }
+                Some(location)
             }
-            let path = PathBuf::from(path);
-            self.look_into(text, &path);
-            return Some(Location::File(path));
-        }
-        match check_address(text.get_ref()) {
-            Ok(()) => Some(Location::Url(text.get_ref().clone())),
-            Err(message) => {
-                self.findings
-                    .push(Finding::error(codes::JWKS, text.span(), message).help(help));
+            Err(fault) => {
+                self.findings.push(
+                    Finding::error(codes::JWKS, text.span(), fault.to_string())
+                        .help("https://…, http:// on loopback, or file:/path"),
+                );
                 None
             }
         }
@@ -118,7 +98,7 @@ impl Compiler<'_> {
 
     /// Only a warning: tokens are refused with 503 until the keys are there, and the file may come
     /// after the routes.
-    fn look_into(&mut self, text: &Text, path: &std::path::Path) {
+    fn look_into(&mut self, text: &Text, path: &Path) {
         let trouble = match self.files.read(path) {
             Ok(bytes) => KeySet::from_jwks(&bytes)
                 .err()
@@ -158,54 +138,5 @@ impl Compiler<'_> {
             .map(|text| self.filled(text))
             .collect();
         filled.into_iter().collect()
-    }
-}
-
-fn check_address(text: &str) -> Result<(), &'static str> {
-    let uri: http::Uri = text.parse().map_err(|_| "this is no address")?;
-    let host = uri.host().ok_or("this is no address")?;
-    if uri.authority().is_some_and(|a| a.as_str().contains('@')) {
-        return Err("an address of keys carries no user name or password");
-    }
-    match uri.scheme_str() {
-        Some("https") => Ok(()),
-        Some("http") if is_loopback(host) => Ok(()),
-        Some("http") => Err("keys over plain http can be swapped on their way"),
-        _ => Err("this kind of address is not known"),
-    }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || bare
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_come_by_https_or_from_this_machine() {
-        for good in [
-            "https://idp.example.com/jwks.json",
-            "http://127.0.0.1:9/jwks",
-            "http://localhost/jwks",
-            "http://[::1]:80/jwks",
-        ] {
-            assert_eq!(check_address(good), Ok(()), "{good}");
-        }
-        for bad in [
-            "http://idp.example.com/jwks",
-            "http://127.0.0.1.example.com/jwks",
-            "ftp://localhost/jwks",
-            "https://user:pass@idp.example.com/jwks",
-            "jwks.json",
-            "",
-        ] {
-            assert!(check_address(bad).is_err(), "{bad}");
-        }
     }
 }

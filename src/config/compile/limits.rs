@@ -3,13 +3,11 @@
 //! What a template yields is checked when it is rendered, by `routing` and `access`.
 
 use crate::access;
+use crate::event::MAX_NAME;
 use crate::expr::template::Template;
 
 use super::super::problem::Finding;
 use super::{Compiler, Text, codes};
-
-/// Ids and names, in bytes.
-const MAX_NAME: usize = 1000;
 
 /// Names that the server and its workers keep for themselves.
 const RESERVED_PREFIX: &str = "__temporal_";

@@ -82,6 +82,14 @@ pub(super) fn compile(
     }
 }
 
+/// A part that may be absent: none where it is there and has a finding.
+fn optional<W, T>(written: Option<W>, compile: impl FnOnce(W) -> Option<T>) -> Option<Option<T>> {
+    match written {
+        Some(written) => compile(written).map(Some),
+        None => Some(None),
+    }
+}
+
 /// What every part needs while it is compiled.
 struct Compiler<'c> {
     text: &'c SourceText<'c>,

@@ -15,7 +15,7 @@ use crate::token::Issuer;
 
 use super::super::file;
 use super::super::problem::Finding;
-use super::{Compiler, Text, codes};
+use super::{Compiler, Text, codes, optional};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A caller's connection is held for as long.
@@ -68,15 +68,9 @@ impl Compiler<'_> {
             let template = self.template(text, Scope::QUERY)?;
             self.limited("query", text, template)
         });
-        let args = match &written.args {
-            Some(args) => self.args(args, Scope::QUERY).map(Some),
-            None => Some(None),
-        };
+        let args = optional(written.args.as_ref(), |args| self.args(args, Scope::QUERY));
         let allow = written.allow.as_ref().and_then(|list| self.allow(list));
-        let when = match &written.when {
-            Some(text) => self.when(text, Scope::ACCESS).map(Some),
-            None => Some(None),
-        };
+        let when = optional(written.when.as_ref(), |text| self.when(text, Scope::ACCESS));
         let timeout = match &written.timeout {
             Some(text) => self.timeout(text),
             None => Some(DEFAULT_TIMEOUT),

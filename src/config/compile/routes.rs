@@ -15,7 +15,7 @@ use crate::routing::{Effect, MissingRule, On, Route, Signal};
 
 use super::super::file;
 use super::super::problem::Finding;
-use super::{Compiler, Text, codes, reach};
+use super::{Compiler, Text, codes, optional, reach};
 
 impl Compiler<'_> {
     pub(super) fn routes(
@@ -74,10 +74,7 @@ impl Compiler<'_> {
             Some(list) => self.on(list),
             None => Some(On::Every),
         };
-        let when = match &written.when {
-            Some(text) => self.when(text, Scope::ROUTE).map(Some),
-            None => Some(None),
-        };
+        let when = optional(written.when.as_ref(), |text| self.when(text, Scope::ROUTE));
         let effect = if written.drop.as_ref().is_some_and(|drop| *drop.get_ref()) {
             self.refuse_beside_drop(written);
             Some(Effect::Drop)
@@ -183,10 +180,7 @@ impl Compiler<'_> {
             let template = self.template(text, Scope::ROUTE)?;
             self.limited("signal", text, template)
         });
-        let args = match &written.args {
-            Some(args) => self.args(args, Scope::ROUTE).map(Some),
-            None => Some(None),
-        };
+        let args = optional(written.args.as_ref(), |args| self.args(args, Scope::ROUTE));
         let missing = match &written.missing {
             Some(missing) => self.missing(missing),
             None => Some(MissingRule::Fixed(Missing::default())),
@@ -256,10 +250,7 @@ impl Compiler<'_> {
                 let task_queue = task_queue
                     .as_ref()
                     .and_then(|text| self.constant("task_queue", text));
-                let args = match args {
-                    Some(args) => self.args(args, Scope::ROUTE).map(Some),
-                    None => Some(None),
-                };
+                let args = optional(args.as_ref(), |args| self.args(args, Scope::ROUTE));
                 Some(MissingRule::Start {
                     workflow_type: workflow_type?,
                     task_queue: task_queue?,

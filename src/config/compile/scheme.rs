@@ -17,7 +17,7 @@ use crate::verify::spec::{
 
 use super::super::file;
 use super::super::problem::Finding;
-use super::{Compiler, Spanned, Text, codes};
+use super::{Compiler, Spanned, Text, codes, optional};
 
 const DEFAULT_TOLERANCE: Duration = Duration::from_mins(5);
 
@@ -44,10 +44,9 @@ impl Compiler<'_> {
                     .help("`timestamp = { header = \"…\", unit = \"s\", tolerance = \"5m\" }`"),
             );
         }
-        let timestamp = source
-            .timestamp
-            .as_ref()
-            .map(|stamp| self.timestamp(stamp.get_ref()));
+        let timestamp = optional(source.timestamp.as_ref(), |stamp| {
+            self.timestamp(stamp.get_ref())
+        });
         let Some(signature) = &source.signature else {
             if source.keys.has("signature") {
                 return None;
@@ -61,11 +60,7 @@ impl Compiler<'_> {
             return None;
         };
         let spec = self.signature(signature.get_ref());
-        let timestamp = match timestamp {
-            Some(stamp) => Some(stamp?),
-            None => None,
-        };
-        self.scheme(source, &spec?, timestamp.as_ref())
+        self.scheme(source, &spec?, timestamp?.as_ref())
     }
 
     fn signature(&mut self, written: &file::Signature) -> Option<SignatureSpec> {

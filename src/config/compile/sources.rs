@@ -79,7 +79,6 @@ impl Compiler<'_> {
         };
         Some(Source {
             name: written.name.get_ref().as_str().into(),
-            provider: provider_text.get_ref().as_str().into(),
             proof: proof?,
             body: body?,
             key: event.key,

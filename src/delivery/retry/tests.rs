@@ -1,39 +1,18 @@
 //! Each row of the table, by failure, rule and time.
 
-use std::sync::Arc;
-
 use super::*;
-use crate::event::{DeliveryId, EventId, Rules, Start, State, Target};
+use crate::event::{Rules, Start, samples};
 
 const NOON: Timestamp = Timestamp::from_seconds(1_785_585_600);
 
 fn delivery(missing: Missing, closed: Closed) -> Delivery {
     Delivery {
-        id: DeliveryId::generate(),
-        event: EventId::generate(),
-        source: Arc::from("stripe"),
-        route: Arc::from("paid"),
-        target: Target {
-            namespace: "default".to_owned(),
-            workflow: "order-1".to_owned(),
-            signal: "paid".to_owned(),
-        },
-        args: "[]".to_owned(),
         rules: Rules {
             missing,
             closed,
             ..Rules::default()
         },
-        state: State::Pending,
-        reason: None,
-        attempts: 0,
-        accepted_at: NOON,
-        first_attempt_at: None,
-        next_attempt_at: None,
-        last_error: None,
-        request_id: "r".to_owned(),
-        run_id: None,
-        settled_at: None,
+        ..samples::delivery(NOON)
     }
 }
 

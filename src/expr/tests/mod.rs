@@ -1,5 +1,6 @@
 //! Expressions and templates against JSON bodies: what they give, and how they refuse.
 
+mod exact;
 mod load;
 
 use serde_json::{Value, json};

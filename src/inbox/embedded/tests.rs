@@ -23,7 +23,7 @@ const NOW: Timestamp = Timestamp::from_seconds(1_000);
 
 fn acceptance(key: &str, body_bytes: usize) -> Acceptance {
     let event = Event {
-        id: EventId::generate(),
+        id: EventId::at(NOW),
         source: Arc::from("stripe"),
         key: DedupKey {
             text: key.to_owned(),
@@ -42,7 +42,7 @@ fn acceptance(key: &str, body_bytes: usize) -> Acceptance {
         secret: None,
     };
     let delivery = Delivery {
-        id: DeliveryId::generate(),
+        id: DeliveryId::at(NOW),
         event: event.id,
         source: Arc::clone(&event.source),
         route: Arc::from("payments"),

@@ -6,7 +6,6 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::json;
-use uuid::Uuid;
 
 use super::super::Ops;
 use super::super::error::Failure;
@@ -14,6 +13,7 @@ use super::super::guard::{Caller, Deed};
 use super::super::record;
 use super::input::{self, Input, Noted};
 use super::refusal::Refusal;
+use crate::clock;
 use crate::event::{Delivery, DeliveryId, EventId};
 use crate::inbox::{ActionError, Inbox, Note};
 use crate::routing;
@@ -142,7 +142,7 @@ pub(super) async fn replay_event(
     }
     let mut deliveries = ops.plan.current().routes.resolve(&found.event);
     if again {
-        let nonce = Uuid::now_v7().simple().to_string();
+        let nonce = clock::now().uuid().to_string();
         for delivery in &mut deliveries {
             delivery.request_id = routing::renewed(&delivery.request_id, &nonce);
         }

@@ -3,42 +3,16 @@
 use std::time::Duration;
 
 use super::*;
-use crate::event::{DeliveryId, EventId, Rules, State, Target};
+use crate::event::samples;
 
 const SECOND: Duration = Duration::from_secs(1);
-
-fn delivery() -> Delivery {
-    Delivery {
-        id: DeliveryId::generate(),
-        event: EventId::generate(),
-        source: "stripe".into(),
-        route: "paid".into(),
-        target: Target {
-            namespace: "default".to_owned(),
-            workflow: "order-1".to_owned(),
-            signal: "paid".to_owned(),
-        },
-        args: "[]".to_owned(),
-        rules: Rules::default(),
-        state: State::Pending,
-        reason: None,
-        attempts: 1,
-        accepted_at: clock::now(),
-        first_attempt_at: None,
-        next_attempt_at: None,
-        last_error: None,
-        request_id: "0".repeat(32),
-        run_id: None,
-        settled_at: None,
-    }
-}
 
 fn after_everything_happened() -> String {
     let telemetry = Telemetry::new();
     telemetry.webhook_answered(Some("stripe"), WebhookOutcome::Accepted, SECOND);
     telemetry.webhook_answered(None, WebhookOutcome::Refused, SECOND);
     telemetry.webhook_refused(Some("stripe"), "stale", "301 s old");
-    let delivery = delivery();
+    let delivery = samples::delivery(clock::now());
     telemetry.delivered(&delivery, SECOND);
     telemetry.delivery_parked(&delivery, Reason::WorkflowMissing, "no such workflow");
     telemetry.delivery_dropped(&delivery, Reason::RouteDrops, "");

@@ -1,0 +1,113 @@
+//! Where an issuer's keys come from: an address or a file.
+//!
+//! Says which addresses may be asked at all; asking them is `jwks`'s affair. Imports nothing of this crate.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Where keys come from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Location {
+    /// https, or http on loopback.
+    Url(String),
+    /// An absolute path.
+    File(PathBuf),
+}
+
+/// Why keys may not come from there. The text does not repeat the address: it may hold a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LocationFault {
+    #[error("`file:` needs an absolute path")]
+    RelativePath,
+    #[error("this is no address")]
+    NoAddress,
+    #[error("an address of keys carries no user name or password")]
+    Credentials,
+    #[error("keys over plain http can be swapped on their way")]
+    PlainHttp,
+    #[error("this kind of address is not known")]
+    UnknownScheme,
+}
+
+impl Location {
+    /// Reads `https://…`, `http://` on loopback, or `file:/path`.
+    pub fn parse(text: &str) -> Result<Self, LocationFault> {
+        if let Some(path) = text.strip_prefix("file:").map(Path::new) {
+            return if path.is_absolute() {
+                Ok(Self::File(path.to_owned()))
+            } else {
+                Err(LocationFault::RelativePath)
+            };
+        }
+        let uri: http::Uri = text.parse().map_err(|_| LocationFault::NoAddress)?;
+        let host = uri
+            .host()
+            .filter(|host| !host.is_empty())
+            .ok_or(LocationFault::NoAddress)?;
+        // They would end in logs.
+        if uri.authority().is_some_and(|a| a.as_str().contains('@')) {
+            return Err(LocationFault::Credentials);
+        }
+        match uri.scheme_str() {
+            Some("https") => Ok(Self::Url(text.to_owned())),
+            Some("http") if is_loopback(host) => Ok(Self::Url(text.to_owned())),
+            Some("http") => Err(LocationFault::PlainHttp),
+            _ => Err(LocationFault::UnknownScheme),
+        }
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url(url) => f.write_str(url),
+            Self::File(path) => write!(f, "file:{}", path.display()),
+        }
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || bare
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_come_by_https_or_from_this_machine() {
+        for good in [
+            "https://idp.example.com/jwks.json",
+            "http://127.0.0.1:9/jwks",
+            "http://localhost/jwks",
+            "http://[::1]:80/jwks",
+            "file:/etc/keys.json",
+        ] {
+            let read = Location::parse(good).map(|location| location.to_string());
+            assert_eq!(read.as_deref(), Ok(good));
+        }
+    }
+
+    #[test]
+    fn every_other_place_is_refused_for_its_own_reason() {
+        use LocationFault::{Credentials, NoAddress, PlainHttp, RelativePath, UnknownScheme};
+        for (bad, fault) in [
+            ("http://idp.example.com/jwks", PlainHttp),
+            ("http://127.0.0.1.example.com/jwks", PlainHttp),
+            ("ftp://localhost/jwks", UnknownScheme),
+            ("https://user:pass@idp.example.com/jwks", Credentials),
+            ("http://127.0.0.1@evil.example/jwks", Credentials),
+            ("jwks.json", UnknownScheme),
+            ("https:///jwks", NoAddress),
+            ("", NoAddress),
+            ("file:", RelativePath),
+            ("file:keys.json", RelativePath),
+        ] {
+            assert_eq!(Location::parse(bad), Err(fault), "{bad}");
+        }
+    }
+}
