@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 
 use crate::secret::Secret;
 use crate::server::{body, listener};
@@ -46,7 +47,7 @@ pub struct ServeSettings {
         value_name = "PATH",
         hide_env_values = true
     )]
-    #[arg(default_value = "./signalpost.db")]
+    #[arg(default_value = "./signalpost.db", value_parser = NonEmptyStringValueParser::new())]
     pub store: String,
 
     /// How many deliveries may be pending, about. One source may hold half of it; beyond that it is
