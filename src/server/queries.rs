@@ -36,11 +36,7 @@ pub(super) async fn answer(State(gateway): State<Public>, request: Request) -> R
     let Some((rule, path)) = plan.queries.find(request.uri().path()) else {
         return Failure::NoQuery.into_response();
     };
-    let id = request
-        .extensions()
-        .get::<RequestId>()
-        .map(ToString::to_string)
-        .unwrap_or_default();
+    let id = RequestId::of(request.extensions());
     let mut record = Record::default();
     let result = ask(&gateway, rule, &path, request, &mut record).await;
 
