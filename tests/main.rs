@@ -22,6 +22,7 @@ mod ledger;
 mod limits;
 mod listener;
 mod ops;
+mod paths;
 mod presets;
 mod providers;
 mod queries;

@@ -52,10 +52,10 @@ pub(super) async fn answer(State(gateway): State<Public>, request: Request) -> R
     gateway.telemetry.audit(audit::Entry {
         request: &id,
         action: "query",
-        outcome: if refused.is_some() {
-            "refused"
-        } else {
-            "accepted"
+        outcome: match outcome {
+            QueryOutcome::Answered => "accepted",
+            QueryOutcome::Refused => "refused",
+            QueryOutcome::Failed => "failed",
         },
         who: record.who.as_deref().unwrap_or("unknown"),
         subject: Subject::Query(&rule.name),

@@ -167,6 +167,14 @@ impl Gateway {
         )
     }
 
+    /// Waits until it has found Temporal: before that, queries are answered 503.
+    pub(crate) async fn connected(&self) {
+        eventually("Temporal is found", || async {
+            self.get("/ready").await.1["checks"]["temporal"]["ok"] == true
+        })
+        .await;
+    }
+
     /// Waits until no delivery is pending.
     pub(crate) async fn settled(&self) {
         eventually("every delivery is settled", || async {
