@@ -76,7 +76,11 @@ async fn beyond_the_requests_in_flight_or_connections_the_answer_is_503_with_ret
         .start()
         .await;
     let half = b"POST /hooks/stripe HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n{";
-    let held = [connect(&gateway, half).await, connect(&gateway, half).await];
+    let carrier = b"POST /hooks/carrier HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n{";
+    let held = [
+        connect(&gateway, half).await,
+        connect(&gateway, carrier).await,
+    ];
     eventually("both places are taken", async || {
         let answer = stripe(&gateway, r#"{"id":"a"}"#).await;
         answer.status == 503
@@ -103,6 +107,27 @@ async fn beyond_the_requests_in_flight_or_connections_the_answer_is_503_with_ret
         "operators get in"
     );
     drop((held, idle));
+    eventually("it is over", async || {
+        stripe(&gateway, r#"{"id":"a"}"#).await.status == 200
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn slow_senders_to_one_source_leave_half_of_the_places_to_the_others() {
+    let gateway = setup().flag("--max-in-flight", "4").start().await;
+    let half = b"POST /hooks/stripe HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n{";
+    let held = [connect(&gateway, half).await, connect(&gateway, half).await];
+    eventually("the source has its share", async || {
+        let answer = stripe(&gateway, r#"{"id":"a"}"#).await;
+        answer.status == 429
+            && answer.body["code"] == "SP-R403"
+            && answer.header("retry-after") == "5"
+    })
+    .await;
+    let other = sender::carrier(gateway.public(), r#"{"id":"a"}"#).await;
+    assert_eq!(other.expect("an answer").status, 200);
+    drop(held);
     eventually("it is over", async || {
         stripe(&gateway, r#"{"id":"a"}"#).await.status == 200
     })

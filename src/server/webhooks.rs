@@ -94,6 +94,9 @@ async fn handle(
     if request.method() != Method::POST {
         return Err(Refused::new(Failure::WebhookMethod, "method"));
     }
+    // Held to the end; taken before the body, which a stranger may send as slowly as the limits let him.
+    let share = gateway.in_flight.share(&source.name);
+    let _share = share.ok_or(Refused::new(Failure::SourceBusy, "source_busy"))?;
     let request = read(gateway, peer, request).await?;
     let event = prove(gateway, source, &request).await?;
     let deliveries = plan.routes.resolve(&event);

@@ -77,7 +77,8 @@ pub struct ServeSettings {
     #[arg(default_value = "10000", value_parser = values::count)]
     pub max_connections: NonZeroU64,
 
-    /// How many public requests may be in work at once. More are answered 503.
+    /// How many public requests may be in work at once. More are answered 503, and one source that
+    /// holds half of them 429.
     #[arg(long, env = "SIGNALPOST_MAX_IN_FLIGHT", value_name = "COUNT")]
     #[arg(default_value = "1000", value_parser = values::count)]
     pub max_in_flight: NonZeroU64,
