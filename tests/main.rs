@@ -26,6 +26,7 @@ mod paths;
 mod presets;
 mod providers;
 mod queries;
+mod reload;
 mod secrets;
 mod settings;
 mod signatures;
