@@ -8,19 +8,30 @@
 )]
 
 mod architecture;
+mod bodies;
 mod cli;
 mod config;
 mod delivery;
 mod dev;
 mod devserver;
 mod docs;
+mod drain;
 mod faults;
 mod inbox_contract;
 mod ledger;
+mod limits;
 mod listener;
+mod ops;
+mod paths;
+mod presets;
 mod providers;
 mod queries;
+mod reload;
+mod secrets;
 mod settings;
+mod signatures;
+mod store;
 mod support;
 mod temporal;
+mod tokens;
 mod webhooks;

@@ -1,6 +1,8 @@
 //! Who may use the ops listener: a token where one is set, else a program on this machine that is no browser.
 
-use axum::extract::{Request, State};
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -8,17 +10,35 @@ use subtle::ConstantTimeEq;
 
 use super::Ops;
 use super::error::Failure;
+use super::request_id::RequestId;
 use crate::secret::Secret;
+use crate::telemetry::audit::{self, Subject};
 use crate::token;
 
-pub(super) async fn check(State(ops): State<Ops>, request: Request, next: Next) -> Response {
+pub(super) async fn check(
+    State(ops): State<Ops>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+    next: Next,
+) -> Response {
     let verdict = match &ops.token {
         Some(token) => bearer_matches(request.headers(), token),
         None => local_program(request.method(), request.headers()),
     };
     match verdict {
         Ok(()) => next.run(request).await,
-        Err(failure) => failure.into_response(),
+        Err(failure) => {
+            ops.telemetry.audit(audit::Entry {
+                request: &RequestId::of(request.extensions()),
+                action: "ops",
+                outcome: "refused",
+                who: &peer.ip().to_string(),
+                subject: Subject::Process {},
+                workflow: None,
+                reason: Some(failure.problem().code),
+            });
+            failure.into_response()
+        }
     }
 }
 
@@ -117,6 +137,8 @@ mod tests {
             HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static(value))])
         };
         assert!(bearer_matches(&with("Bearer right"), &token).is_ok());
+        assert!(bearer_matches(&with("bearer right"), &token).is_ok());
+        assert!(bearer_matches(&with("Basic right"), &token).is_err());
         assert!(bearer_matches(&with("Bearer wrong"), &token).is_err());
         assert!(bearer_matches(&HeaderMap::new(), &token).is_err());
     }

@@ -14,6 +14,7 @@ pub mod request_id;
 
 mod connection;
 mod failure;
+mod filter;
 mod fresh_keys;
 mod guard;
 mod ops;

@@ -37,11 +37,7 @@ pub(super) async fn answer(State(gateway): State<Public>, request: Request) -> R
     let Some((rule, path)) = plan.queries.find(request.uri().path()) else {
         return Failure::NoQuery.into_response();
     };
-    let id = request
-        .extensions()
-        .get::<RequestId>()
-        .map(ToString::to_string)
-        .unwrap_or_default();
+    let id = RequestId::of(request.extensions());
     let mut record = Record::default();
     let result = ask(&gateway, rule, &path, request, &mut record).await;
 
@@ -57,10 +53,10 @@ pub(super) async fn answer(State(gateway): State<Public>, request: Request) -> R
     gateway.telemetry.audit(audit::Entry {
         request: &id,
         action: "query",
-        outcome: if refused.is_some() {
-            "refused"
-        } else {
-            "accepted"
+        outcome: match outcome {
+            QueryOutcome::Answered => "accepted",
+            QueryOutcome::Refused => "refused",
+            QueryOutcome::Failed => "failed",
         },
         who: record.who.as_deref().unwrap_or("unknown"),
         subject: Subject::Query(&rule.name),

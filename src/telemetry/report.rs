@@ -13,7 +13,7 @@ use super::metrics::{
     BySourceOutcome, BySourceReason, ByState,
 };
 use crate::clock;
-use crate::event::{Delivery, Reason};
+use crate::event::{Delivery, Reason, State};
 
 /// The label of everything that routes.toml does not name.
 const UNKNOWN: &str = "unknown";
@@ -31,7 +31,8 @@ pub enum WebhookOutcome {
 }
 
 impl WebhookOutcome {
-    const fn label(self) -> &'static str {
+    #[must_use]
+    pub const fn label(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
             Self::Duplicate => "duplicate",
@@ -99,10 +100,20 @@ impl Telemetry {
     }
 
     /// `reason` is a constant and becomes a label; `detail` goes to the log only.
-    pub fn webhook_refused(&self, source: Option<&str>, reason: &'static str, detail: &str) {
+    pub fn webhook_refused(
+        &self,
+        source: Option<&str>,
+        outcome: WebhookOutcome,
+        reason: &'static str,
+        detail: &str,
+    ) {
         let source = source.unwrap_or(UNKNOWN).to_owned();
-        // Not a warning: anybody can cause these, at any rate. The metric is what alerts watch.
-        tracing::info!(source, reason, detail, "webhook refused");
+        if outcome == WebhookOutcome::Failed {
+            tracing::warn!(source, reason, detail, "webhook failed");
+        } else {
+            // Not a warning: anybody can cause these, at any rate. The metric is what alerts watch.
+            tracing::info!(source, reason, detail, "webhook refused");
+        }
         self.metrics
             .webhook_refusals
             .get_or_create(&BySourceReason { source, reason })
@@ -157,6 +168,19 @@ impl Telemetry {
             "delivery dropped"
         );
         self.count_delivery(delivery, "dropped");
+    }
+
+    /// Parked or dropped as it was accepted: no attempt will be made.
+    pub fn delivery_settled_at_birth(&self, delivery: &Delivery) {
+        let Some(reason) = delivery.reason else {
+            return;
+        };
+        let detail = delivery.last_error.as_deref().unwrap_or_default();
+        match delivery.state {
+            State::Parked => self.delivery_parked(delivery, reason, detail),
+            State::Dropped => self.delivery_dropped(delivery, reason, detail),
+            State::Pending | State::Delivered => {}
+        }
     }
 
     /// An attempt that is to be made again: not a settled delivery, and counted under its own outcome.
@@ -244,24 +268,22 @@ impl Telemetry {
         self.metrics.reload_successful.set(0);
     }
 
-    /// A secret of the source could not be read; its last value stays in use.
-    pub fn secret_unreadable(&self, source: &str, error: &str) {
-        tracing::error!(source, error, "secret unreadable, its last value stays");
-        self.set_secret_unreadable(source, 1);
-    }
-
-    pub fn secret_readable(&self, source: &str) {
-        self.set_secret_unreadable(source, 0);
-    }
-
-    fn set_secret_unreadable(&self, source: &str, unreadable: i64) {
-        let by = BySource {
-            source: source.to_owned(),
-        };
-        self.metrics
-            .secret_unreadable
-            .get_or_create(&by)
-            .set(unreadable);
+    /// The sources of a routing file now served, each with whether one of its secrets cannot be read, so that
+    /// its last value stays in use.
+    pub fn secrets_read<'a>(&self, sources: impl IntoIterator<Item = (&'a str, bool)>) {
+        self.metrics.secret_unreadable.clear();
+        for (source, unreadable) in sources {
+            if unreadable {
+                tracing::error!(source, "secret unreadable, its last value stays");
+            }
+            let by = BySource {
+                source: source.to_owned(),
+            };
+            self.metrics
+                .secret_unreadable
+                .get_or_create(&by)
+                .set(i64::from(unreadable));
+        }
     }
 
     pub fn set_inbox(&self, numbers: &InboxNumbers) {

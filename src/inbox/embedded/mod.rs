@@ -73,6 +73,12 @@ pub struct Store {
 impl Store {
     pub(super) fn open(options: &Options) -> Result<Self, Error> {
         let path = options.path.clone();
+        if path.is_dir() {
+            return Err(Error::Open(format!(
+                "the store {} is a folder: name a file in it with --store",
+                path.display()
+            )));
+        }
         let lock = lock::StoreLock::acquire(&path)?;
         let connection = schema::open_writer(&path)?;
         let unreadable = |error: rusqlite::Error| {
