@@ -42,6 +42,18 @@ pub(super) async fn check(
     }
 }
 
+/// For what asks nobody for a token: with none set at all, no page in a browser reads it either. A probe may leave
+/// the `Host` out, a browser never does.
+pub(super) async fn no_browser(State(ops): State<Ops>, request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let browser = headers.contains_key(header::ORIGIN)
+        || (headers.contains_key(header::HOST) && !names_loopback(headers));
+    if ops.token.is_none() && browser {
+        return Failure::OpsForbidden.into_response();
+    }
+    next.run(request).await
+}
+
 fn bearer_matches(headers: &HeaderMap, token: &Secret) -> Result<(), Failure> {
     let given = token::bearer(headers).map_err(|_| Failure::OpsUnauthorized)?;
     let same: bool = given.as_bytes().ct_eq(token.expose()).into();
@@ -56,11 +68,7 @@ fn bearer_matches(headers: &HeaderMap, token: &Secret) -> Result<(), Failure> {
 /// a name of its own (DNS rebinding) or with a form: so the `Host` must be loopback, an `Origin` is refused, and
 /// a POST must say that it is JSON.
 fn local_program(method: &Method, headers: &HeaderMap) -> Result<(), Failure> {
-    let host = headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok())
-        .unwrap_or_default();
-    if !is_loopback(host) || headers.contains_key(header::ORIGIN) {
+    if !names_loopback(headers) || headers.contains_key(header::ORIGIN) {
         return Err(Failure::OpsForbidden);
     }
     let json = headers
@@ -77,6 +85,11 @@ fn local_program(method: &Method, headers: &HeaderMap) -> Result<(), Failure> {
         return Err(Failure::OpsMediaType);
     }
     Ok(())
+}
+
+fn names_loopback(headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|it| it.to_str().ok());
+    host.is_some_and(is_loopback)
 }
 
 fn is_loopback(host: &str) -> bool {

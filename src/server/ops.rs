@@ -1,6 +1,6 @@
 //! The ops listener: alive, ready, metrics, and where a webhook went.
 //!
-//! Everything under `/v1` is guarded (`guard.rs`). `/ready` says no when the store cannot promise; Temporal
+//! Everything under `/v1` is guarded, the rest is closed to browsers (`guard.rs`). `/ready` says no when the store cannot promise; Temporal
 //! being away does not make it say no, because events are still kept.
 
 use axum::extract::rejection::PathRejection;
@@ -28,11 +28,15 @@ pub(super) fn router(ops: Ops) -> Router {
         .route("/v1/events/{id}", get(event))
         .route("/v1/config", get(config))
         .route_layer(middleware::from_fn_with_state(ops.clone(), guard::check));
-    Router::new()
+    let open = Router::new()
         .route("/live", get(|| async { "alive\n" }))
         .route("/ready", get(ready))
         .route("/metrics", get(metrics))
-        .merge(guarded)
+        .route_layer(middleware::from_fn_with_state(
+            ops.clone(),
+            guard::no_browser,
+        ));
+    open.merge(guarded)
         .fallback(|| async { Failure::OpsNotFound })
         .method_not_allowed_fallback(|| async { Failure::OpsMethod })
         .with_state(ops)
