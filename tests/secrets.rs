@@ -9,11 +9,11 @@ use signalpost::config::{self, Options};
 use signalpost::settings::ServeSettings;
 
 use crate::cli::signalpost;
+use crate::support::eventually;
 use crate::support::exchange::{get, post, stripe_signature};
 use crate::support::gateway::{Gateway, Setup};
 use crate::support::issuer::Issuer;
 use crate::support::workflows::{Workflows, unique};
-use crate::support::{eventually, until};
 
 const ROUTES: &str = r#"
 [issuers.corp]
@@ -173,10 +173,7 @@ async fn no_secret_is_ever_shown() {
     .await;
     let mut said = drive(&gateway, &workflow, &tokens).await;
     workflows.signals(&workflow, 1).await;
-    until("the signal is in the log", || {
-        gateway.log().contains("SignalWorkflowExecution")
-    })
-    .await;
+    gateway.says(&["SignalWorkflowExecution"]).await;
 
     for path in ["/metrics", "/ready", "/v1/config", "/v1/events"] {
         said.add(path, ops(&gateway, path).await);

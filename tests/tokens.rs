@@ -68,7 +68,7 @@ async fn a_token_is_accepted_and_an_event_without_a_route_is_refused_and_not_kep
         other.body["status"], "accepted",
         "another caller's is another event"
     );
-    assert!(gateway.log().contains(r#""who":"corp:bob""#), "on record");
+    gateway.says(&[r#""who":"corp:bob""#]).await;
 
     let unrouted = r#"{"type":"other"}"#;
     for _ in 0..2 {

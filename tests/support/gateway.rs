@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::eventually;
+use super::{eventually, until};
 
 /// What a gateway is started with.
 pub(crate) struct Setup {
@@ -153,6 +153,17 @@ impl Gateway {
     /// Everything it has logged so far.
     pub(crate) fn log(&self) -> String {
         self.running.log.lock().expect("log").join("\n")
+    }
+
+    /// The first line of the log with all of these in it; waits for it, as the log is read while it is written.
+    pub(crate) async fn says(&self, parts: &[&str]) -> String {
+        let found = || {
+            let log = self.log();
+            let has_all = |line: &&str| parts.iter().all(|part| line.contains(part));
+            log.lines().find(has_all).map(str::to_owned)
+        };
+        until(&format!("a log line with {parts:?}"), || found().is_some()).await;
+        found().expect("it was there")
     }
 
     pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
