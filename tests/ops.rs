@@ -186,15 +186,9 @@ async fn with_a_token_set_only_its_bearer_sees_events_and_config() {
             &[][..],
             &[("Authorization", "Bearer another-token")],
             &[("Authorization", "Basic an-operators-token")],
-            &[("Authorization", "Bearer an-operators-token ")],
             &[("Authorization", "an-operators-token")],
         ] {
             let answer = get(&url, headers).await;
-            // A trailing space is no part of a header's value (RFC 9110 §5.5).
-            if headers.iter().any(|(_, value)| value.ends_with(' ')) {
-                assert_ne!(answer.status, 401);
-                continue;
-            }
             assert_eq!(
                 (answer.status, &answer.body["code"]),
                 (401, &json!("SP-S104")),
