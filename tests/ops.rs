@@ -150,7 +150,11 @@ async fn a_bad_parameter_is_400_and_the_answer_says_what_is_right() {
         let detail = answer.body["detail"].as_str().unwrap_or_default();
         assert!(detail.contains(says), "{query}: {}", answer.text);
     }
-    let one = format!("{}/v1/events/{}", gateway.ops(), uuid::Uuid::now_v7());
+    let one = format!(
+        "{}/v1/events/{}",
+        gateway.ops(),
+        signalpost::clock::now().uuid()
+    );
     assert_eq!(get(&one, &[]).await.status, 404);
     assert_eq!(get(&format!("{one}?body=maybe"), &[]).await.status, 400);
 }

@@ -77,6 +77,19 @@ pub struct InboxNumbers {
     pub bytes: u64,
 }
 
+/// A line about one delivery: the same fields under the same names in each of them.
+macro_rules! of_delivery {
+    ($level:ident, $message:literal, $delivery:ident, $($field:tt)+) => {
+        tracing::$level!(
+            delivery = %$delivery.id,
+            route = %$delivery.route,
+            workflow = $delivery.target.workflow,
+            $($field)+,
+            $message
+        )
+    };
+}
+
 impl Telemetry {
     pub fn webhook_answered(&self, source: Option<&str>, outcome: WebhookOutcome, took: Duration) {
         let source = source.unwrap_or(UNKNOWN).to_owned();
@@ -128,13 +141,7 @@ impl Telemetry {
 
     /// `lag` is from acceptance to the signal.
     pub fn delivered(&self, delivery: &Delivery, lag: Duration) {
-        tracing::debug!(
-            delivery = %delivery.id,
-            route = %delivery.route,
-            workflow = delivery.target.workflow,
-            ?lag,
-            "delivered"
-        );
+        of_delivery!(debug, "delivered", delivery, ?lag);
         let by = ByRoute {
             route: delivery.route.to_string(),
         };
@@ -147,25 +154,23 @@ impl Telemetry {
     }
 
     pub fn delivery_parked(&self, delivery: &Delivery, reason: Reason, detail: &str) {
-        tracing::warn!(
-            delivery = %delivery.id,
-            route = %delivery.route,
-            workflow = delivery.target.workflow,
+        of_delivery!(
+            warn,
+            "delivery parked",
+            delivery,
             reason = reason.code(),
-            detail,
-            "delivery parked"
+            detail
         );
         self.count_delivery(delivery, "parked");
     }
 
     pub fn delivery_dropped(&self, delivery: &Delivery, reason: Reason, detail: &str) {
-        tracing::info!(
-            delivery = %delivery.id,
-            route = %delivery.route,
-            workflow = delivery.target.workflow,
+        of_delivery!(
+            info,
+            "delivery dropped",
+            delivery,
             reason = reason.code(),
-            detail,
-            "delivery dropped"
+            detail
         );
         self.count_delivery(delivery, "dropped");
     }
@@ -185,14 +190,7 @@ impl Telemetry {
 
     /// An attempt that is to be made again: not a settled delivery, and counted under its own outcome.
     pub fn delivery_retried(&self, delivery: &Delivery, error: &str, after: Duration) {
-        tracing::debug!(
-            delivery = %delivery.id,
-            route = %delivery.route,
-            workflow = delivery.target.workflow,
-            error,
-            ?after,
-            "delivery put off"
-        );
+        of_delivery!(debug, "delivery put off", delivery, error, ?after);
         self.count_delivery(delivery, "retried");
     }
 
