@@ -107,17 +107,24 @@ pub(crate) async fn beside_a_client(effort: Effort) -> Result<(), Failure> {
 pub(crate) async fn to_an_instant_temporal(effort: Effort) -> Result<(), Failure> {
     let temporal = InstantTemporal::start().await?;
     let mut rounds = Rounds::default();
-    let (mut lags, mut memory) = (Vec::new(), Vec::new());
+    let (mut lags, mut memory, mut own) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..effort.rounds {
         // A store of its own for each round: how full it is shall not count.
         let gateway = Gateway::start(&temporal.address.to_string()).await?;
         let requests = stripe::requests(&format!("r{round}"), effort.instant, |number| {
             (number % INSTANT_WORKFLOWS).to_string()
         })?;
+        let before = process::cpu_seconds(std::process::id())?;
         rounds.add(&gateway_round(&gateway, INSTANT_CONNECTIONS, requests, &mut lags).await?);
+        let spent = process::cpu_seconds(std::process::id())? - before;
+        own.push(spent / float(effort.instant) * 1e6);
         memory.push(process::resident_mib(gateway.pid)?);
     }
     rounds.print("gateway");
+    println!(
+        "load generator and Temporal's stand-in: {:.0} us of CPU for each",
+        median(own)
+    );
     println!(
         "stored and delivered (goal 12,000/s), {INSTANT_CONNECTIONS} connections, mean lag {:.0} ms, {:.0} MiB resident after",
         median(lags),
