@@ -78,7 +78,10 @@ impl Board {
     }
 
     /// Enters what was committed, in the order of commit.
-    pub(super) fn enter(&self, committed: impl IntoIterator<Item = (Vec<Seq>, Vec<Delivery>)>) {
+    pub(super) fn enter(&self, committed: Vec<(Vec<Seq>, Vec<Delivery>)>) {
+        if committed.is_empty() {
+            return;
+        }
         let mut desk = self.desk();
         for (seqs, deliveries) in committed {
             if seqs.is_empty() {
@@ -117,15 +120,19 @@ impl Board {
     /// Frees the lane of a settled head, or lets the lane wait for its next attempt.
     pub(super) fn settle(&self, seq: Seq, state: State, retry: Option<(Timestamp, Delivery)>) {
         let mut desk = self.desk();
-        if let Some((at, delivery)) = retry {
+        // Most lanes are empty then, and nobody need be told.
+        let news = if let Some((at, delivery)) = retry {
             desk.cache.insert(seq, delivery);
-            desk.lanes.retry_at(seq, at);
+            desk.lanes.retry_at(seq, at)
         } else {
             desk.lanes.settle(seq);
             desk.tally.count(state);
-        }
+            desk.lanes.any_ready()
+        };
         drop(desk);
-        self.changed.notify_waiters();
+        if news {
+            self.changed.notify_waiters();
+        }
     }
 
     pub(super) fn wake(&self) {

@@ -126,6 +126,11 @@ impl Lanes {
         true
     }
 
+    /// Whether a claim would find a head, even without any more time passing.
+    pub(super) fn any_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
     /// Every waiting head is ready now.
     pub(super) fn wake_all(&mut self) {
         self.ready.extend(
