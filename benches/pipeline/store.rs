@@ -93,7 +93,7 @@ where
 fn acceptance(body: &Bytes) -> Acceptance {
     let event = event(body);
     let delivery = Delivery {
-        id: DeliveryId::at(now),
+        id: DeliveryId::at(event.received_at),
         event: event.id,
         source: Arc::clone(&event.source),
         route: Arc::from("payment-succeeded"),
@@ -122,6 +122,7 @@ fn acceptance(body: &Bytes) -> Acceptance {
 }
 
 fn event(body: &Bytes) -> Event {
+    let now = clock::now();
     let id = EventId::at(now);
     let headers = [
         ("host", "gateway.example"),
@@ -148,7 +149,7 @@ fn event(body: &Bytes) -> Event {
             strict: false,
         },
         kind: "payment_intent.succeeded".to_owned(),
-        received_at: clock::now(),
+        received_at: now,
         peer: "192.0.2.7".to_owned(),
         headers: headers
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
