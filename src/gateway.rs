@@ -22,6 +22,7 @@ use crate::server::listener::Listener;
 use crate::server::operators::Operators;
 use crate::server::{self, Ops, Public, body, listener};
 use crate::telemetry::Telemetry;
+use crate::telemetry::audit::{self, Subject};
 use crate::temporal::Temporal;
 
 /// Everything that a gateway is made of.
@@ -74,6 +75,7 @@ pub struct Gateway {
     ops: SocketAddr,
     plan: Arc<PlanHandle>,
     inbox: Inbox,
+    telemetry: Telemetry,
     draining: Arc<AtomicBool>,
     /// Temporal's connection, delivery, keys, the watch over the files.
     background: JoinSet<&'static str>,
@@ -106,6 +108,7 @@ impl Gateway {
             ops: ops.local_addr(),
             plan: Arc::clone(&plan),
             inbox: inbox.clone(),
+            telemetry: telemetry.clone(),
             draining: Arc::default(),
             background: JoinSet::new(),
             listeners: JoinSet::new(),
@@ -182,7 +185,7 @@ impl Gateway {
         telemetry: Telemetry,
         delivery: delivery::Options,
     ) {
-        adopt(&plan.current(), jwks);
+        adopt(&plan.current(), jwks, &telemetry);
         telemetry.config_loaded(&plan.status().digest);
         let token = self.stop_background.clone();
         let stop = || token.clone().cancelled_owned();
@@ -213,13 +216,24 @@ impl Gateway {
         });
     }
 
-    /// Reads the routing file anew; what came of it is in the log.
-    pub async fn reload(&self) {
+    /// Reads the routing file anew, because `who` asked for it; what came of it is in the log.
+    pub async fn reload(&self, who: &str) {
         let plan = Arc::clone(&self.plan);
         let reloaded = tokio::task::spawn_blocking(move || plan.reload().is_ok()).await;
-        if reloaded.is_err() {
-            tracing::error!("reading the routing file failed");
-        }
+        let (outcome, reason) = match reloaded {
+            Ok(true) => ("accepted", None),
+            Ok(false) => ("refused", Some("problems")),
+            Err(_) => ("failed", Some("panic")),
+        };
+        self.telemetry.audit(audit::Entry {
+            request: "",
+            action: "reload",
+            outcome,
+            who,
+            subject: Subject::Process {},
+            workflow: None,
+            reason,
+        });
     }
 
     /// Returns when a task has ended that never should, with its name.
@@ -235,11 +249,15 @@ impl Gateway {
         }
     }
 
-    /// The orderly end: unready at once, accepting for a while yet, then finishing what is in flight.
-    pub async fn drain(self) {
+    /// The orderly end: unready at once, accepting for a while yet, or until `hurry`; then finishing what is in
+    /// flight.
+    pub async fn drain(self, hurry: impl Future<Output = ()>) {
         self.draining.store(true, Ordering::Relaxed);
         tracing::info!(delay = ?self.drain_delay, "draining: not ready any more, still accepting");
-        tokio::time::sleep(self.drain_delay).await;
+        tokio::select! {
+            () = tokio::time::sleep(self.drain_delay) => {}
+            () = hurry => {}
+        }
         self.drain_now().await;
     }
 
@@ -265,9 +283,12 @@ impl Gateway {
     }
 }
 
-fn adopt(plan: &config::Plan, jwks: &Jwks) {
+/// Tells those who follow a plan that it is now the one served.
+fn adopt(plan: &config::Plan, jwks: &Jwks, telemetry: &Telemetry) {
     let issuers: Vec<_> = plan.issuers.values().map(AsRef::as_ref).collect();
     jwks.adopt(&issuers);
+    let stale = |name: &Arc<str>| plan.stale_secrets.contains(name);
+    telemetry.secrets_read(plan.sources.keys().map(|name| (&**name, stale(name))));
 }
 
 /// Hands the issuers of each new plan to the keys' keeper and keeps the metrics of the config in step.
@@ -288,7 +309,7 @@ async fn follow_plan(
             }
             if now.generation != generation {
                 generation = now.generation;
-                adopt(&plan.current(), &jwks);
+                adopt(&plan.current(), &jwks, &telemetry);
             }
         }
     };

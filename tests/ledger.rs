@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::support::chaos::Wire;
 use crate::support::gateway::{Gateway, Setup};
-use crate::support::workflows::{PrivateServer, unique};
+use crate::support::workflows::{PrivateServer, Workflows, unique};
 use crate::support::{ledger, sender, within};
 
 const WORKFLOWS: usize = 32;
@@ -177,16 +177,7 @@ async fn nothing_is_lost_twice_or_out_of_order_while_everything_dies() {
     wait_for_quiet(&stage.gateway).await;
     let workflows = stage.server.workflows().await;
     for order in &orders {
-        let acknowledged: Vec<String> = (0..each)
-            .map(|number| format!("pi_{}", event(order, number)))
-            .collect();
-        let signals = workflows.signals(&format!("order-{order}"), each).await;
-        assert_eq!(
-            signals.len(),
-            each,
-            "{order}: a signal that no provider sent, or one twice"
-        );
-        ledger::nothing_lost_twice_or_out_of_order(&acknowledged, &signals);
+        compare(&workflows, order, each).await;
     }
     eprintln!(
         "ledger: {} events, 0 lost, 0 twice, 0 reordered; {in_flight} of {} kills met work in flight; {:?}; seed {}",
@@ -195,6 +186,20 @@ async fn nothing_is_lost_twice_or_out_of_order_while_everything_dies() {
         started.elapsed(),
         plan.seed
     );
+}
+
+/// Each of an order's payments stands once in its workflow's history, in order.
+async fn compare(workflows: &Workflows, order: &str, each: usize) {
+    let acknowledged: Vec<String> = (0..each)
+        .map(|number| format!("pi_{}", event(order, number)))
+        .collect();
+    let signals = workflows.signals(&format!("order-{order}"), each).await;
+    assert_eq!(
+        signals.len(),
+        each,
+        "{order}: a signal that no provider sent, or one twice"
+    );
+    ledger::nothing_lost_twice_or_out_of_order(&acknowledged, &signals);
 }
 
 fn event(order: &str, number: usize) -> String {

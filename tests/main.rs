@@ -8,6 +8,7 @@
 )]
 
 mod architecture;
+mod bodies;
 mod cli;
 mod cli_events;
 mod config;
@@ -15,15 +16,25 @@ mod delivery;
 mod dev;
 mod devserver;
 mod docs;
+mod drain;
 mod faults;
 mod inbox_contract;
 mod ledger;
+mod limits;
 mod listener;
 mod operators;
+mod ops;
 mod ops_actions;
+mod paths;
+mod presets;
 mod providers;
 mod queries;
+mod reload;
+mod secrets;
 mod settings;
+mod signatures;
+mod store;
 mod support;
 mod temporal;
+mod tokens;
 mod webhooks;

@@ -1,7 +1,7 @@
 //! `signalpost serve`: the gateway, until it is told to stop.
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{End, complain};
 use crate::gateway::{Gateway, Options};
@@ -16,7 +16,7 @@ use crate::{config, delivery};
 /// Where Temporal is, its own variables say: `TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`,
 /// `TEMPORAL_API_KEY`, `TEMPORAL_TLS_*`, `TEMPORAL_PROFILE`; `TEMPORAL_UI_URL` is for links. Temporal away is no reason not to start:
 /// events are kept and delivered once it answers. The routing file is read again when it changes or on
-/// SIGHUP; SIGTERM drains. Exit code 1 if it cannot start, 2 if a setting is malformed.
+/// SIGHUP; SIGTERM drains, and a second one cuts the drain delay short. Exit code 1 if it cannot start, 2 if a setting is malformed.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -35,6 +35,11 @@ pub(super) async fn run(arguments: Arguments) -> End {
         complain(&error.to_string());
         return End::Usage;
     }
+    // Before anything is open: a signal that comes while it starts shall find somebody.
+    let Ok(signals) = Signals::listen() else {
+        complain("the system takes no signal handlers");
+        return End::Problem;
+    };
     let telemetry = Telemetry::new();
     let temporal = match Temporal::new(&temporal::Options::default(), telemetry.clone()) {
         Ok(temporal) => temporal,
@@ -45,7 +50,7 @@ pub(super) async fn run(arguments: Arguments) -> End {
     };
     let options = options(settings, temporal.namespace());
     match Gateway::start(options, temporal, telemetry).await {
-        Ok(gateway) => until_stopped(gateway).await,
+        Ok(gateway) => until_stopped(gateway, signals).await,
         Err(error) => {
             complain(&error.to_string());
             End::Problem
@@ -84,28 +89,43 @@ fn temporal_ui() -> Option<String> {
     (!url.is_empty()).then(|| url.to_owned())
 }
 
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// A person who asks again does not want to wait for load balancers.
+    async fn asked_again(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
 /// SIGTERM drains, Ctrl-C drains without the wait for load balancers, SIGHUP reads the routing file anew.
-async fn until_stopped(mut gateway: Gateway) -> End {
-    let signals = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::hangup()),
-    );
-    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = signals else {
-        complain("the system takes no signal handlers");
-        return End::Problem;
-    };
+async fn until_stopped(mut gateway: Gateway, mut signals: Signals) -> End {
     loop {
         tokio::select! {
-            _ = terminate.recv() => {
-                gateway.drain().await;
+            _ = signals.terminate.recv() => {
+                gateway.drain(signals.asked_again()).await;
                 return End::Ok;
             }
-            _ = interrupt.recv() => {
+            _ = signals.interrupt.recv() => {
                 gateway.drain_now().await;
                 return End::Ok;
             }
-            _ = hangup.recv() => gateway.reload().await,
+            _ = signals.hangup.recv() => gateway.reload("SIGHUP").await,
             task = gateway.broken() => {
                 tracing::error!("{task} ended by itself: a gateway cannot go on without it");
                 gateway.drain_now().await;

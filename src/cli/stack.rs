@@ -84,12 +84,11 @@ impl Stack {
             },
             telemetry.clone(),
         )?;
-        let (store, folder) = match &options.store {
-            Some(store) => (store.clone(), None),
-            None => {
-                let folder = tempfile::tempdir()?;
-                (folder.path().join("signalpost.db"), Some(folder))
-            }
+        let (store, folder) = if let Some(store) = &options.store {
+            (store.clone(), None)
+        } else {
+            let folder = tempfile::tempdir()?;
+            (folder.path().join("signalpost.db"), Some(folder))
         };
         let mut options = gateway_options(options, store, temporal.namespace())?;
         if let Some(ui) = server.as_ref().and_then(DevServer::ui_url) {

@@ -30,12 +30,11 @@ impl Files {
         content
     }
 
-    /// Whether any of the files is not what it was when it was read.
+    /// The same files as they are now.
     #[must_use]
-    pub fn changed(&self) -> bool {
-        self.0
-            .iter()
-            .any(|(path, before)| fingerprint(&read_capped(path)) != *before)
+    pub fn look_again(&self) -> Self {
+        let now = |path: &PathBuf| (path.clone(), fingerprint(&read_capped(path)));
+        Self(self.0.keys().map(now).collect())
     }
 
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
@@ -58,11 +57,11 @@ fn fingerprint(content: &io::Result<Vec<u8>>) -> Fingerprint {
 }
 
 fn read_capped(path: &Path) -> io::Result<Vec<u8>> {
-    let file = File::open(path)?;
-    // A pipe or device would block the reader for as long as its writer likes.
-    if !file.metadata()?.is_file() {
+    // A pipe or device would block the reader for as long as its writer likes, a pipe the opening already.
+    if !std::fs::metadata(path)?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
+    let file = File::open(path)?;
     let mut content = Vec::new();
     file.take(MAX_FILE + 1).read_to_end(&mut content)?;
     if content.len() as u64 > MAX_FILE {

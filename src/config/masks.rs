@@ -9,7 +9,13 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-const SECRET_WORDS: [&str; 4] = ["secret", "token", "password", "credential"];
+const SECRET_WORDS: [&str; 5] = ["secret", "token", "passw", "passphrase", "credential"];
+
+/// The same, as the whole name or its end: `api_key`, `signing-key`.
+const SECRET_ENDS: [&str; 4] = ["pass", "pwd", "_key", "-key"];
+
+/// A key that everybody may know.
+const PUBLIC: &str = "public";
 
 /// What a Standard Webhooks secret begins with, wherever it stands.
 const SECRET_PREFIX: &str = "whsec_";
@@ -22,8 +28,23 @@ pub(super) fn of_document(document: &DeTable<'_>) -> Vec<Range<usize>> {
     let mut masks = Vec::new();
     for (key, value) in document {
         collect(value, false, &mut masks);
-        if SECRET_TABLES.contains(&key.get_ref().as_ref()) {
-            below(value, &mut masks);
+        let named = match value.get_ref() {
+            DeValue::Table(table) if SECRET_TABLES.contains(&key.get_ref().as_ref()) => table,
+            // What stands before the first table was meant for one of them.
+            DeValue::Table(_) => continue,
+            _ if sounds_secret(key.get_ref()) => {
+                collect(value, true, &mut masks);
+                continue;
+            }
+            _ => continue,
+        };
+        // The names of sources are free: `[sources.token-shop]` is no secret as a whole.
+        for (name, value) in named {
+            match value.get_ref() {
+                DeValue::Table(_) => below(value, &mut masks),
+                _ if sounds_secret(name.get_ref()) => collect(value, true, &mut masks),
+                _ => {}
+            }
         }
     }
     masks
@@ -36,7 +57,8 @@ pub(super) fn of_lines(text: &str) -> Vec<Range<usize>> {
     let mut start = 0;
     let mut open = false;
     for line in text.split_inclusive('\n') {
-        let assigned = line.find('=').filter(|_| sounds_secret(line));
+        let secret = sounds_secret(line) || line.split('=').any(|part| sounds_secret(part.trim()));
+        let assigned = line.find('=').filter(|_| secret);
         if let Some(at) = assigned.map(|at| at + 1).or(open.then_some(0)) {
             masks.push(start + at..start + line.trim_end().len().max(at));
             open = (open || line.contains('[')) && !line.contains(']');
@@ -49,7 +71,7 @@ pub(super) fn of_lines(text: &str) -> Vec<Range<usize>> {
 fn below(value: &Spanned<DeValue<'_>>, masks: &mut Vec<Range<usize>>) {
     if let DeValue::Table(table) = value.get_ref() {
         for (key, value) in table {
-            if sounds_secret(key.get_ref()) && !matches!(value.get_ref(), DeValue::Table(_)) {
+            if sounds_secret(key.get_ref()) {
                 collect(value, true, masks);
             } else {
                 below(value, masks);
@@ -82,12 +104,56 @@ fn shows_secret(text: &str) -> bool {
 
 fn sounds_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    SECRET_WORDS.iter().any(|word| name.contains(word))
+    let ends = || SECRET_ENDS.iter().any(|end| name.ends_with(end));
+    SECRET_WORDS.iter().any(|word| name.contains(word)) || (ends() && !name.contains(PUBLIC))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The text with every masked part left out.
+    fn shown(text: &str) -> String {
+        let (document, errors) = DeTable::parse_recoverable(text);
+        let masks = if errors.is_empty() {
+            of_document(document.get_ref())
+        } else {
+            of_lines(text)
+        };
+        let hidden = |at: usize| masks.iter().any(|mask| mask.contains(&at));
+        let kept = text.char_indices().filter(|(at, _)| !hidden(*at));
+        kept.map(|(_, c)| c).collect()
+    }
+
+    #[test]
+    fn a_secret_under_a_key_that_sounds_like_one_is_hidden_in_any_form() {
+        for line in [
+            "secret = \"hush\"",
+            "secrets = { first = \"hush\" }",
+            "secrets = [{ a = [\"hush\"] }]",
+            "api_key = \"hush\"",
+            "signing-key = \"hush\"",
+            "pass = \"hush\"",
+            "nested = { webhook_key = \"hush\" }",
+        ] {
+            for text in [
+                format!("[sources.a]\n{line}\n"),
+                format!("[sources.a]\n{line}\nbroken = \n"),
+            ] {
+                assert!(!shown(&text).contains("hush"), "{text}");
+            }
+        }
+        assert!(!shown("secrets = [\"hush\"]\n[sources.a]\n").contains("hush"));
+        assert!(!shown("[sources]\nsecret = \"hush\"\n").contains("hush"));
+    }
+
+    #[test]
+    fn what_is_no_secret_stays_readable() {
+        let text = "[sources.token-shop]\nprovider = \"stripe\"\nsecrets = [\"env:A\"]\nevent = { key = \"body.id\" }\npublic_key = \"p\"\n";
+        assert_eq!(shown(text), text);
+        let text = "[[routes]]\nargs = [{ api_key = \"${body.k}\" }]\n";
+        assert_eq!(shown(text), text);
+    }
 
     #[test]
     fn a_broken_file_hides_whole_lists_of_secrets() {

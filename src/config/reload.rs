@@ -121,33 +121,46 @@ impl PlanHandle {
             .send_modify(|status| status.last_problem = Some(text.join("\n")));
     }
 
-    /// Reloads whenever a file that the last attempt named has another content, until `shutdown`.
+    /// Reloads whenever a file that the last attempt named has another content, until `shutdown`. A content
+    /// counts once two looks have found the same: what is being written in place is not taken half.
     pub async fn watch(self: Arc<Self>, shutdown: impl Future<Output = ()>) {
         let mut shutdown = std::pin::pin!(shutdown);
         let mut ticks = tokio::time::interval(POLL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut seen = None;
         loop {
             tokio::select! {
                 () = &mut shutdown => return,
                 _ = ticks.tick() => {}
             }
             let handle = Arc::clone(&self);
-            let reloaded = tokio::task::spawn_blocking(move || handle.reload_if_changed()).await;
-            if let Err(error) = reloaded {
-                tracing::error!(%error, "the watch over the routing file failed once");
+            let before: Option<Files> = seen.take();
+            match tokio::task::spawn_blocking(move || handle.look(before.as_ref())).await {
+                Ok(found) => seen = found,
+                Err(error) => {
+                    tracing::error!(%error, "the watch over the routing file failed once");
+                }
             }
         }
     }
 
-    fn reload_if_changed(&self) {
+    /// Compares the files with those in use. Changed ones are loaded if the look `before` found them so
+    /// too; else they are returned, for the next look.
+    fn look(&self, before: Option<&Files>) -> Option<Files> {
         let files = self
             .files
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        if files.changed() {
-            // Both outcomes are in the status, which its subscribers report.
-            self.reload().ok();
+        let now = files.look_again();
+        if now == files {
+            return None;
         }
+        if before != Some(&now) {
+            return Some(now);
+        }
+        // Both outcomes are in the status, which its subscribers report.
+        self.reload().ok();
+        None
     }
 }

@@ -77,15 +77,15 @@ async fn claim(
     }
     let slots = Arc::new(Semaphore::new(options.concurrency.max(1)));
     loop {
-        let Ok(first) = Arc::clone(&slots).acquire_owned().await else {
+        // All that are free, as one permit: taking them one by one would cost more than the claim.
+        let count = u32::try_from(slots.available_permits()).unwrap_or(u32::MAX);
+        let Ok(mut free) = Arc::clone(&slots).acquire_many_owned(count.max(1)).await else {
             return;
         };
-        let mut free = vec![first];
-        while let Ok(slot) = Arc::clone(&slots).try_acquire_owned() {
-            free.push(slot);
-        }
-        let claims = inbox.claim(free.len()).await;
-        for (claim, slot) in claims.into_iter().zip(free) {
+        for claim in inbox.claim(free.num_permits()).await {
+            let Some(slot) = free.split(1) else {
+                break;
+            };
             let made = deliver(
                 inbox.clone(),
                 temporal.clone(),

@@ -65,6 +65,10 @@ pub(super) async fn read(
 }
 
 async fn load(path: &Path) -> Result<Vec<u8>, Error> {
+    // Opening a pipe would hold a thread until somebody writes into it.
+    if !tokio::fs::metadata(path).await?.is_file() {
+        return Err(std::io::Error::other("it is not a regular file").into());
+    }
     let file = tokio::fs::File::open(path).await?;
     let mut bytes = Vec::new();
     file.take(MAX_BYTES as u64 + 1)

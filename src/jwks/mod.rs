@@ -23,6 +23,10 @@ use crate::token::{Issuer, Location};
 pub use fetch::Error;
 use slot::Slot;
 
+/// How many callers may wait for one location. A token that names no known key costs its sender nothing: while an
+/// issuer is slow, strangers could otherwise fill every place for requests in work.
+const MAX_WAITING: usize = 64;
+
 /// Times and limits; the defaults are those of DESIGN §7.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -97,7 +101,8 @@ impl Jwks {
 
     /// Asks for the keys of a location anew, for a token whose key is not among them. Callers at one
     /// moment share one fetch, and within ten seconds of the last one nothing is fetched. Says whether
-    /// the last attempt succeeded: if not, an unknown key is no proof of a bad token.
+    /// the last attempt succeeded: if not, or if too many wait already, an unknown key is no proof of a
+    /// bad token.
     pub async fn refresh(&self, location: &Location) -> bool {
         let mut attempts = {
             let mut slots = self.slots();
@@ -106,6 +111,9 @@ impl Jwks {
             };
             if !slot.demand(Instant::now(), self.options.on_demand) {
                 return slot.is_well();
+            }
+            if slot.attempts.receiver_count() >= MAX_WAITING {
+                return false;
             }
             slot.attempts.subscribe()
         };

@@ -189,6 +189,28 @@ async fn a_silent_issuer_is_given_up() {
 }
 
 #[tokio::test]
+async fn while_an_issuer_is_silent_only_so_many_callers_wait() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let location = Location::Url(format!("http://{}/jwks", listener.local_addr().unwrap()));
+    let (jwks, _stop) = start(quick());
+    jwks.adopt(&[&issuer(&location)]);
+    let mut waiting = JoinSet::new();
+    for _ in 0..MAX_WAITING {
+        let (jwks, location) = (Arc::clone(&jwks), location.clone());
+        waiting.spawn(async move { jwks.refresh(&location).await });
+    }
+    let all_wait = async {
+        while jwks.slots()[&location].attempts.receiver_count() < MAX_WAITING {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(20), all_wait).await.unwrap();
+    let at_once = timeout(Duration::from_secs(1), jwks.refresh(&location)).await;
+    assert_eq!(at_once, Ok(false));
+    assert_eq!(waiting.len(), MAX_WAITING, "the others go on waiting");
+}
+
+#[tokio::test]
 async fn a_file_is_read_again_when_it_changes() {
     let folder = std::env::temp_dir().join(format!("signalpost-{}", uuid::Uuid::new_v4()));
     std::fs::create_dir(&folder).unwrap();

@@ -86,8 +86,14 @@ pub(super) async fn serve(
     linger(connection.into_parts().io.into_inner()).await;
 }
 
-/// Answers 503 to a connection that finds no room. It was not read, so there is no request id.
+/// Answers 503 to a connection that finds no room. Its request is not parsed, so there is no request id; but
+/// it is waited for, because clients take an answer before the question for a broken connection.
 pub(super) async fn turn_away(mut stream: TcpStream) {
+    let mut begun = [0; 1];
+    match tokio::time::timeout(LINGER, stream.read(&mut begun)).await {
+        Ok(Ok(1..)) | Err(_) => {}
+        Ok(Ok(0) | Err(_)) => return,
+    }
     let problem = Failure::TooManyConnections.problem();
     let body = problem.to_json(None, None);
     let answer = format!(

@@ -60,6 +60,7 @@ table! {
     UnroutedRefused       = "SP-R302" NOT_FOUND              "Nothing here takes this event."
     SourceBacklog         = "SP-R401" TOO_MANY_REQUESTS      "Too many events of this source are waiting."
     WebhookKeysAway       = "SP-R402" SERVICE_UNAVAILABLE    "The keys for the proof cannot be had at present."
+    SourceBusy            = "SP-R403" TOO_MANY_REQUESTS      "Too many requests of this source are in work."
 
     NoQuery               = "SP-Q001" NOT_FOUND              "There is nothing at this path."
     QueryMethod           = "SP-Q002" METHOD_NOT_ALLOWED     "Queries are asked with GET, HEAD or POST."

@@ -134,15 +134,23 @@ fn action(request: &Request) -> &'static str {
     }
 }
 
+/// For what asks nobody for a token: with none set at all, no page in a browser reads it either. A probe may leave
+/// the `Host` out, a browser never does.
+pub(super) async fn no_browser(State(ops): State<Ops>, request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let browser = headers.contains_key(header::ORIGIN)
+        || (headers.contains_key(header::HOST) && !names_loopback(headers));
+    if !ops.operators.have_tokens() && browser {
+        return Failure::OpsForbidden.into_response();
+    }
+    next.run(request).await
+}
+
 /// Without a token the listener is on loopback. A page in a browser on this machine could still call it, under
 /// a name of its own (DNS rebinding) or with a form: so the `Host` must be loopback, an `Origin` is refused, and
 /// a POST must say that it is JSON.
 fn local_program(method: &Method, headers: &HeaderMap) -> Result<(), Failure> {
-    let host = headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok())
-        .unwrap_or_default();
-    if !is_loopback(host) || headers.contains_key(header::ORIGIN) {
+    if !names_loopback(headers) || headers.contains_key(header::ORIGIN) {
         return Err(Failure::OpsForbidden);
     }
     let json = headers
@@ -159,6 +167,11 @@ fn local_program(method: &Method, headers: &HeaderMap) -> Result<(), Failure> {
         return Err(Failure::OpsMediaType);
     }
     Ok(())
+}
+
+fn names_loopback(headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|it| it.to_str().ok());
+    host.is_some_and(is_loopback)
 }
 
 fn is_loopback(host: &str) -> bool {

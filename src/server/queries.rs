@@ -3,7 +3,7 @@
 //! Everything that is not `/hooks/…` comes here; which paths exist is the plan's affair, so that they
 //! change with a reload. Only a `Permit` runs a query, and only `access` makes one.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, header};
@@ -37,36 +37,18 @@ pub(super) async fn answer(State(gateway): State<Public>, request: Request) -> R
     let Some((rule, path)) = plan.queries.find(request.uri().path()) else {
         return Failure::NoQuery.into_response();
     };
-    let id = request
-        .extensions()
-        .get::<RequestId>()
-        .map(ToString::to_string)
-        .unwrap_or_default();
+    let id = RequestId::of(request.extensions());
     let mut record = Record::default();
     let result = ask(&gateway, rule, &path, request, &mut record).await;
 
-    let (outcome, refused) = match &result {
-        Ok(_) => (QueryOutcome::Answered, None),
-        Err(refused) if refused.is_failure() => (QueryOutcome::Failed, Some(refused)),
-        Err(refused) => (QueryOutcome::Refused, Some(refused)),
-    };
-    let detail = refused.map(|refused| refused.detail.as_str());
-    gateway
-        .telemetry
-        .query_answered(Some(&*rule.name), outcome, started.elapsed(), detail);
-    gateway.telemetry.audit(audit::Entry {
-        request: &id,
-        action: "query",
-        outcome: if refused.is_some() {
-            "refused"
-        } else {
-            "accepted"
-        },
-        who: record.who.as_deref().unwrap_or("unknown"),
-        subject: Subject::Query(&rule.name),
-        workflow: record.workflow.as_deref(),
-        reason: refused.map(|refused| refused.reason),
-    });
+    report(
+        &gateway,
+        rule,
+        &id,
+        &record,
+        result.as_ref().err(),
+        started.elapsed(),
+    );
     match result {
         Ok(json) => {
             let headers = [
@@ -77,6 +59,35 @@ pub(super) async fn answer(State(gateway): State<Public>, request: Request) -> R
         }
         Err(refused) => refused.into_response(),
     }
+}
+
+/// The log and metrics of the question, and its audit line (P9).
+fn report(
+    gateway: &Public,
+    rule: &Rule,
+    request: &str,
+    record: &Record,
+    refused: Option<&Refused>,
+    took: Duration,
+) {
+    let (outcome, audited) = match refused {
+        None => (QueryOutcome::Answered, "accepted"),
+        Some(refused) if refused.is_failure() => (QueryOutcome::Failed, "failed"),
+        Some(_) => (QueryOutcome::Refused, "refused"),
+    };
+    let detail = refused.map(|refused| refused.detail.as_str());
+    gateway
+        .telemetry
+        .query_answered(Some(&*rule.name), outcome, took, detail);
+    gateway.telemetry.audit(audit::Entry {
+        request,
+        action: "query",
+        outcome: audited,
+        who: record.who.as_deref().unwrap_or("unknown"),
+        subject: Subject::Query(&rule.name),
+        workflow: record.workflow.as_deref(),
+        reason: refused.map(|refused| refused.reason),
+    });
 }
 
 async fn ask(

@@ -31,6 +31,12 @@ impl RequestId {
     pub fn at(now: Timestamp) -> Self {
         Self(now.uuid())
     }
+
+    /// As text, for an audit line; empty where no layer has given one.
+    pub(super) fn of(extensions: &http::Extensions) -> String {
+        let id = extensions.get::<Self>();
+        id.map(ToString::to_string).unwrap_or_default()
+    }
 }
 
 impl fmt::Display for RequestId {

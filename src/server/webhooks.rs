@@ -7,7 +7,8 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use axum::Json;
-use axum::extract::{ConnectInfo, Path, Request, State};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{ConnectInfo, Path, Request, State as Shared};
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -15,44 +16,70 @@ use serde::Serialize;
 use super::error::Failure;
 use super::fresh_keys::{self, Doubt};
 use super::refused::Refused;
+use super::request_id::RequestId;
 use super::{Public, body};
 use crate::clock;
 use crate::config::Plan;
-use crate::event::Event;
+use crate::event::{Delivery, Event, State};
 use crate::inbox::{Acceptance, Receipt};
+use crate::telemetry::audit::{self, Subject};
 use crate::telemetry::report::WebhookOutcome;
 use crate::verify::{self, Source, WebhookRequest};
 
+/// Who sent it and where it goes, as far as it came: for the audit line of a refusal too.
+#[derive(Default)]
+struct Record {
+    /// A token's issuer and subject; else the peer's address stands for the sender.
+    who: Option<String>,
+    /// Where all deliveries go to one workflow.
+    workflow: Option<String>,
+}
+
 pub(super) async fn receive(
-    State(gateway): State<Public>,
-    Path(name): Path<String>,
+    Shared(gateway): Shared<Public>,
+    name: Result<Path<String>, PathRejection>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
     let started = Instant::now();
     let plan = gateway.plan.current();
-    let source = plan.sources.get(name.as_str()).map(AsRef::as_ref);
-    let result = handle(&gateway, &plan, source, peer, request).await;
+    // A name that is no UTF-8 names no source.
+    let source = name.ok().and_then(|Path(name)| plan.sources.get(&*name));
+    let source = source.map(AsRef::as_ref);
+    let id = RequestId::of(request.extensions());
+    let mut record = Record::default();
+    let result = handle(&gateway, &plan, source, peer, request, &mut record).await;
 
     let source = source.map(|source| &*source.name);
-    let outcome = match &result {
+    let outcome = outcome(&result);
+    let telemetry = &gateway.telemetry;
+    telemetry.webhook_answered(source, outcome, started.elapsed());
+    let refused = result.as_ref().err();
+    if let Some(refused) = refused {
+        telemetry.webhook_refused(source, outcome, refused.reason, &refused.detail);
+    }
+    telemetry.audit(audit::Entry {
+        request: &id,
+        action: "webhook",
+        outcome: outcome.label(),
+        who: &record.who.unwrap_or_else(|| peer.ip().to_string()),
+        subject: Subject::Source(source.unwrap_or("unknown")),
+        workflow: record.workflow.as_deref(),
+        reason: refused.map(|refused| refused.reason),
+    });
+    match result {
+        Ok(receipt) => answer(&receipt),
+        Err(refused) => refused.into_response(),
+    }
+}
+
+fn outcome(result: &Result<Receipt, Refused>) -> WebhookOutcome {
+    match result {
         Ok(Receipt::Accepted { .. }) => WebhookOutcome::Accepted,
         Ok(Receipt::Unrouted { .. }) => WebhookOutcome::Unrouted,
         Ok(Receipt::Duplicate { .. }) => WebhookOutcome::Duplicate,
         Err(refused) if refused.is_failure() => WebhookOutcome::Failed,
         Err(_) => WebhookOutcome::Refused,
-    };
-    gateway
-        .telemetry
-        .webhook_answered(source, outcome, started.elapsed());
-    match result {
-        Ok(receipt) => answer(&receipt),
-        Err(refused) => {
-            gateway
-                .telemetry
-                .webhook_refused(source, refused.reason, &refused.detail);
-            refused.into_response()
-        }
     }
 }
 
@@ -62,21 +89,55 @@ async fn handle(
     source: Option<&Source>,
     peer: SocketAddr,
     request: Request,
+    record: &mut Record,
 ) -> Result<Receipt, Refused> {
     let source = source.ok_or(Refused::new(Failure::UnknownSource, "unknown_source"))?;
     if request.method() != Method::POST {
         return Err(Refused::new(Failure::WebhookMethod, "method"));
     }
+    // Held to the end; taken before the body, which a stranger may send as slowly as the limits let him.
+    let share = gateway.in_flight.share(&source.name);
+    let _share = share.ok_or(Refused::new(Failure::SourceBusy, "source_busy"))?;
     let request = read(gateway, peer, request).await?;
     let event = prove(gateway, source, &request).await?;
     let deliveries = plan.routes.resolve(&event);
+    record.fill(source, &event, &deliveries);
     if deliveries.is_empty() && source.refuse_unrouted {
         return Err(Refused::new(Failure::UnroutedRefused, "unrouted"));
     }
-    Ok(gateway
+    let ended = ended_at_birth(&deliveries);
+    let receipt = gateway
         .inbox
         .accept(Acceptance { event, deliveries })
-        .await?)
+        .await?;
+    if matches!(receipt, Receipt::Accepted { .. }) {
+        for delivery in &ended {
+            gateway.telemetry.delivery_settled_at_birth(delivery);
+        }
+    }
+    Ok(receipt)
+}
+
+/// Those that will never be attempted, so that nobody but us can report them.
+fn ended_at_birth(deliveries: &[Delivery]) -> Vec<Delivery> {
+    let ended = |delivery: &&Delivery| delivery.state != State::Pending;
+    deliveries.iter().filter(ended).cloned().collect()
+}
+
+impl Record {
+    fn fill(&mut self, source: &Source, event: &Event, deliveries: &[Delivery]) {
+        if let (Some(issuer), Some(claims)) = (source.issuer(), &event.claims) {
+            let subject = claims["sub"].as_str().unwrap_or_default();
+            self.who = Some(format!("{}:{subject}", issuer.name));
+        }
+        let mut workflows = deliveries.iter().map(|delivery| &delivery.target.workflow);
+        if let Some(first) = workflows.next()
+            && !first.is_empty()
+            && workflows.all(|other| other == first)
+        {
+            self.workflow = Some(first.clone());
+        }
+    }
 }
 
 async fn read(

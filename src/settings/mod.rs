@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 
 use crate::secret::Secret;
 use crate::server::operators::{self, Operators};
@@ -49,7 +50,7 @@ pub struct ServeSettings {
         value_name = "PATH",
         hide_env_values = true
     )]
-    #[arg(default_value = "./signalpost.db")]
+    #[arg(default_value = "./signalpost.db", value_parser = NonEmptyStringValueParser::new())]
     pub store: String,
 
     /// How many deliveries may be pending, about. One source may hold half of it; beyond that it is
@@ -79,7 +80,8 @@ pub struct ServeSettings {
     #[arg(default_value = "10000", value_parser = values::count)]
     pub max_connections: NonZeroU64,
 
-    /// How many public requests may be in work at once. More are answered 503.
+    /// How many public requests may be in work at once. More are answered 503, and one source that
+    /// holds half of them 429.
     #[arg(long, env = "SIGNALPOST_MAX_IN_FLIGHT", value_name = "COUNT")]
     #[arg(default_value = "1000", value_parser = values::count)]
     pub max_in_flight: NonZeroU64,

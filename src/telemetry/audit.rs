@@ -12,7 +12,7 @@ use crate::clock::{self, Timestamp};
 /// One access, or one action. What is not known is left out of the line.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
-    /// The request's id.
+    /// The request's id; empty, and left out, where it was no request.
     pub request: &'a str,
     /// What was tried: `webhook`, `query`, `reload`, …
     pub action: &'a str,
@@ -43,6 +43,7 @@ pub enum Subject<'a> {
 struct Line<'a> {
     target: &'static str,
     time: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
     request: &'a str,
     action: &'a str,
     outcome: &'a str,

@@ -13,7 +13,7 @@ use super::metrics::{
     BySourceOutcome, BySourceReason, ByState,
 };
 use crate::clock;
-use crate::event::{Delivery, Reason};
+use crate::event::{Delivery, Reason, State};
 
 /// The label of everything that routes.toml does not name.
 const UNKNOWN: &str = "unknown";
@@ -31,7 +31,8 @@ pub enum WebhookOutcome {
 }
 
 impl WebhookOutcome {
-    const fn label(self) -> &'static str {
+    #[must_use]
+    pub const fn label(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
             Self::Duplicate => "duplicate",
@@ -76,6 +77,19 @@ pub struct InboxNumbers {
     pub bytes: u64,
 }
 
+/// A line about one delivery: the same fields under the same names in each of them.
+macro_rules! of_delivery {
+    ($level:ident, $message:literal, $delivery:ident, $($field:tt)+) => {
+        tracing::$level!(
+            delivery = %$delivery.id,
+            route = %$delivery.route,
+            workflow = $delivery.target.workflow,
+            $($field)+,
+            $message
+        )
+    };
+}
+
 impl Telemetry {
     pub fn webhook_answered(&self, source: Option<&str>, outcome: WebhookOutcome, took: Duration) {
         let source = source.unwrap_or(UNKNOWN).to_owned();
@@ -99,10 +113,20 @@ impl Telemetry {
     }
 
     /// `reason` is a constant and becomes a label; `detail` goes to the log only.
-    pub fn webhook_refused(&self, source: Option<&str>, reason: &'static str, detail: &str) {
+    pub fn webhook_refused(
+        &self,
+        source: Option<&str>,
+        outcome: WebhookOutcome,
+        reason: &'static str,
+        detail: &str,
+    ) {
         let source = source.unwrap_or(UNKNOWN).to_owned();
-        // Not a warning: anybody can cause these, at any rate. The metric is what alerts watch.
-        tracing::info!(source, reason, detail, "webhook refused");
+        if outcome == WebhookOutcome::Failed {
+            tracing::warn!(source, reason, detail, "webhook failed");
+        } else {
+            // Not a warning: anybody can cause these, at any rate. The metric is what alerts watch.
+            tracing::info!(source, reason, detail, "webhook refused");
+        }
         self.metrics
             .webhook_refusals
             .get_or_create(&BySourceReason { source, reason })
@@ -117,13 +141,7 @@ impl Telemetry {
 
     /// `lag` is from acceptance to the signal.
     pub fn delivered(&self, delivery: &Delivery, lag: Duration) {
-        tracing::debug!(
-            delivery = %delivery.id,
-            route = %delivery.route,
-            workflow = delivery.target.workflow,
-            ?lag,
-            "delivered"
-        );
+        of_delivery!(debug, "delivered", delivery, ?lag);
         let by = ByRoute {
             route: delivery.route.to_string(),
         };
@@ -136,39 +154,43 @@ impl Telemetry {
     }
 
     pub fn delivery_parked(&self, delivery: &Delivery, reason: Reason, detail: &str) {
-        tracing::warn!(
-            delivery = %delivery.id,
-            route = %delivery.route,
-            workflow = delivery.target.workflow,
+        of_delivery!(
+            warn,
+            "delivery parked",
+            delivery,
             reason = reason.code(),
-            detail,
-            "delivery parked"
+            detail
         );
         self.count_delivery(delivery, "parked");
     }
 
     pub fn delivery_dropped(&self, delivery: &Delivery, reason: Reason, detail: &str) {
-        tracing::info!(
-            delivery = %delivery.id,
-            route = %delivery.route,
-            workflow = delivery.target.workflow,
+        of_delivery!(
+            info,
+            "delivery dropped",
+            delivery,
             reason = reason.code(),
-            detail,
-            "delivery dropped"
+            detail
         );
         self.count_delivery(delivery, "dropped");
     }
 
+    /// Parked or dropped as it was accepted: no attempt will be made.
+    pub fn delivery_settled_at_birth(&self, delivery: &Delivery) {
+        let Some(reason) = delivery.reason else {
+            return;
+        };
+        let detail = delivery.last_error.as_deref().unwrap_or_default();
+        match delivery.state {
+            State::Parked => self.delivery_parked(delivery, reason, detail),
+            State::Dropped => self.delivery_dropped(delivery, reason, detail),
+            State::Pending | State::Delivered => {}
+        }
+    }
+
     /// An attempt that is to be made again: not a settled delivery, and counted under its own outcome.
     pub fn delivery_retried(&self, delivery: &Delivery, error: &str, after: Duration) {
-        tracing::debug!(
-            delivery = %delivery.id,
-            route = %delivery.route,
-            workflow = delivery.target.workflow,
-            error,
-            ?after,
-            "delivery put off"
-        );
+        of_delivery!(debug, "delivery put off", delivery, error, ?after);
         self.count_delivery(delivery, "retried");
     }
 
@@ -244,24 +266,22 @@ impl Telemetry {
         self.metrics.reload_successful.set(0);
     }
 
-    /// A secret of the source could not be read; its last value stays in use.
-    pub fn secret_unreadable(&self, source: &str, error: &str) {
-        tracing::error!(source, error, "secret unreadable, its last value stays");
-        self.set_secret_unreadable(source, 1);
-    }
-
-    pub fn secret_readable(&self, source: &str) {
-        self.set_secret_unreadable(source, 0);
-    }
-
-    fn set_secret_unreadable(&self, source: &str, unreadable: i64) {
-        let by = BySource {
-            source: source.to_owned(),
-        };
-        self.metrics
-            .secret_unreadable
-            .get_or_create(&by)
-            .set(unreadable);
+    /// The sources of a routing file now served, each with whether one of its secrets cannot be read, so that
+    /// its last value stays in use.
+    pub fn secrets_read<'a>(&self, sources: impl IntoIterator<Item = (&'a str, bool)>) {
+        self.metrics.secret_unreadable.clear();
+        for (source, unreadable) in sources {
+            if unreadable {
+                tracing::error!(source, "secret unreadable, its last value stays");
+            }
+            let by = BySource {
+                source: source.to_owned(),
+            };
+            self.metrics
+                .secret_unreadable
+                .get_or_create(&by)
+                .set(i64::from(unreadable));
+        }
     }
 
     pub fn set_inbox(&self, numbers: &InboxNumbers) {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::eventually;
+use super::{eventually, until};
 
 /// What a gateway is started with.
 pub(crate) struct Setup {
@@ -109,11 +109,34 @@ impl Gateway {
 
     /// SIGTERM, without waiting for the end.
     pub(crate) fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    /// SIGHUP: read the routing file anew.
+    pub(crate) fn hang_up(&self) {
+        self.signal("-HUP");
+    }
+
+    fn signal(&self, signal: &str) {
         let status = Command::new("kill")
-            .args(["-TERM", &self.running.child.id().to_string()])
+            .args([signal, &self.running.child.id().to_string()])
             .status()
-            .expect("kill -TERM");
+            .expect("kill");
         assert!(status.success());
+    }
+
+    /// Puts a file beside routes.toml, or routes.toml itself, in one step.
+    pub(crate) fn replace(&self, name: &str, content: &str) {
+        let content = content.replace("FOLDER", &self.folder().display().to_string());
+        let new = self.folder().join(format!("{name}.new"));
+        std::fs::write(&new, content).expect("a file");
+        std::fs::rename(new, self.folder().join(name)).expect("a rename");
+    }
+
+    /// The text of `/metrics`.
+    pub(crate) async fn metrics(&self) -> String {
+        let (_, text) = self.get("/metrics").await;
+        text.as_str().unwrap_or_default().to_owned()
     }
 
     pub(crate) async fn exited(&mut self) -> ExitStatus {
@@ -132,6 +155,17 @@ impl Gateway {
         self.running.log.lock().expect("log").join("\n")
     }
 
+    /// The first line of the log with all of these in it; waits for it, as the log is read while it is written.
+    pub(crate) async fn says(&self, parts: &[&str]) -> String {
+        let found = || {
+            let log = self.log();
+            let has_all = |line: &&str| parts.iter().all(|part| line.contains(part));
+            log.lines().find(has_all).map(str::to_owned)
+        };
+        until(&format!("a log line with {parts:?}"), || found().is_some()).await;
+        found().expect("it was there")
+    }
+
     pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
         let response = reqwest::get(format!("{}{path}", self.ops()))
             .await
@@ -144,9 +178,9 @@ impl Gateway {
         )
     }
 
-    /// Waits until it has Temporal.
+    /// Waits until it has found Temporal: before that, queries are answered 503.
     pub(crate) async fn connected(&self) {
-        eventually("the gateway is connected to Temporal", || async {
+        eventually("Temporal is found", || async {
             self.get("/ready").await.1["checks"]["temporal"]["ok"] == true
         })
         .await;

@@ -3,8 +3,10 @@
 pub(crate) mod chaos;
 pub(crate) mod deliveries;
 pub(crate) mod devserver;
+pub(crate) mod exchange;
 pub(crate) mod gateway;
 pub(crate) mod grpc;
+pub(crate) mod issuer;
 pub(crate) mod ledger;
 pub(crate) mod operator;
 #[path = "../../examples/orders/sender.rs"]

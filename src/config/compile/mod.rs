@@ -83,6 +83,10 @@ pub(super) fn compile(
 }
 
 /// A part that may be absent: none where it is there and has a finding.
+#[expect(
+    clippy::option_option,
+    reason = "the outer one is for `?`, the inner one is the plan's"
+)]
 fn optional<W, T>(written: Option<W>, compile: impl FnOnce(W) -> Option<T>) -> Option<Option<T>> {
     match written {
         Some(written) => compile(written).map(Some),

@@ -148,9 +148,18 @@ impl Compiler<'_> {
         for _ in 0..=2 * references.len() {
             match Scheme::compile(spec, timestamp, &secrets) {
                 Ok(scheme) => return Some(Proof::Signature(scheme)),
-                Err(SchemeFault::SecretForm { index, form }) => {
+                Err(
+                    ref fault @ (SchemeFault::SecretForm { index, .. }
+                    | SchemeFault::EmptySecret { index }),
+                ) => {
                     let text = references.get(index)?;
-                    let why = format!("this secret is not {form}");
+                    let why = match fault {
+                        SchemeFault::SecretForm { form, .. } => {
+                            format!("this secret is not {form}")
+                        }
+                        // Nothing is left once its prefix or its encoding is taken off.
+                        _ => "this secret is empty".to_owned(),
+                    };
                     let other = if seen.insert(index) {
                         self.unreadable(&name, text, &why)
                     } else {

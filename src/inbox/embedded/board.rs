@@ -81,7 +81,10 @@ impl Board {
     }
 
     /// Enters what was committed, in the order of commit.
-    pub(super) fn enter(&self, committed: impl IntoIterator<Item = (Vec<Seq>, Vec<Delivery>)>) {
+    pub(super) fn enter(&self, committed: Vec<(Vec<Seq>, Vec<Delivery>)>) {
+        if committed.is_empty() {
+            return;
+        }
         let mut desk = self.desk();
         for (seqs, deliveries) in committed {
             if seqs.is_empty() {
@@ -122,6 +125,7 @@ impl Board {
     /// `delivery` as the settlement left it.
     pub(super) fn settle(&self, seq: Seq, retry_at: Option<Timestamp>, delivery: Delivery) {
         let mut desk = self.desk();
+        let due = desk.lanes.next_due();
         if let Some(at) = retry_at {
             desk.cache.insert(seq, delivery);
             desk.lanes.retry_at(seq, at);
@@ -133,8 +137,12 @@ impl Board {
             }
             desk.tally.count(delivery.state);
         }
+        // Most lanes are empty then, and nobody need be told.
+        let news = desk.lanes.any_ready() || desk.lanes.next_due() != due;
         drop(desk);
-        self.changed.notify_waiters();
+        if news {
+            self.changed.notify_waiters();
+        }
     }
 
     pub(super) fn wake(&self) {
@@ -176,7 +184,15 @@ impl Board {
 
     /// None: a write has succeeded.
     pub(super) fn set_trouble(&self, why: Option<String>) {
-        *self.trouble() = why;
+        let before = std::mem::replace(&mut *self.trouble(), why.clone());
+        // Said when it begins and when it ends, not for each acceptance in between.
+        match (before, why) {
+            (None, Some(error)) => {
+                tracing::error!(error, "the store cannot promise: webhooks are answered 503");
+            }
+            (Some(_), None) => tracing::info!("the store can promise again"),
+            (None, None) | (Some(_), Some(_)) => {}
+        }
     }
 
     pub(super) fn troubled(&self) -> bool {

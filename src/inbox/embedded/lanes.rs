@@ -253,6 +253,11 @@ impl Lanes {
         self.later.first().map(|&(due, _)| due)
     }
 
+    /// Whether a claim might find a head, even without any more time passing.
+    pub(super) fn any_ready(&self) -> bool {
+        self.turns.any_ready()
+    }
+
     pub(super) fn stage(&self, seq: Seq) -> Option<Stage> {
         self.entries.get(&seq).map(|entry| entry.stage)
     }

@@ -61,6 +61,12 @@ fn in_use(store: &Path, file: &mut File) -> Error {
 }
 
 fn unusable(path: &Path, error: &std::io::Error) -> Error {
+    if error.kind() == std::io::ErrorKind::StorageFull {
+        return Error::Open(format!(
+            "cannot lock the store with {}: the disk is full, make room on it",
+            path.display()
+        ));
+    }
     Error::Open(format!(
         "cannot lock the store with {}: {error}; its folder must exist and this user must be able to write in it",
         path.display()

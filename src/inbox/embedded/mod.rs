@@ -1,7 +1,7 @@
 //! The embedded inbox: one SQLite file, one process, one writing thread.
 //!
 //! Accepts and settlements go to the writer through a bounded queue; lanes live in memory and are rebuilt from the file at
-//! start; reads have connections of their own. What this costs beside bare SQLite, `benches/store.rs` measures.
+//! start; reads have connections of their own. What this costs beside bare SQLite, `benches/pipeline/store.rs` measures.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -78,6 +78,12 @@ pub struct Store {
 impl Store {
     pub(super) fn open(options: &Options) -> Result<Self, Error> {
         let path = options.path.clone();
+        if path.is_dir() {
+            return Err(Error::Open(format!(
+                "the store {} is a folder: name a file in it with --store",
+                path.display()
+            )));
+        }
         let lock = lock::StoreLock::acquire(&path)?;
         let connection = schema::open_writer(&path)?;
         let unreadable = |error: rusqlite::Error| {

@@ -1,6 +1,7 @@
 //! The ops listener: alive, ready, metrics, where a webhook went, and what to do about it.
 //!
-//! Everything under `/v1` is guarded (`guard`) and answers as a [`refusal`] where it does not succeed.
+//! Everything under `/v1` is guarded (`guard`), the rest is closed to browsers; what does not succeed is a
+//! [`refusal`].
 //! `/ready` says no when the store cannot promise; Temporal being away does not make it say no,
 //! because events are still kept.
 
@@ -41,11 +42,15 @@ pub(super) fn router(ops: Ops) -> Router {
         .route("/v1/config", get(config::show))
         .route("/v1/config/reload", post(config::reload))
         .route_layer(middleware::from_fn_with_state(ops.clone(), guard::check));
-    Router::new()
+    let open = Router::new()
         .route("/live", get(|| async { "alive\n" }))
         .route("/ready", get(ready))
         .route("/metrics", get(metrics))
-        .merge(guarded)
+        .route_layer(middleware::from_fn_with_state(
+            ops.clone(),
+            guard::no_browser,
+        ));
+    open.merge(guarded)
         .fallback(|| async { Failure::OpsNotFound })
         .method_not_allowed_fallback(|| async { Failure::OpsMethod })
         .with_state(ops)

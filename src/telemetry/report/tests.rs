@@ -11,7 +11,12 @@ fn after_everything_happened() -> String {
     let telemetry = Telemetry::new();
     telemetry.webhook_answered(Some("stripe"), WebhookOutcome::Accepted, SECOND);
     telemetry.webhook_answered(None, WebhookOutcome::Refused, SECOND);
-    telemetry.webhook_refused(Some("stripe"), "stale", "301 s old");
+    telemetry.webhook_refused(
+        Some("stripe"),
+        WebhookOutcome::Refused,
+        "stale",
+        "301 s old",
+    );
     let delivery = samples::delivery(clock::now());
     telemetry.delivered(&delivery, SECOND);
     telemetry.delivery_parked(&delivery, Reason::WorkflowMissing, "no such workflow");
@@ -22,7 +27,7 @@ fn after_everything_happened() -> String {
     telemetry.config_loaded("aaaa");
     telemetry.config_loaded("bbbb");
     telemetry.config_refused("routes.toml:3:1: no");
-    telemetry.secret_unreadable("stripe", "no such file");
+    telemetry.secrets_read([("stripe", true), ("carrier", false)]);
     telemetry.set_inbox(&InboxNumbers {
         pending: 3,
         oldest: SECOND * 7,
@@ -54,6 +59,7 @@ fn all_metrics_of_the_contract_are_there() {
         r#"signalpost_webhook_refusals_total{source="stripe",reason="stale"} 1"#,
         r#"signalpost_source_last_event_timestamp_seconds{source="stripe"} "#,
         r#"signalpost_secret_unreadable{source="stripe"} 1"#,
+        r#"signalpost_secret_unreadable{source="carrier"} 0"#,
         "signalpost_store_bytes 4096",
         r#"signalpost_config_info{digest="bbbb"} 1"#,
         "signalpost_build_info{version=",

@@ -71,6 +71,11 @@ impl Turns {
         }
     }
 
+    /// True also where what was ready has been taken out of its turn.
+    pub(super) fn any_ready(&self) -> bool {
+        !self.line.is_empty()
+    }
+
     /// The oldest of the source whose turn it is.
     pub(super) fn pop(&mut self) -> Option<Seq> {
         while let Some(number) = self.line.pop_front() {
