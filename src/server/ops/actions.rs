@@ -1,5 +1,7 @@
 //! What an operator does about one delivery or one event. Each is on record, done or refused.
 
+use std::collections::HashSet;
+
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
@@ -14,8 +16,8 @@ use super::super::record;
 use super::input::{self, Input, Noted};
 use super::refusal::Refusal;
 use crate::clock;
-use crate::event::{Delivery, DeliveryId, EventId};
-use crate::inbox::{ActionError, Inbox, Note};
+use crate::event::{Delivery, DeliveryId, EventId, Reason, State as DeliveryState};
+use crate::inbox::{ActionError, Note};
 use crate::routing;
 use crate::telemetry::audit::Subject;
 
@@ -36,13 +38,18 @@ impl Verb {
 
     pub(super) async fn apply(
         self,
-        inbox: &Inbox,
+        ops: &Ops,
         id: DeliveryId,
         note: Note,
     ) -> Result<Delivery, ActionError> {
         match self {
-            Self::Retry => inbox.retry(id, note).await,
-            Self::Drop => inbox.drop_delivery(id, note).await,
+            Self::Retry => ops.inbox.retry(id, note).await,
+            Self::Drop => {
+                let delivery = ops.inbox.drop_delivery(id, note).await?;
+                let reason = Reason::OperatorDropped;
+                ops.telemetry.delivery_dropped(&delivery, reason, "");
+                Ok(delivery)
+            }
         }
     }
 }
@@ -77,7 +84,7 @@ async fn on_delivery(
     let result = async {
         let note = input::note(caller, input::read::<Noted>(request).await?.note)?;
         text.clone_from(&note.text);
-        Ok(verb.apply(&ops.inbox, id, note).await?)
+        Ok(verb.apply(ops, id, note).await?)
     };
     let result: Result<Delivery, Refusal> = result.await;
     let workflow = result.as_ref().ok().map(|d| d.target.workflow.as_str());
@@ -147,7 +154,28 @@ pub(super) async fn replay_event(
             delivery.request_id = routing::renewed(&delivery.request_id, &nonce);
         }
     }
-    Ok(ops.inbox.replay(id, deliveries, again, note).await?)
+    let fresh: HashSet<DeliveryId> = deliveries.iter().map(|delivery| delivery.id).collect();
+    let unfinished: HashSet<DeliveryId> = found
+        .deliveries
+        .iter()
+        .filter(|delivery| {
+            matches!(
+                delivery.state,
+                DeliveryState::Pending | DeliveryState::Parked
+            )
+        })
+        .map(|delivery| delivery.id)
+        .collect();
+    let deliveries = ops.inbox.replay(id, deliveries, again, note).await?;
+    for delivery in &deliveries {
+        if fresh.contains(&delivery.id) {
+            ops.telemetry.delivery_settled_at_birth(delivery);
+        } else if unfinished.contains(&delivery.id) && delivery.state == DeliveryState::Dropped {
+            let reason = Reason::Superseded;
+            ops.telemetry.delivery_dropped(delivery, reason, "");
+        }
+    }
+    Ok(deliveries)
 }
 
 /// Body and headers for good; what became of the event stays.

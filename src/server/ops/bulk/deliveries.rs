@@ -67,7 +67,7 @@ async fn walk(
             .await?;
         for delivery in &page.deliveries {
             part.step().await;
-            let result = verb.apply(&ops.inbox, delivery.id, note.clone()).await;
+            let result = verb.apply(ops, delivery.id, note.clone()).await;
             let result = result.map(|_| ()).map_err(Refusal::from);
             put_on_record(ops, caller, verb, delivery, &result, note);
             done += u64::from(went_well(result)?);
