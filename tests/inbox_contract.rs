@@ -10,13 +10,14 @@
     reason = "a test fails by panicking"
 )]
 
-use signalpost::inbox::{Inbox, embedded};
+use signalpost::inbox::{Inbox, Retention, embedded};
 
 mod accepting;
 mod acting;
 mod claiming;
 mod counting;
 mod embedded_only;
+mod keeping;
 mod listing;
 mod samples;
 mod standing;
@@ -24,10 +25,18 @@ mod standing;
 /// A place where an inbox can be opened, closed and opened again.
 trait Home: Sized {
     fn fresh() -> Self;
-    fn open_with(&self, max_backlog: u64) -> Inbox;
+    fn open_as(&self, max_backlog: u64, retention: Retention) -> Inbox;
 
     fn open(&self) -> Inbox {
         self.open_with(1_000_000)
+    }
+
+    fn open_with(&self, max_backlog: u64) -> Inbox {
+        self.open_as(max_backlog, Retention::default())
+    }
+
+    fn open_keeping(&self, retention: Retention) -> Inbox {
+        self.open_as(1_000_000, retention)
     }
 }
 
@@ -38,9 +47,10 @@ impl Home for Embedded {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn open_with(&self, max_backlog: u64) -> Inbox {
+    fn open_as(&self, max_backlog: u64, retention: Retention) -> Inbox {
         Inbox::open_embedded(&embedded::Options {
             max_backlog,
+            retention,
             ..embedded::Options::new(self.0.path().join("signalpost.db"))
         })
         .unwrap()
@@ -114,6 +124,12 @@ macro_rules! contract_suite {
                 an_ascending_list_is_followed_by_its_cursor
                 times_bound_a_list_of_deliveries
                 events_are_counted_as_they_are_listed
+            }
+            keeping {
+                what_has_settled_leaves_when_it_is_old
+                what_is_pending_or_parked_stays_and_is_told
+                a_key_outlives_its_event
+                the_oldest_leave_when_there_is_no_room
             }
             listing {
                 each_filter_finds_its_own

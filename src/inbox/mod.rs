@@ -17,7 +17,8 @@ mod history;
 
 pub use actions::{Action, ActionError, Note, NoteRecord};
 pub use history::{
-    DeliveryFilter, DeliveryPage, EventFilter, EventRecord, EventState, Overdue, Page, Stats,
+    DeliveryFilter, DeliveryPage, EventFilter, EventRecord, EventState, Overdue, Page, Retention,
+    Stats,
 };
 
 /// Where events are kept. A closed set: one arm for each home.

@@ -174,6 +174,18 @@ impl Board {
         }
     }
 
+    /// Settled deliveries and unrouted events that are no longer kept.
+    pub(super) fn forget(&self, gone: Tally) {
+        let tally = &mut self.desk().tally;
+        tally.delivered = tally.delivered.saturating_sub(gone.delivered);
+        tally.dropped = tally.dropped.saturating_sub(gone.dropped);
+        tally.unrouted = tally.unrouted.saturating_sub(gone.unrouted);
+    }
+
+    pub(super) fn set_overdue(&self, overdue: Overdue) {
+        self.desk().overdue = overdue;
+    }
+
     /// None: a write has succeeded.
     pub(super) fn set_trouble(&self, why: Option<String>) {
         *self.trouble() = why;

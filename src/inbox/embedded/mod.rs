@@ -23,6 +23,7 @@ mod lock;
 mod page;
 mod reader;
 mod records;
+mod retention;
 mod rows;
 mod schema;
 mod seizure;
@@ -36,10 +37,13 @@ mod tests;
 use board::Board;
 pub(super) use board::Hold;
 use reader::Readers;
+use retention::Keeper;
 use step::{Mark, Prepared};
 use writer::{Job, QUEUE, Writer};
 
-use super::{Acceptance, Error, EventFilter, EventRecord, Page, Receipt, Settlement, Stats};
+use super::{
+    Acceptance, Error, EventFilter, EventRecord, Page, Receipt, Retention, Settlement, Stats,
+};
 use crate::clock;
 use crate::event::{Delivery, DeliveryId, EventId, State};
 
@@ -49,6 +53,7 @@ pub struct Options {
     pub path: PathBuf,
     /// Pending deliveries, about; one source may hold half of them.
     pub max_backlog: u64,
+    pub retention: Retention,
 }
 
 impl Options {
@@ -56,6 +61,7 @@ impl Options {
         Self {
             path: path.into(),
             max_backlog: 1_000_000,
+            retention: Retention::default(),
         }
     }
 }
@@ -103,6 +109,7 @@ impl Store {
             jobs: queue,
             board: Arc::clone(&board),
             checkpoints,
+            keeper: Keeper::new(options.retention),
             lock,
         };
         let writer = std::thread::Builder::new()

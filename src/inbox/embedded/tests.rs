@@ -12,12 +12,13 @@ use super::board::{Board, Tally};
 use super::checkpoint::Checkpoints;
 use super::lanes::Seq;
 use super::lock::StoreLock;
+use super::retention::Keeper;
 use super::step::{self, Mark, Prepared};
 use super::writer::{Job, QUEUE, Writer};
 use super::{Options, Store, page, reader, schema};
 use crate::clock::Timestamp;
 use crate::event::{Content, DedupKey, Delivery, DeliveryId, Event, EventId, Rules, State, Target};
-use crate::inbox::{Acceptance, Error, EventFilter, Receipt, Settlement};
+use crate::inbox::{Acceptance, Error, EventFilter, Receipt, Retention, Settlement};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_000);
 
@@ -92,6 +93,7 @@ impl Desk {
                 jobs: queue,
                 board: Arc::new(Board::new(1_000, Tally::default())),
                 checkpoints,
+                keeper: Keeper::new(Retention::default()),
                 lock,
             },
             room: Arc::new(Semaphore::new(100)),
@@ -280,6 +282,29 @@ fn a_rare_event_is_found_in_bounded_steps() {
     let second = page::events(connection, &filter, Some(start)).unwrap();
     assert_eq!(second.events.len(), 1);
     assert_eq!(second.next, None);
+}
+
+#[test]
+fn a_step_of_retention_is_small_and_goes_on_where_it_ended() {
+    let mut desk = Desk::new();
+    for n in 0..250 {
+        let mut unrouted = acceptance(&n.to_string(), 10);
+        unrouted.deliveries.clear();
+        let (job, _answered) = desk.accept(unrouted);
+        desk.writer.commit(vec![job]);
+    }
+    let mut keeper = Keeper::new(Retention::default());
+    let mut left = Vec::new();
+    while left.last() != Some(&0) {
+        keeper.step(&mut desk.writer.connection, &desk.writer.board);
+        let now = desk.count("SELECT count(*) FROM event");
+        if left.last() != Some(&now) {
+            left.push(now);
+        }
+    }
+    assert_eq!(left, [150, 50, 0]);
+    assert_eq!(desk.writer.board.stats().unrouted, 0);
+    assert_eq!(desk.count("SELECT count(*) FROM dedup"), 250);
 }
 
 #[tokio::test]

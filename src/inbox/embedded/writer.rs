@@ -16,8 +16,10 @@ use super::actions::Act;
 use super::board::Board;
 use super::checkpoint::Checkpoints;
 use super::lock::StoreLock;
+use super::retention::Keeper;
 use super::step::{self, Kept, Mark, Prepared};
 use super::sweep::Sweep;
+use crate::clock;
 use crate::inbox::{Error, Receipt};
 
 /// Pieces of work that may wait, answered ones not counted.
@@ -55,6 +57,7 @@ pub(super) struct Writer {
     pub jobs: Receiver<Job>,
     pub board: Arc<Board>,
     pub checkpoints: Checkpoints,
+    pub keeper: Keeper,
     #[expect(dead_code, reason = "held for as long as the writer runs")]
     pub lock: StoreLock,
 }
@@ -92,6 +95,7 @@ impl Writer {
                 self.board.set_trouble(Some(error.to_string()));
             }
             sweep.step(&self.connection);
+            self.keeper.step(&mut self.connection, &self.board);
         }
         if let Err(error) = self.checkpoints.close(&self.connection) {
             tracing::warn!(%error, "the store's log stays beside its database; the next start reads it");
@@ -101,7 +105,10 @@ impl Writer {
     /// Waits for one job, then takes what else is there. Nothing and not told to stop: the queue was idle.
     fn gather(&self, owed: Vec<Job>) -> (Vec<Job>, bool) {
         let mut batch = owed;
-        match self.jobs.recv_timeout(IDLE) {
+        match self
+            .jobs
+            .recv_timeout(IDLE.min(self.keeper.rest(clock::now())))
+        {
             Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => {
                 batch.extend(self.jobs.try_iter());
                 batch.retain(|job| !matches!(job, Job::Stop));
@@ -239,7 +246,11 @@ impl Writer {
             self.board.set_trouble(None);
         }
         sweep.step(&self.connection);
-        self.checkpoints.when_idle();
+        if !self.keeper.step(&mut self.connection, &self.board) {
+            self.checkpoints.when_idle();
+        } else if let Err(error) = self.checkpoints.after_batch(&self.connection) {
+            self.board.set_trouble(Some(error.to_string()));
+        }
     }
 }
 
