@@ -66,6 +66,7 @@ pub(super) struct Metrics {
     pub(super) delivery_lag: Histograms<ByRoute>,
     pub(super) inbox_deliveries: Family<ByState, Gauge>,
     pub(super) inbox_oldest: Gauge,
+    pub(super) inbox_overdue: Gauge,
     pub(super) store_bytes: Gauge,
     pub(super) queries: Family<ByQueryOutcome, Counter>,
     pub(super) query_duration: Histograms<ByQuery>,
@@ -90,6 +91,7 @@ impl Metrics {
             delivery_lag: Family::new_with_constructor(Buckets(&LAG_BUCKETS)),
             inbox_deliveries: Family::default(),
             inbox_oldest: Gauge::default(),
+            inbox_overdue: Gauge::default(),
             store_bytes: Gauge::default(),
             queries: Family::default(),
             query_duration: Family::new_with_constructor(Buckets(&ANSWER_BUCKETS)),
@@ -144,6 +146,11 @@ impl Metrics {
             "inbox_oldest_seconds",
             "Age of the oldest pending delivery",
             &self.inbox_oldest,
+        );
+        add.metric(
+            "inbox_overdue",
+            "Events past retention that are kept for what is pending or parked",
+            &self.inbox_overdue,
         );
         add.metric("queries", "Queries answered", &self.queries);
         add.metric(

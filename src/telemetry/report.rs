@@ -73,6 +73,8 @@ pub struct InboxNumbers {
     pub dropped: u64,
     /// Age of the oldest pending delivery; zero if there is none.
     pub oldest: Duration,
+    /// Events past retention that are kept all the same.
+    pub overdue: u64,
     pub bytes: u64,
 }
 
@@ -280,6 +282,7 @@ impl Telemetry {
         self.metrics
             .inbox_oldest
             .set(gauge(numbers.oldest.as_secs()));
+        self.metrics.inbox_overdue.set(gauge(numbers.overdue));
         self.metrics.store_bytes.set(gauge(numbers.bytes));
     }
 
