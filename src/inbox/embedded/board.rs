@@ -11,7 +11,7 @@ use super::cache::Cache;
 use super::lanes::{Arrival, Lanes, Seq};
 use crate::clock::{self, Timestamp};
 use crate::event::{Delivery, State};
-use crate::inbox::{Error, Stats};
+use crate::inbox::{Error, SOON, Stats};
 
 /// A claim dropped unsettled waits this long: a task that panics on a delivery must not spin on it.
 const RETURN_AFTER: Duration = Duration::from_secs(1);
@@ -47,13 +47,14 @@ pub(crate) struct Hold {
     board: Arc<Board>,
     pub(super) seq: Seq,
     pub(super) claimed_at: Timestamp,
+    pub(super) doubtful: bool,
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
         let due = clock::now().plus(RETURN_AFTER);
         // Settled heads are gone from the lanes already: nothing to give back then.
-        if self.board.desk().lanes.retry_at(self.seq, due) {
+        if self.board.desk().lanes.retry_at(self.seq, due, true) {
             self.board.changed.notify_waiters();
         }
     }
@@ -72,9 +73,9 @@ impl Board {
         }
     }
 
-    /// Puts one that was found pending at start into its lane.
-    pub(super) fn restore(&self, arrival: &Arrival<'_>) {
-        self.desk().lanes.push(arrival);
+    /// Puts one that was found pending at start into its lane, where it waits for as long as `due` says.
+    pub(super) fn restore(&self, arrival: &Arrival<'_>, due: Option<Timestamp>) {
+        self.desk().lanes.restore(arrival, due);
     }
 
     /// Enters what was committed, in the order of commit.
@@ -97,16 +98,18 @@ impl Board {
         self: &Arc<Self>,
         now: Timestamp,
         max: usize,
+        room: impl Fn(&str) -> usize,
     ) -> (Vec<(Hold, Option<Delivery>)>, Option<Timestamp>) {
         let mut desk = self.desk();
-        let taken = desk.lanes.take_ready(now, max);
+        let taken = desk.lanes.take_ready(now, max, room);
         let taken = taken
             .into_iter()
-            .map(|seq| {
+            .map(|(seq, doubtful)| {
                 let hold = Hold {
                     board: Arc::clone(self),
                     seq,
                     claimed_at: now,
+                    doubtful,
                 };
                 (hold, desk.cache.take(seq))
             })
@@ -115,11 +118,17 @@ impl Board {
     }
 
     /// Frees the lane of a settled head, or lets the lane wait for its next attempt.
-    pub(super) fn settle(&self, seq: Seq, state: State, retry: Option<(Timestamp, Delivery)>) {
+    pub(super) fn settle(
+        &self,
+        seq: Seq,
+        state: State,
+        retry: Option<(Timestamp, Delivery)>,
+        doubtful: bool,
+    ) {
         let mut desk = self.desk();
         if let Some((at, delivery)) = retry {
             desk.cache.insert(seq, delivery);
-            desk.lanes.retry_at(seq, at);
+            desk.lanes.retry_at(seq, at, doubtful);
         } else {
             desk.lanes.settle(seq);
             desk.tally.count(state);
@@ -128,8 +137,18 @@ impl Board {
         self.changed.notify_waiters();
     }
 
+    /// The head waits as if it had not been claimed.
+    pub(super) fn put_back(&self, hold: Hold, delivery: Delivery, until: Timestamp) {
+        let mut desk = self.desk();
+        desk.cache.insert(hold.seq, delivery);
+        desk.lanes.retry_at(hold.seq, until, hold.doubtful);
+        drop(desk);
+        drop(hold);
+        self.changed.notify_waiters();
+    }
+
     pub(super) fn wake(&self) {
-        self.desk().lanes.wake_all();
+        self.desk().lanes.wake(clock::now().plus(SOON));
         self.changed.notify_waiters();
     }
 

@@ -16,17 +16,25 @@ pub(super) type Seq = NonZeroU64;
 /// A keyed hash of namespace and workflow id. Two workflows that collide merely share a lane.
 type LaneHash = u64;
 
-/// Invariant: a head is either in `ready`, in `later`, or claimed; whoever is not a head is in none of these.
+/// Invariant: a head is either in one of `ready`, in `later`, or claimed; whoever is not a head is in none of these.
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
     hasher: RandomState,
     entries: BTreeMap<Seq, Entry>,
     tails: HashMap<LaneHash, Seq>,
-    ready: BTreeSet<Seq>,
+    /// One for each namespace of the routing file, over time; never shrinks.
+    ready: Vec<Ready>,
     later: BTreeSet<(Timestamp, Seq)>,
     /// As many as there are sources in the routing file, over time; never shrinks.
     sources: Vec<u64>,
     source_numbers: HashMap<Arc<str>, u32>,
+}
+
+/// Heads that are due, apart by namespace: one that has no room now must cost the others nothing.
+#[derive(Debug)]
+struct Ready {
+    namespace: Box<str>,
+    heads: BTreeSet<Seq>,
 }
 
 #[derive(Debug)]
@@ -35,7 +43,11 @@ struct Entry {
     next: Option<Seq>,
     accepted_at: Timestamp,
     source: u32,
+    /// Place in `ready`.
+    namespace: u16,
     claimed: bool,
+    /// May have been sent, and nobody saw the end.
+    doubtful: bool,
 }
 
 /// Who joins a lane.
@@ -53,50 +65,102 @@ impl Lanes {
     ///
     /// Arrivals come in rising order of `seq`.
     pub(super) fn push(&mut self, arrival: &Arrival<'_>) {
+        if self.append(arrival, false) {
+            self.set_ready(arrival.seq);
+        }
+    }
+
+    /// The same for one that was pending before the start: it may have been sent, and may have to wait.
+    pub(super) fn restore(&mut self, arrival: &Arrival<'_>, due: Option<Timestamp>) {
+        if !self.append(arrival, true) {
+            return;
+        }
+        match due {
+            Some(due) => {
+                self.later.insert((due, arrival.seq));
+            }
+            None => self.set_ready(arrival.seq),
+        }
+    }
+
+    /// True if it is the head of its lane.
+    fn append(&mut self, arrival: &Arrival<'_>, doubtful: bool) -> bool {
         let lane = self.hasher.hash_one((arrival.namespace, arrival.workflow));
-        let source = self.enter(arrival.source);
         let entry = Entry {
             lane,
             next: None,
             accepted_at: arrival.accepted_at,
-            source,
+            source: self.enter(arrival.source),
+            namespace: self.namespace(arrival.namespace),
             claimed: false,
+            doubtful,
         };
         self.entries.insert(arrival.seq, entry);
         let before = self.tails.insert(lane, arrival.seq);
         match before.and_then(|tail| self.entries.get_mut(&tail)) {
-            Some(tail) => tail.next = Some(arrival.seq),
-            None => {
-                self.ready.insert(arrival.seq);
+            Some(tail) => {
+                tail.next = Some(arrival.seq);
+                false
             }
+            None => true,
         }
     }
 
-    /// Claims up to `max` heads that are due, oldest first.
-    pub(super) fn take_ready(&mut self, now: Timestamp, max: usize) -> Vec<Seq> {
+    /// Claims up to `max` heads that are due, and of each namespace no more than it has room for; oldest first.
+    /// Beside each, whether it may have been sent already.
+    pub(super) fn take_ready(
+        &mut self,
+        now: Timestamp,
+        max: usize,
+        room: impl Fn(&str) -> usize,
+    ) -> Vec<(Seq, bool)> {
         while let Some(&(due, seq)) = self.later.first()
             && due <= now
         {
             self.later.pop_first();
-            self.ready.insert(seq);
+            self.set_ready(seq);
         }
-        let mut taken = Vec::with_capacity(max.min(self.ready.len()));
+        let mut rooms: Vec<usize> = self
+            .ready
+            .iter()
+            .map(|ready| {
+                if ready.heads.is_empty() {
+                    0
+                } else {
+                    room(&ready.namespace)
+                }
+            })
+            .collect();
+        let mut taken = Vec::new();
         while taken.len() < max
-            && let Some(seq) = self.ready.pop_first()
+            && let Some((_, number)) = self.oldest_with_room(&rooms)
+            && let (Some(ready), Some(left)) = (self.ready.get_mut(number), rooms.get_mut(number))
+            && let Some(seq) = ready.heads.pop_first()
         {
+            *left -= 1;
             if let Some(entry) = self.entries.get_mut(&seq) {
                 entry.claimed = true;
-                taken.push(seq);
+                taken.push((seq, entry.doubtful));
             }
         }
         taken
     }
 
+    /// The first head of all namespaces with room left, and the number of its namespace.
+    fn oldest_with_room(&self, rooms: &[usize]) -> Option<(Seq, usize)> {
+        let ready = self.ready.iter().zip(rooms).enumerate();
+        ready
+            .filter(|(_, (_, left))| **left > 0)
+            .filter_map(|(number, (ready, _))| Some((*ready.heads.first()?, number)))
+            .min()
+    }
+
     /// The claimed head waits until `due` and holds its lane. False if it was not claimed.
-    pub(super) fn retry_at(&mut self, seq: Seq, due: Timestamp) -> bool {
+    pub(super) fn retry_at(&mut self, seq: Seq, due: Timestamp, doubtful: bool) -> bool {
         match self.entries.get_mut(&seq) {
             Some(entry) if entry.claimed => {
                 entry.claimed = false;
+                entry.doubtful = doubtful;
                 self.later.insert((due, seq));
                 true
             }
@@ -113,9 +177,7 @@ impl Lanes {
             return false;
         };
         match entry.next {
-            Some(next) => {
-                self.ready.insert(next);
-            }
+            Some(next) => self.set_ready(next),
             None => {
                 self.tails.remove(&entry.lane);
             }
@@ -126,13 +188,22 @@ impl Lanes {
         true
     }
 
-    /// Every waiting head is ready now.
-    pub(super) fn wake_all(&mut self) {
-        self.ready.extend(
-            std::mem::take(&mut self.later)
-                .into_iter()
-                .map(|(_, seq)| seq),
-        );
+    /// Every head that waits until `until` at most is ready now.
+    pub(super) fn wake(&mut self, until: Timestamp) {
+        while let Some(&(due, seq)) = self.later.first()
+            && due <= until
+        {
+            self.later.pop_first();
+            self.set_ready(seq);
+        }
+    }
+
+    fn set_ready(&mut self, seq: Seq) {
+        if let Some(entry) = self.entries.get(&seq)
+            && let Some(ready) = self.ready.get_mut(usize::from(entry.namespace))
+        {
+            ready.heads.insert(seq);
+        }
     }
 
     /// When the next waiting head is due; heads that are ready already do not count.
@@ -159,6 +230,21 @@ impl Lanes {
             .map(|(_, entry)| entry.accepted_at)
     }
 
+    /// The number of the namespace. Those beyond what a number can hold share the last one.
+    fn namespace(&mut self, name: &str) -> u16 {
+        let known = self.ready.iter().position(|it| &*it.namespace == name);
+        let number = known.unwrap_or_else(|| {
+            if self.ready.len() <= usize::from(u16::MAX) {
+                self.ready.push(Ready {
+                    namespace: name.into(),
+                    heads: BTreeSet::new(),
+                });
+            }
+            self.ready.len() - 1
+        });
+        u16::try_from(number).unwrap_or(u16::MAX)
+    }
+
     /// Counts one more pending delivery of the source and returns the source's number.
     fn enter(&mut self, source: &Arc<str>) -> u32 {
         let known = self.source_numbers.get(source).copied();
@@ -176,109 +262,4 @@ impl Lanes {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: Timestamp = Timestamp::from_seconds(1_000);
-    const LATER: Timestamp = Timestamp::from_seconds(2_000);
-
-    fn seq(n: u64) -> Seq {
-        Seq::new(n).unwrap()
-    }
-
-    /// One arrival for each workflow, numbered from 1.
-    fn lanes(workflows: &[&str]) -> Lanes {
-        let mut lanes = Lanes::default();
-        for (n, workflow) in (1..).zip(workflows) {
-            lanes.push(&Arrival {
-                seq: seq(n),
-                namespace: "default",
-                workflow,
-                source: &Arc::from("stripe"),
-                accepted_at: Timestamp::from_seconds(i64::try_from(n).unwrap()),
-            });
-        }
-        lanes
-    }
-
-    #[test]
-    fn a_lane_gives_one_at_a_time_in_order() {
-        let mut lanes = lanes(&["a", "a", "b"]);
-        assert_eq!(lanes.take_ready(NOW, 9), [seq(1), seq(3)]);
-        assert!(lanes.take_ready(NOW, 9).is_empty());
-        assert!(lanes.settle(seq(1)));
-        assert_eq!(lanes.take_ready(NOW, 9), [seq(2)]);
-    }
-
-    #[test]
-    fn the_same_workflow_in_two_namespaces_has_two_lanes() {
-        let mut lanes = lanes(&["a"]);
-        lanes.push(&Arrival {
-            seq: seq(2),
-            namespace: "other",
-            workflow: "a",
-            source: &Arc::from("stripe"),
-            accepted_at: NOW,
-        });
-        assert_eq!(lanes.take_ready(NOW, 9), [seq(1), seq(2)]);
-    }
-
-    #[test]
-    fn the_oldest_ready_goes_first_and_max_is_kept() {
-        let mut lanes = lanes(&["a", "b", "c"]);
-        assert_eq!(lanes.take_ready(NOW, 2), [seq(1), seq(2)]);
-        assert!(lanes.retry_at(seq(1), NOW));
-        assert_eq!(lanes.take_ready(NOW, 2), [seq(1), seq(3)]);
-    }
-
-    #[test]
-    fn a_retry_holds_its_own_lane_only() {
-        let mut lanes = lanes(&["a", "a", "b"]);
-        lanes.take_ready(NOW, 1);
-        assert!(lanes.retry_at(seq(1), LATER));
-        assert_eq!(lanes.next_due(), Some(LATER));
-        assert_eq!(lanes.take_ready(NOW, 9), [seq(3)]);
-        assert_eq!(lanes.take_ready(LATER, 9), [seq(1)]);
-        assert_eq!(lanes.next_due(), None);
-    }
-
-    #[test]
-    fn waking_makes_all_waiting_ready() {
-        let mut lanes = lanes(&["a", "b"]);
-        for taken in lanes.take_ready(NOW, 9) {
-            lanes.retry_at(taken, LATER);
-        }
-        lanes.wake_all();
-        assert_eq!(lanes.take_ready(NOW, 9), [seq(1), seq(2)]);
-    }
-
-    #[test]
-    fn what_is_not_claimed_cannot_be_settled() {
-        let mut lanes = lanes(&["a", "a"]);
-        assert!(!lanes.settle(seq(1)) && !lanes.settle(seq(2)) && !lanes.settle(seq(7)));
-        lanes.take_ready(NOW, 1);
-        assert!(lanes.settle(seq(1)) && !lanes.settle(seq(1)));
-        assert!(!lanes.retry_at(seq(1), NOW));
-    }
-
-    #[test]
-    fn counts_follow_what_is_pending() {
-        let mut lanes = lanes(&["a", "a", "b"]);
-        assert_eq!((lanes.pending(), lanes.pending_of("stripe")), (3, 3));
-        assert_eq!(lanes.oldest(), Some(Timestamp::from_seconds(1)));
-        lanes.take_ready(NOW, 9);
-        lanes.settle(seq(1));
-        assert_eq!((lanes.pending(), lanes.pending_of("stripe")), (2, 2));
-        assert_eq!(lanes.oldest(), Some(Timestamp::from_seconds(2)));
-        assert_eq!(lanes.pending_of("unknown"), 0);
-    }
-
-    #[test]
-    fn an_emptied_lane_leaves_nothing_behind() {
-        let mut lanes = lanes(&["a"]);
-        lanes.take_ready(NOW, 1);
-        lanes.settle(seq(1));
-        assert!(lanes.tails.is_empty() && lanes.entries.is_empty());
-        assert!(size_of::<Entry>() <= 32);
-    }
-}
+mod tests;

@@ -15,7 +15,7 @@ use super::rows::{self, DELIVERY_COLUMNS, EVENT_COLUMNS};
 use super::schema;
 use crate::clock::Timestamp;
 use crate::event::{Delivery, DeliveryId, EventId};
-use crate::inbox::{Error, EventRecord};
+use crate::inbox::{Error, EventRecord, SOON};
 
 /// A few connections, opened when first needed.
 #[derive(Debug)]
@@ -85,21 +85,27 @@ pub(super) fn tally(connection: &Connection) -> rusqlite::Result<Tally> {
     })
 }
 
-/// Puts everything pending back into its lane, in order, due at once.
-pub(super) fn restore(connection: &Connection, board: &Board) -> rusqlite::Result<()> {
+/// Puts everything pending back into its lane, in order; due at once, save what was to wait for longer than [`SOON`].
+pub(super) fn restore(
+    connection: &Connection,
+    board: &Board,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(
-        "SELECT seq, namespace, workflow, source, accepted_at FROM delivery INDEXED BY delivery_pending \
+        "SELECT seq, namespace, workflow, source, accepted_at, next_attempt_at FROM delivery INDEXED BY delivery_pending \
          WHERE state = 'pending' ORDER BY seq",
     )?;
     let mut found = statement.query([])?;
     while let Some(row) = found.next()? {
-        board.restore(&Arrival {
+        let arrival = Arrival {
             seq: rows::seq_from(row.get(0)?)?,
             namespace: row.get_ref(1)?.as_str()?,
             workflow: row.get_ref(2)?.as_str()?,
             source: &Arc::from(row.get_ref(3)?.as_str()?),
             accepted_at: Timestamp::from_millis(row.get(4)?),
-        });
+        };
+        let due = row.get::<_, Option<i64>>(5)?.map(Timestamp::from_millis);
+        board.restore(&arrival, due.filter(|due| *due > now.plus(SOON)));
     }
     Ok(())
 }
