@@ -210,12 +210,14 @@ pub enum Then {
 }
 
 /// What to do when the workflow has closed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Closed {
     #[default]
     Park,
     Drop,
+    /// A new run of the same id, by signal-with-start.
+    Start(Start),
 }
 
 /// What becomes of the lane when this delivery is parked.
@@ -235,13 +237,28 @@ impl AfterPark {
     }
 }
 
-/// How to start a workflow that is not there yet.
+/// How to start a workflow that is not there yet, or not any more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {
     pub workflow_type: String,
     pub task_queue: String,
     /// JSON text of the list of start arguments.
     pub args: String,
+    /// Stores written before this existed lack it: they all refused a second run.
+    #[serde(default)]
+    pub id_reuse: IdReuse,
+}
+
+/// Whether a closed run may be followed by a new one of the same id.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IdReuse {
+    /// Never: what happens then is for the `closed` rule to say.
+    #[default]
+    RejectDuplicate,
+    /// Unless it completed.
+    AllowDuplicateFailedOnly,
+    AllowDuplicate,
 }
 
 /// Why a delivery is parked or dropped. Each code is a heading in `deploy/runbook.md`.
@@ -257,6 +274,7 @@ pub enum Reason {
     SignalLimit,
     BadArgument,
     ServerTooOld,
+    OutcomeUnknown,
     RouteDrops,
     MissingDropped,
     ClosedDropped,
@@ -282,7 +300,7 @@ impl Delivery {
 }
 
 impl Reason {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::TemplateFailed,
         Self::BadWorkflowId,
         Self::NoWorkflowId,
@@ -293,6 +311,7 @@ impl Reason {
         Self::SignalLimit,
         Self::BadArgument,
         Self::ServerTooOld,
+        Self::OutcomeUnknown,
         Self::RouteDrops,
         Self::MissingDropped,
         Self::ClosedDropped,
@@ -313,6 +332,7 @@ impl Reason {
             Self::SignalLimit => "SP-D204",
             Self::BadArgument => "SP-D205",
             Self::ServerTooOld => "SP-D206",
+            Self::OutcomeUnknown => "SP-D207",
             Self::RouteDrops => "SP-D301",
             Self::MissingDropped => "SP-D302",
             Self::ClosedDropped => "SP-D303",
@@ -352,6 +372,9 @@ impl Reason {
             Self::SignalLimit => "this run has received as many signals as Temporal allows",
             Self::BadArgument => "Temporal refuses the signal as invalid",
             Self::ServerTooOld => "this Temporal server does not know the call",
+            Self::OutcomeUnknown => {
+                "whether the signal has arrived is not known, and history cannot tell"
+            }
             Self::RouteDrops => "the route says `drop = true`",
             Self::MissingDropped => {
                 "no workflow with this id exists, and the route's `missing` rule says drop"

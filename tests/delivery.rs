@@ -5,7 +5,6 @@ mod inbox_loop;
 
 use std::time::Duration;
 
-use signalpost::delivery::attempt;
 use signalpost::event::{Closed, Delivery, Missing, Reason, Then};
 use signalpost::inbox::Settlement;
 use temporalio_common::protos::temporal::api::enums::v1::{
@@ -17,7 +16,7 @@ use temporalio_common::protos::temporal::api::errordetails::v1::{
 };
 use tonic::{Code, Status};
 
-use super::support::deliveries::{Connected, delivery, starting};
+use super::support::deliveries::{Connected, attempt, delivery, starting};
 use super::support::grpc;
 use super::support::temporal::{FakeTemporal, Reply};
 
@@ -64,7 +63,10 @@ fn already_started(by: &str) -> Reply {
 }
 
 fn is_retry(settlement: &Settlement) -> bool {
-    matches!(settlement, Settlement::Retry { .. })
+    matches!(
+        settlement,
+        Settlement::Retry { .. } | Settlement::Unseen { .. }
+    )
 }
 
 fn parked_for(settlement: &Settlement) -> Option<Reason> {

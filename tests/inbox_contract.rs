@@ -16,6 +16,7 @@ mod accepting;
 mod acting;
 mod claiming;
 mod counting;
+mod doubting;
 mod embedded_only;
 mod keeping;
 mod listing;
@@ -88,7 +89,7 @@ macro_rules! contract_suite {
                 a_lane_gives_one_at_a_time_in_order
                 a_retry_holds_its_own_lane_only
                 a_retry_keeps_what_happened
-                waking_makes_waiting_lanes_ready
+                waking_makes_lanes_ready_that_wait_for_temporal
                 a_dropped_claim_returns_to_its_lane
                 a_cancelled_claim_loses_nothing
                 what_is_parked_or_dropped_is_never_claimed
@@ -130,6 +131,15 @@ macro_rules! contract_suite {
                 what_is_pending_or_parked_stays_and_is_told
                 a_key_outlives_its_event
                 the_oldest_leave_when_there_is_no_room
+            }
+            doubting {
+                what_was_pending_before_a_restart_may_have_been_sent
+                a_long_wait_goes_on_over_a_restart
+                an_unseen_attempt_leaves_a_doubt_and_a_seen_one_does_not
+                a_dropped_claim_leaves_a_doubt
+                what_is_postponed_counts_no_attempt_and_keeps_its_doubt
+                a_namespace_without_room_is_not_claimed
+                a_doubt_outlives_parking_and_bars_a_replay
             }
             listing {
                 each_filter_finds_its_own

@@ -4,13 +4,12 @@ mod queries;
 
 use std::time::Duration;
 
-use signalpost::delivery::attempt;
 use signalpost::event::{Delivery, Missing, Reason, Then};
 use signalpost::inbox::Settlement;
 use signalpost::telemetry::Telemetry;
 use signalpost::temporal::{Options, Temporal};
 
-use super::support::deliveries::{Connected, delivery, starting};
+use super::support::deliveries::{self, Connected, delivery, starting};
 use super::support::devserver::{self, Observer};
 use super::support::until;
 
@@ -32,7 +31,7 @@ impl Stage {
     }
 
     async fn attempt(&self, delivery: &Delivery) -> Settlement {
-        attempt(&self.connected.temporal, delivery, DEADLINE).await
+        deliveries::attempt(&self.connected.temporal, delivery, DEADLINE).await
     }
 }
 

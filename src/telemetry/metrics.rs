@@ -41,6 +41,7 @@ labels! {
     ByQueryOutcome { query: String, outcome: &'static str }
     ByMethodCode { method: &'static str, code: &'static str }
     ByDigest { digest: String }
+    ByWhat { what: &'static str }
 }
 
 /// How a family makes the histogram of a new series.
@@ -71,6 +72,7 @@ pub(super) struct Metrics {
     pub(super) queries: Family<ByQueryOutcome, Counter>,
     pub(super) query_duration: Histograms<ByQuery>,
     pub(super) temporal_requests: Family<ByMethodCode, Counter>,
+    pub(super) temporal_refusals: Family<ByWhat, Counter>,
     pub(super) reload_successful: Gauge,
     pub(super) reload_success_time: Gauge,
     pub(super) config_info: Family<ByDigest, Gauge>,
@@ -96,6 +98,7 @@ impl Metrics {
             queries: Family::default(),
             query_duration: Family::new_with_constructor(Buckets(&ANSWER_BUCKETS)),
             temporal_requests: Family::default(),
+            temporal_refusals: Family::default(),
             reload_successful: Gauge::default(),
             reload_success_time: Gauge::default(),
             config_info: Family::default(),
@@ -168,6 +171,11 @@ impl Metrics {
             "temporal_requests",
             "Calls to Temporal",
             &self.temporal_requests,
+        );
+        add.metric(
+            "temporal_refusals",
+            "Calls that Temporal refused for our namespace or our credentials",
+            &self.temporal_refusals,
         );
         add.metric(
             "config_last_reload_successful",

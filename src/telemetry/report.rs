@@ -10,7 +10,7 @@ use super::Telemetry;
 use super::audit;
 use super::metrics::{
     ByDigest, ByMethodCode, ByQuery, ByQueryOutcome, ByRoute, ByRouteOutcome, BySource,
-    BySourceOutcome, BySourceReason, ByState,
+    BySourceOutcome, BySourceReason, ByState, ByWhat,
 };
 use crate::clock;
 use crate::event::{Delivery, Reason};
@@ -226,6 +226,17 @@ impl Telemetry {
 
     pub fn temporal_lost(&self, error: &str) {
         tracing::error!(error, "Temporal cannot be reached; events are kept");
+    }
+
+    /// `what` is a constant and becomes a label: our namespace, our credentials. `aloud`: not only counted.
+    pub fn temporal_refused(&self, what: &'static str, message: &str, aloud: bool) {
+        if aloud {
+            tracing::error!(what, message, "Temporal refuses us: deliveries wait");
+        }
+        self.metrics
+            .temporal_refusals
+            .get_or_create(&ByWhat { what })
+            .inc();
     }
 
     /// A routing file is now the one served.

@@ -18,7 +18,7 @@ use tokio::sync::{Notify, watch};
 use tonic::{Code, Request, Response, Status};
 
 use super::options::Settings;
-use super::signal::present_run;
+use super::run::present_run;
 use super::{FailureKind, error};
 use crate::clock::{self, Timestamp};
 use crate::telemetry::Telemetry;
@@ -53,7 +53,14 @@ pub(super) struct Link {
     connections: watch::Sender<u64>,
     doubt: Notify,
     telemetry: Telemetry,
-    refusal: Mutex<Option<(Timestamp, String)>>,
+    refusal: Mutex<Option<Refusal>>,
+}
+
+/// What Temporal refuses us: our namespace, our credentials.
+struct Refusal {
+    at: Timestamp,
+    logged_at: Timestamp,
+    message: String,
 }
 
 impl Link {
@@ -83,6 +90,10 @@ impl Link {
         self.connections.subscribe()
     }
 
+    pub(super) fn is_connected(&self) -> bool {
+        self.status.borrow().connected
+    }
+
     pub(super) fn status(&self) -> super::Status {
         let mut status = self.status.borrow().clone();
         if status.trouble.is_none() {
@@ -101,7 +112,8 @@ impl Link {
         send: impl for<'a> FnOnce(&'a mut dyn WorkflowService, Request<Q>) -> Call<'a, A>,
     ) -> Result<A, Status> {
         let Some(connection) = self.connection.load_full() else {
-            return Err(Status::unavailable("not connected to Temporal yet"));
+            let never = tonic::ConnectError("not connected to Temporal yet".into());
+            return Err(Status::from_error(Box::new(never)));
         };
         let mut request = Request::new(message);
         request.set_timeout(deadline);
@@ -120,9 +132,8 @@ impl Link {
     pub(super) fn observe(&self, failure: &super::Failure) {
         match failure.kind {
             FailureKind::Transient | FailureKind::Ambiguous => self.doubt.notify_one(),
-            FailureKind::NamespaceNotFound | FailureKind::Unauthorized => {
-                self.refused(clock::now(), &failure.message);
-            }
+            FailureKind::NamespaceNotFound => self.refused("namespace", &failure.message),
+            FailureKind::Unauthorized => self.refused("credentials", &failure.message),
             FailureKind::WorkflowNotFound
             | FailureKind::AlreadyStarted { .. }
             | FailureKind::PayloadTooLarge
@@ -247,21 +258,30 @@ impl Link {
         });
     }
 
-    /// Loud once, then once again whenever it has been quiet for a while.
-    fn refused(&self, now: Timestamp, message: &str) {
-        if self.recent_refusal(now).is_none() {
-            tracing::error!(message, "Temporal refuses us: deliveries wait");
-        }
+    /// Counted each time, said aloud once a minute for as long as it lasts.
+    fn refused(&self, what: &'static str, message: &str) {
+        let now = clock::now();
         let mut refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
-        *refusal = Some((now, message.to_owned()));
+        let logged_at = refusal
+            .as_ref()
+            .map(|before| before.logged_at)
+            .filter(|at| now.since(*at) < REFUSAL_SHOWN);
+        *refusal = Some(Refusal {
+            at: now,
+            logged_at: logged_at.unwrap_or(now),
+            message: message.to_owned(),
+        });
+        drop(refusal);
+        self.telemetry
+            .temporal_refused(what, message, logged_at.is_none());
     }
 
     fn recent_refusal(&self, now: Timestamp) -> Option<String> {
         let refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
         refusal
             .as_ref()
-            .filter(|(at, _)| now.since(*at) < REFUSAL_SHOWN)
-            .map(|(_, message)| message.clone())
+            .filter(|refusal| now.since(refusal.at) < REFUSAL_SHOWN)
+            .map(|refusal| refusal.message.clone())
     }
 }
 

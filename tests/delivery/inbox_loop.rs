@@ -6,11 +6,13 @@ use signalpost::delivery::{self, Options};
 use signalpost::event::{Delivery, Reason, State};
 use signalpost::inbox::{Acceptance, Inbox, embedded};
 use signalpost::telemetry::Telemetry;
+use temporalio_common::protos::temporal::api::errordetails::v1::NamespaceNotActiveFailure;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tonic::Code;
 
 use super::super::support::deliveries::{Connected, delivery, event_of};
+use super::super::support::grpc;
 use super::super::support::temporal::{FakeTemporal, Reply};
 use super::super::support::until;
 use super::bare;
@@ -80,7 +82,15 @@ fn to_order(workflow: &str, count: usize) -> Vec<Delivery> {
 #[tokio::test]
 async fn signals_of_a_workflow_leave_one_by_one_and_in_order_over_retries() {
     let fake = FakeTemporal::start_at("127.0.0.1:0", Duration::from_millis(20)).await;
-    let failing = || bare(Code::Unavailable, "later");
+    // Certainly not done: no describe comes between two attempts.
+    let failing = || {
+        let inactive = NamespaceNotActiveFailure::default();
+        Reply::Fail(grpc::status(
+            Code::FailedPrecondition,
+            "elsewhere",
+            &inactive,
+        ))
+    };
     fake.script("order-1", [failing(), failing(), Reply::Ok, failing()]);
     let running = Running::start(&fake.address.to_string(), 16);
     let sent = to_order("order-1", 5);

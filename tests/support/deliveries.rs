@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use signalpost::clock;
+use signalpost::delivery::{Attempt, End};
 use signalpost::event::{
-    Closed, Content, DedupKey, Delivery, DeliveryId, Event, EventId, Missing, Rules, Start, State,
-    Target,
+    Closed, Content, DedupKey, Delivery, DeliveryId, Event, EventId, IdReuse, Missing, Rules,
+    Start, State, Target,
 };
+use signalpost::inbox::Settlement;
 use signalpost::telemetry::Telemetry;
 use signalpost::temporal::{Options, Temporal};
 use tokio::task::JoinHandle;
@@ -48,12 +50,58 @@ pub(crate) fn delivery(workflow: &str) -> Delivery {
 /// The same, starting a workflow that is not there.
 pub(crate) fn starting(workflow: &str) -> Delivery {
     let mut delivery = delivery(workflow);
-    delivery.rules.missing = Missing::Start(Start {
+    delivery.rules.missing = Missing::Start(start(IdReuse::RejectDuplicate));
+    delivery
+}
+
+pub(crate) fn start(id_reuse: IdReuse) -> Start {
+    Start {
         workflow_type: "Order".to_owned(),
         task_queue: "nobody-polls".to_owned(),
         args: r#"["first"]"#.to_owned(),
-    });
-    delivery
+        id_reuse,
+    }
+}
+
+/// One attempt of a delivery that was certainly not sent before. A workflow that is waited for is a retry, as it is in the
+/// inbox.
+pub(crate) async fn attempt(
+    temporal: &Temporal,
+    delivery: &Delivery,
+    deadline: Duration,
+) -> Settlement {
+    settlement(temporal, delivery, deadline, false).await
+}
+
+/// One attempt of a delivery that may have been sent before.
+pub(crate) async fn doubtful_attempt(
+    temporal: &Temporal,
+    delivery: &Delivery,
+    deadline: Duration,
+) -> Settlement {
+    settlement(temporal, delivery, deadline, true).await
+}
+
+async fn settlement(
+    temporal: &Temporal,
+    delivery: &Delivery,
+    deadline: Duration,
+    doubtful: bool,
+) -> Settlement {
+    let attempt = Attempt {
+        temporal,
+        delivery,
+        doubtful,
+        known_missing: false,
+        deadline,
+    };
+    match attempt.make(&|_, _| {}).await {
+        End::Settled(settlement) => settlement,
+        End::Waiting { at, .. } => Settlement::Retry {
+            at,
+            error: "missing".to_owned(),
+        },
+    }
 }
 
 /// The event that a delivery belongs to.

@@ -4,7 +4,9 @@ pub(crate) mod deliveries;
 pub(crate) mod devserver;
 pub(crate) mod gateway;
 pub(crate) mod grpc;
+pub(crate) mod handworker;
 pub(crate) mod ledger;
+pub(crate) mod relay;
 #[path = "../../examples/orders/sender.rs"]
 pub(crate) mod sender;
 pub(crate) mod temporal;

@@ -21,9 +21,10 @@ use temporalio_common::protos::temporal::api::enums::v1::WorkflowExecutionStatus
 use temporalio_common::protos::temporal::api::workflow::v1::WorkflowExecutionInfo;
 use temporalio_common::protos::temporal::api::workflowservice::v1::{
     DescribeTaskQueueRequest, DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse,
-    GetSystemInfoResponse, QueryWorkflowRequest, SignalWithStartWorkflowExecutionRequest,
-    SignalWithStartWorkflowExecutionResponse, SignalWorkflowExecutionRequest,
-    SignalWorkflowExecutionResponse,
+    GetSystemInfoResponse, GetWorkflowExecutionHistoryReverseRequest,
+    ListWorkflowExecutionsRequest, ListWorkflowExecutionsResponse, QueryWorkflowRequest,
+    SignalWithStartWorkflowExecutionRequest, SignalWithStartWorkflowExecutionResponse,
+    SignalWorkflowExecutionRequest, SignalWorkflowExecutionResponse,
 };
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
@@ -60,16 +61,18 @@ pub(crate) struct Received {
     pub(crate) args: Vec<String>,
     pub(crate) header: BTreeMap<String, String>,
     pub(crate) reuse_policy: i32,
+    pub(crate) namespace: String,
+    /// Of the history that is read.
+    pub(crate) run_id: String,
 }
 
-#[derive(Debug)]
 pub(crate) struct FakeTemporal {
     pub(crate) address: SocketAddr,
     state: Arc<State>,
     accepting: JoinHandle<()>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     scripts: Mutex<HashMap<String, VecDeque<Reply>>>,
     received: Mutex<Vec<Received>>,
@@ -78,7 +81,12 @@ struct State {
     in_flight: Mutex<HashMap<String, (usize, usize)>>,
     disconnect: Notify,
     delay: Duration,
+    /// Answers where no script says otherwise.
+    otherwise: Mutex<Option<Rule>>,
 }
+
+/// What a request is answered, by what it is.
+type Rule = Box<dyn Fn(&Received) -> Reply + Send>;
 
 impl FakeTemporal {
     pub(crate) async fn start() -> Self {
@@ -106,6 +114,11 @@ impl FakeTemporal {
         let mut scripts = self.state.scripts.lock().unwrap();
         let script = scripts.entry(workflow.to_owned()).or_default();
         script.extend(replies);
+    }
+
+    /// What requests are answered that no script is for.
+    pub(crate) fn otherwise(&self, rule: impl Fn(&Received) -> Reply + Send + 'static) {
+        *self.state.otherwise.lock().unwrap() = Some(Box::new(rule));
     }
 
     /// The requests about this workflow so far.
@@ -209,11 +222,16 @@ impl State {
         *now += 1;
         *most = (*now).max(*most);
         drop(in_flight);
+        let mut scripts = self.scripts.lock().unwrap();
+        let scripted = scripts.get_mut(&workflow).and_then(VecDeque::pop_front);
+        drop(scripts);
+        let reply = scripted.unwrap_or_else(|| {
+            let otherwise = self.otherwise.lock().unwrap();
+            otherwise.as_ref().map_or(Reply::Ok, |rule| rule(&received))
+        });
         self.received.lock().unwrap().push(received);
         self.count.send_modify(|count| *count += 1);
-        let mut scripts = self.scripts.lock().unwrap();
-        let script = scripts.get_mut(&workflow);
-        script.and_then(VecDeque::pop_front).unwrap_or(Reply::Ok)
+        reply
     }
 
     fn leave(&self, workflow: &str) {
@@ -236,7 +254,8 @@ fn read(method: &str, body: &Bytes) -> Received {
                 identity: message.identity,
                 args: texts(message.input),
                 header: fields(message.header),
-                reuse_policy: 0,
+                namespace: message.namespace,
+                ..Received::default()
             }
         }
         "SignalWithStartWorkflowExecution" => {
@@ -250,6 +269,8 @@ fn read(method: &str, body: &Bytes) -> Received {
                 args: texts(message.signal_input),
                 header: fields(message.header),
                 reuse_policy: message.workflow_id_reuse_policy,
+                namespace: message.namespace,
+                ..Received::default()
             }
         }
         "DescribeWorkflowExecution" => {
@@ -257,6 +278,25 @@ fn read(method: &str, body: &Bytes) -> Received {
             Received {
                 method: method_name,
                 workflow: message.execution.unwrap_or_default().workflow_id,
+                ..Received::default()
+            }
+        }
+        "GetWorkflowExecutionHistoryReverse" => {
+            let message: GetWorkflowExecutionHistoryReverseRequest = grpc::decode(body);
+            let execution = message.execution.unwrap_or_default();
+            Received {
+                method: method_name,
+                workflow: execution.workflow_id,
+                run_id: execution.run_id,
+                ..Received::default()
+            }
+        }
+        "ListWorkflowExecutions" => {
+            let message: ListWorkflowExecutionsRequest = grpc::decode(body);
+            let id = message.query.split('"').nth(1).unwrap_or_default();
+            Received {
+                method: method_name,
+                workflow: id.to_owned(),
                 ..Received::default()
             }
         }
@@ -317,6 +357,7 @@ fn success(method: &str, state: WorkflowExecutionStatus) -> Response<Body> {
             ..Default::default()
         }
         .encode_to_vec(),
+        "ListWorkflowExecutions" => ListWorkflowExecutionsResponse::default().encode_to_vec(),
         "GetSystemInfo" => GetSystemInfoResponse {
             server_version: "1.29.1".to_owned(),
             capabilities: None,

@@ -27,7 +27,11 @@ pub(super) enum Effect {
     /// A pending one need not wait any longer.
     Hurried(Seq),
     /// A parked one is pending again.
-    Returned(Seq, Delivery),
+    Returned {
+        seq: Seq,
+        delivery: Delivery,
+        doubtful: bool,
+    },
     /// One that was pending or parked is dropped.
     Dropped(Seq, State),
     /// A new one, of an event that was unrouted before or not.
@@ -124,10 +128,15 @@ impl<'b> Step<'_, 'b> {
             }
             State::Parked => {
                 self.board.admit(&delivery.source, 1)?;
+                let doubtful = delivery.reason == Some(Reason::OutcomeUnknown);
                 (delivery.state, delivery.reason, delivery.settled_at) =
                     (State::Pending, None, None);
                 delivery.next_attempt_at = Some(self.at);
-                Effect::Returned(kept.seq, delivery.clone())
+                Effect::Returned {
+                    seq: kept.seq,
+                    delivery: delivery.clone(),
+                    doubtful,
+                }
             }
             settled @ (State::Delivered | State::Dropped) => {
                 return Err(ActionError::Settled(settled));
@@ -176,6 +185,9 @@ impl<'b> Step<'_, 'b> {
             .map(|kept| kept.delivery.target.clone())
             .collect();
         before.retain(|kept| matches!(kept.delivery.state, State::Pending | State::Parked));
+        if !again && before.iter().any(|kept| self.is_in_doubt(kept, fresh)) {
+            return Err(ActionError::InFlight);
+        }
         let seized = self.seize(&before)?;
         let mut effects = Vec::new();
         for kept in &mut before {
@@ -242,6 +254,15 @@ impl<'b> Step<'_, 'b> {
             }
         }
         Ok(seized)
+    }
+
+    /// A new delivery must not go where this one may have arrived. Whoever comes again later finds it proved.
+    fn is_in_doubt(&self, kept: &Kept, fresh: &[Delivery]) -> bool {
+        let doubtful = match kept.delivery.state {
+            State::Pending => self.board.is_doubtful(kept.seq),
+            _ => kept.delivery.reason == Some(Reason::OutcomeUnknown),
+        };
+        doubtful && fresh.iter().any(|it| it.target == kept.delivery.target)
     }
 
     fn drop_kept(&self, kept: &mut Kept, reason: Reason) -> Result<Effect, ActionError> {

@@ -56,6 +56,9 @@ struct Entry {
     /// Not tried before then.
     due: Timestamp,
     source: u32,
+    namespace: u16,
+    /// May have been sent, and nobody saw the end.
+    doubtful: bool,
     /// Milliseconds since the lane's attempt before; 0: no pace.
     pace: u32,
     stage: Stage,
@@ -88,6 +91,10 @@ pub(super) struct Arrival<'a> {
     pub workflow: &'a str,
     pub source: &'a Arc<str>,
     pub accepted_at: Timestamp,
+    /// Not before then; none: at once.
+    pub due: Option<Timestamp>,
+    /// It may have been sent, and nobody saw the end.
+    pub doubtful: bool,
     /// Least time between two attempts of the lane.
     pub pace: Option<Duration>,
     /// It is parked, and the lane stands at it.
@@ -97,44 +104,53 @@ pub(super) struct Arrival<'a> {
 impl Lanes {
     /// Takes its place in its lane: at the end, but for one that comes back. The first one of a lane is ready at once.
     pub(super) fn push(&mut self, arrival: &Arrival<'_>) {
-        let source = self.turns.number(arrival.source);
+        let source = self.turns.source(arrival.source);
         let entry = Entry {
             lane: self.hasher.hash_one((arrival.namespace, arrival.workflow)),
             before: None,
             next: None,
             accepted_at: arrival.accepted_at,
-            due: AT_ONCE,
+            due: arrival.due.unwrap_or(AT_ONCE),
             source,
+            namespace: self.turns.namespace(arrival.namespace),
+            doubtful: arrival.doubtful,
             pace: arrival.pace.map_or(0, pace::millis),
             stage: Stage::Held,
         };
         self.link(arrival.seq, entry);
         if !arrival.held {
-            self.resume(arrival.seq);
+            self.resume(arrival);
         }
     }
 
     /// A parked one is pending again: where it held its lane, or in its old place there.
     pub(super) fn rejoin(&mut self, arrival: &Arrival<'_>) {
-        if !self.resume(arrival.seq) {
+        if !self.resume(arrival) {
             self.push(arrival);
         }
     }
 
-    /// Claims up to `max` heads that are due: sources take turns, each gives its oldest.
-    pub(super) fn take_ready(&mut self, now: Timestamp, max: usize) -> Vec<Seq> {
+    /// Claims up to `max` heads that are due, and of each namespace no more than it has room for: sources take turns, each
+    /// gives its oldest. Beside each, whether it may have been sent already.
+    pub(super) fn take_ready(
+        &mut self,
+        now: Timestamp,
+        max: usize,
+        room: impl Fn(&str) -> usize,
+    ) -> Vec<(Seq, bool)> {
         self.follow_clock(now);
         while let Some(&(due, seq)) = self.later.first()
             && due <= now
         {
             self.later.pop_first();
             if let Some(entry) = self.entries.get(&seq) {
-                self.turns.insert(entry.source, seq);
+                self.turns.insert(entry.namespace, entry.source, seq);
             }
         }
+        let mut rooms = self.turns.rooms(room);
         let mut taken = Vec::new();
         while taken.len() < max
-            && let Some(seq) = self.turns.pop()
+            && let Some(seq) = self.turns.pop(&mut rooms)
         {
             if let Some(entry) = self.entries.get_mut(&seq)
                 && entry.stage == Stage::Waiting
@@ -145,7 +161,7 @@ impl Lanes {
                 {
                     lane.tried_at = now;
                 }
-                taken.push(seq);
+                taken.push((seq, entry.doubtful));
             }
         }
         taken
@@ -153,11 +169,11 @@ impl Lanes {
 
     /// The claimed one waits until `due` and holds its lane, unless one came back that goes before it. False if it was
     /// not claimed.
-    pub(super) fn retry_at(&mut self, seq: Seq, due: Timestamp) -> bool {
+    pub(super) fn retry_at(&mut self, seq: Seq, due: Timestamp, doubtful: bool) -> bool {
         match self.entries.get_mut(&seq) {
             Some(entry) if entry.stage == Stage::Claimed => {
                 entry.stage = Stage::Waiting;
-                entry.due = due;
+                (entry.due, entry.doubtful) = (due, doubtful);
             }
             _ => return false,
         }
@@ -199,8 +215,8 @@ impl Lanes {
 
     /// The seized one waits on as before.
     pub(super) fn let_go(&mut self, seq: Seq) {
-        if let Some(due) = self.entries.get(&seq).map(|entry| entry.due) {
-            self.retry_at(seq, due);
+        if let Some(entry) = self.entries.get(&seq) {
+            self.retry_at(seq, entry.due, entry.doubtful);
         }
     }
 
@@ -238,9 +254,10 @@ impl Lanes {
         }
     }
 
-    /// Ends the wait of every lane, as far as its pace allows.
-    pub(super) fn wake_all(&mut self) {
-        for (_, seq) in std::mem::take(&mut self.later) {
+    /// Ends the wait of every lane that waits until `until` at most, as far as its pace allows.
+    pub(super) fn wake(&mut self, until: Timestamp) {
+        let after = self.later.split_off(&(until, Seq::MAX));
+        for (_, seq) in std::mem::replace(&mut self.later, after) {
             if let Some(entry) = self.entries.get_mut(&seq) {
                 entry.due = AT_ONCE;
             }
@@ -251,6 +268,15 @@ impl Lanes {
     /// When the next waiting head is due; heads that are ready already do not count.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
         self.later.first().map(|&(due, _)| due)
+    }
+
+    /// Whether a claim might find a head, even without any more time passing.
+    pub(super) fn any_ready(&self) -> bool {
+        self.turns.any_ready()
+    }
+
+    pub(super) fn is_doubtful(&self, seq: Seq) -> bool {
+        self.entries.get(&seq).is_some_and(|entry| entry.doubtful)
     }
 
     pub(super) fn stage(&self, seq: Seq) -> Option<Stage> {
@@ -274,11 +300,13 @@ impl Lanes {
     }
 
     /// A held one is pending. False if it is not held.
-    fn resume(&mut self, seq: Seq) -> bool {
+    fn resume(&mut self, arrival: &Arrival<'_>) -> bool {
+        let seq = arrival.seq;
         match self.entries.get_mut(&seq) {
             Some(entry) if entry.stage == Stage::Held => {
                 entry.stage = Stage::Waiting;
-                entry.due = AT_ONCE;
+                entry.due = arrival.due.unwrap_or(AT_ONCE);
+                entry.doubtful = arrival.doubtful;
                 self.turns.one_more_pending(entry.source);
                 self.pending += 1;
                 self.offer(seq);
@@ -302,7 +330,7 @@ impl Lanes {
         }
         entry.due = entry.due.max(pace::earliest(lane.tried_at, entry.pace));
         if entry.due == AT_ONCE {
-            self.turns.insert(entry.source, seq);
+            self.turns.insert(entry.namespace, entry.source, seq);
         } else {
             self.later.insert((entry.due, seq));
         }
@@ -312,7 +340,7 @@ impl Lanes {
     fn withdraw(&mut self, seq: Seq) {
         if let Some(entry) = self.entries.get(&seq) {
             self.later.remove(&(entry.due, seq));
-            self.turns.remove(entry.source, seq);
+            self.turns.remove(entry.namespace, entry.source, seq);
         }
     }
 }

@@ -94,7 +94,7 @@ impl Store {
         };
         let tally = reader::tally(&connection).map_err(unreadable)?;
         let board = Arc::new(Board::new(options.max_backlog, tally));
-        reader::restore(&connection, &board).map_err(unreadable)?;
+        reader::restore(&connection, &board, clock::now()).map_err(unreadable)?;
         let no_thread = |error: std::io::Error| {
             Error::Open(format!(
                 "cannot start a thread for the store: {error}; raise the limit on processes"
@@ -160,22 +160,37 @@ impl Store {
         hold: Hold,
         settlement: Settlement,
     ) -> Result<(), Error> {
+        if let Settlement::Postponed { until } = settlement {
+            self.board.put_back(hold, delivery, until);
+            return Ok(());
+        }
         // Cancelled while it waits here, the claim is merely dropped: nothing has been said yet.
         let permit = Arc::clone(&self.room)
             .acquire_owned()
             .await
             .map_err(|_| closed())?;
         let seq = hold.seq;
-        let mark = Box::new(Mark::new(seq, hold.claimed_at, settlement, clock::now()));
+        // Where an attempt before this one went unseen, the time of acceptance stands for it.
+        let first = if hold.doubtful {
+            delivery.accepted_at
+        } else {
+            hold.claimed_at
+        };
+        let doubtful = matches!(settlement, Settlement::Unseen { .. });
+        let mark = Box::new(Mark::new(seq, first, settlement, clock::now()));
         let retry_at = mark.retry_at();
         mark.apply(&mut delivery);
         // Queued before the lane is free, so that the marks of one delivery are written in order.
         self.jobs
             .try_send(Job::Settle { mark, permit })
             .map_err(|_| closed())?;
-        self.board.settle(seq, retry_at, delivery);
+        self.board.settle(seq, retry_at, delivery, doubtful);
         drop(hold);
         Ok(())
+    }
+
+    pub(super) fn look_again(&self) {
+        self.board.changed.notify_waiters();
     }
 
     pub(super) fn wake(&self) {
