@@ -1,83 +1,74 @@
 //! A load generator that costs little: prepared bytes over keep-alive connections, answers read by their length.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Posts events 0..`total` over `connections` connections; `request` makes the bytes of one. Panics on anything
-/// but 200: a bench of refusals would measure nothing.
-pub async fn post<R>(address: &str, total: usize, connections: usize, request: R)
-where
-    R: Fn(usize) -> Vec<u8> + Send + Sync + 'static,
-{
+use super::Failure;
+
+/// Posts each request once over so many connections. Anything but 200 is an error: a bench of refusals would
+/// measure nothing.
+pub(crate) async fn post(
+    address: &str,
+    connections: usize,
+    requests: Vec<Vec<u8>>,
+) -> Result<(), Failure> {
+    let requests = Arc::new(requests);
     let next = Arc::new(AtomicUsize::new(0));
-    let request = Arc::new(request);
     let tasks: Vec<_> = (0..connections)
         .map(|_| {
-            let (address, next, request) = (address.to_owned(), Arc::clone(&next), Arc::clone(&request));
-            tokio::spawn(async move {
-                let mut stream = TcpStream::connect(&address).await.expect("the gateway listens");
-                stream.set_nodelay(true).expect("nodelay");
-                let mut buffer = Vec::with_capacity(4096);
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= total {
-                        return;
-                    }
-                    stream.write_all(&request(number)).await.expect("written");
-                    let status = answer(&mut stream, &mut buffer).await.expect("an answer");
-                    assert_eq!(status, 200, "{}", String::from_utf8_lossy(&buffer));
-                }
-            })
+            let (requests, next) = (Arc::clone(&requests), Arc::clone(&next));
+            tokio::spawn(one_connection(address.to_owned(), requests, next))
         })
         .collect();
     for task in tasks {
-        task.await.expect("a connection");
+        task.await??;
     }
+    Ok(())
 }
 
-/// Reads one answer with a `content-length`; its status.
-async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result<u16> {
-    buffer.clear();
-    let head = loop {
-        if stream.read_buf(buffer).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+async fn one_connection(
+    address: String,
+    requests: Arc<Vec<Vec<u8>>>,
+    next: Arc<AtomicUsize>,
+) -> Result<(), Failure> {
+    let mut stream = TcpStream::connect(&address).await?;
+    stream.set_nodelay(true)?;
+    let mut answer = Vec::with_capacity(4096);
+    while let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {
+        stream.write_all(request).await?;
+        read_answer(&mut stream, &mut answer).await?;
+        if !answer.starts_with(b"HTTP/1.1 200 ") {
+            return Err(String::from_utf8_lossy(&answer).into());
         }
-        if let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
-            break end + 4;
+    }
+    Ok(())
+}
+
+/// Reads one answer that has a `content-length`.
+async fn read_answer(stream: &mut TcpStream, answer: &mut Vec<u8>) -> Result<(), Failure> {
+    answer.clear();
+    let mut whole = None;
+    while whole.is_none_or(|whole| answer.len() < whole) {
+        if stream.read_buf(answer).await? == 0 {
+            return Err("the connection ended before the answer did".into());
         }
-    };
-    let text = String::from_utf8_lossy(&buffer[..head]).to_ascii_lowercase();
-    let length: usize = text
+        whole = whole.or_else(|| length(answer));
+    }
+    Ok(())
+}
+
+/// The length of head and body together, once the head is there.
+fn length(answer: &[u8]) -> Option<usize> {
+    let head = answer.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+    let text = std::str::from_utf8(answer.get(..head)?).ok()?;
+    let body = text
         .lines()
-        .find_map(|line| line.strip_prefix("content-length:"))
-        .and_then(|value| value.trim().parse().ok())
+        .filter_map(|line| line.split_once(':'))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .and_then(|(_, value)| value.trim().parse().ok())
         .unwrap_or(0);
-    while buffer.len() < head + length {
-        if stream.read_buf(buffer).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-    }
-    Ok(text.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0))
-}
-
-/// CPU seconds (user and system) of a process so far, from /proc.
-pub fn cpu_seconds(pid: u32) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("a running process");
-    let after = stat.rsplit(')').next().expect("fields");
-    let fields: Vec<&str> = after.split_whitespace().collect();
-    // Fields 14 and 15 of proc(5), in ticks of 1/100 s.
-    let ticks: u64 = fields[11].parse::<u64>().expect("utime") + fields[12].parse::<u64>().expect("stime");
-    ticks as f64 / 100.0
-}
-
-/// Resident memory of a process in MiB.
-pub fn resident_mib(pid: u32) -> f64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a running process");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
-    let kib: f64 = line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("KiB");
-    kib / 1024.0
+    Some(head + body)
 }

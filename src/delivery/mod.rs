@@ -94,15 +94,16 @@ async fn claim(courier: &Courier, concurrency: usize, attempts: &mut JoinSet<()>
         }
     };
     loop {
-        let Ok(first) = Arc::clone(&slots).acquire_owned().await else {
+        // All that are free, as one permit: taking them one by one would cost more than the claim.
+        let count = u32::try_from(slots.available_permits()).unwrap_or(u32::MAX);
+        let Ok(mut free) = Arc::clone(&slots).acquire_many_owned(count.max(1)).await else {
             return;
         };
-        let mut free = vec![first];
-        while let Ok(slot) = Arc::clone(&slots).try_acquire_owned() {
-            free.push(slot);
-        }
-        let claims = courier.inbox.claim_within(free.len(), room).await;
-        for (claim, slot) in claims.into_iter().zip(free) {
+        let claims = courier.inbox.claim_within(free.num_permits(), room).await;
+        for claim in claims {
+            let Some(slot) = free.split(1) else {
+                break;
+            };
             match courier.admission.admit(&claim.delivery) {
                 Admitted::Now {
                     place,

@@ -82,7 +82,10 @@ impl Board {
     }
 
     /// Enters what was committed, in the order of commit.
-    pub(super) fn enter(&self, committed: impl IntoIterator<Item = (Vec<Seq>, Vec<Delivery>)>) {
+    pub(super) fn enter(&self, committed: Vec<(Vec<Seq>, Vec<Delivery>)>) {
+        if committed.is_empty() {
+            return;
+        }
         let mut desk = self.desk();
         for (seqs, deliveries) in committed {
             if seqs.is_empty() {
@@ -131,6 +134,7 @@ impl Board {
         doubtful: bool,
     ) {
         let mut desk = self.desk();
+        let due = desk.lanes.next_due();
         if let Some(at) = retry_at {
             desk.cache.insert(seq, delivery);
             desk.lanes.retry_at(seq, at, doubtful);
@@ -142,8 +146,12 @@ impl Board {
             }
             desk.tally.count(delivery.state);
         }
+        // Most lanes are empty then, and nobody need be told.
+        let news = desk.lanes.any_ready() || desk.lanes.next_due() != due;
         drop(desk);
-        self.changed.notify_waiters();
+        if news {
+            self.changed.notify_waiters();
+        }
     }
 
     /// The head waits as if it had not been claimed.

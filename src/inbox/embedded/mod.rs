@@ -1,7 +1,7 @@
 //! The embedded inbox: one SQLite file, one process, one writing thread.
 //!
 //! Accepts and settlements go to the writer through a bounded queue; lanes live in memory and are rebuilt from the file at
-//! start; reads have connections of their own. What this costs beside bare SQLite, `benches/store.rs` measures.
+//! start; reads have connections of their own. What this costs beside bare SQLite, `benches/pipeline/store.rs` measures.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -115,7 +115,13 @@ pub(super) fn insert(
 ) -> rusqlite::Result<Seq> {
     let rules = serde_json::to_string(&delivery.rules)
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-    rows::insert_delivery(connection, event.seq, delivery, &rules)
+    rows::insert_delivery(
+        connection,
+        event.seq,
+        delivery,
+        &rules,
+        Some(&delivery.args),
+    )
 }
 
 /// Overwrites what was sent, on disk as well: pages that become free are filled with zeros.

@@ -35,7 +35,7 @@ pub(super) const EVENT_COLUMNS: &str = "e.seq, e.id, e.source, e.key, e.key_dige
 /// What [`delivery_from`] reads, from a table `delivery` named `d` and its `event` named `e`.
 pub(super) const DELIVERY_COLUMNS: &str = "d.id, e.id AS event_id, d.source, d.route, d.namespace, d.workflow, d.signal, \
      d.state, d.reason, d.attempts, d.accepted_at, d.first_attempt_at, d.next_attempt_at, d.settled_at, d.request_id, \
-     d.run_id, d.last_error, d.rules, d.args";
+     d.run_id, d.last_error, d.rules, d.args, CASE WHEN d.args IS NULL THEN e.body END AS sent";
 
 /// What of an acceptance must be put into words before it is a row; made before the writer sees it.
 #[derive(Debug)]
@@ -44,6 +44,7 @@ pub(super) struct Encoded {
     query: String,
     claims: Option<String>,
     form: Option<String>,
+    content: &'static str,
     /// One for each delivery.
     rules: Vec<String>,
 }
@@ -64,6 +65,12 @@ impl Encoded {
                 .map(serde_json::to_string)
                 .transpose()?,
             form,
+            content: match &event.content {
+                Content::Json(_) => "json",
+                Content::Form(_) => "form",
+                Content::Text => "text",
+                Content::Binary => "binary",
+            },
             rules: acceptance
                 .deliveries
                 .iter()
@@ -85,7 +92,10 @@ pub(super) fn insert(
         .deliveries
         .iter()
         .zip(&encoded.rules)
-        .map(|(delivery, rules)| insert_delivery(connection, event, delivery, rules))
+        .map(|(delivery, rules)| {
+            let args = own_args(&delivery.args, &acceptance.event.body);
+            insert_delivery(connection, event, delivery, rules, args)
+        })
         .collect()
 }
 
@@ -95,12 +105,6 @@ fn insert_event(
     encoded: &Encoded,
     unrouted: bool,
 ) -> rusqlite::Result<i64> {
-    let content = match &event.content {
-        Content::Json(_) => "json",
-        Content::Form(_) => "form",
-        Content::Text => "text",
-        Content::Binary => "binary",
-    };
     connection.prepare_cached(INSERT_EVENT)?.insert(params![
         event.id.0.as_bytes(),
         &*event.source,
@@ -115,7 +119,7 @@ fn insert_event(
             .secret
             .map(|number| i64::try_from(number).unwrap_or(i64::MAX)),
         event.peer,
-        content,
+        encoded.content,
         encoded.query,
         encoded.claims,
         encoded.form,
@@ -129,6 +133,7 @@ pub(super) fn insert_delivery(
     event: i64,
     delivery: &Delivery,
     rules: &str,
+    args: Option<&str>,
 ) -> rusqlite::Result<Seq> {
     let seq = connection.prepare_cached(INSERT_DELIVERY)?.insert(params![
         delivery.id.0.as_bytes(),
@@ -149,9 +154,27 @@ pub(super) fn insert_delivery(
         delivery.run_id,
         delivery.last_error,
         rules,
-        delivery.args,
+        args,
     ])?;
     seq_from(seq)
+}
+
+/// None where the only argument is the body as sent: that is kept once, with the event.
+fn own_args<'a>(args: &'a str, body: &[u8]) -> Option<&'a str> {
+    let only = args
+        .strip_prefix('[')
+        .and_then(|args| args.strip_suffix(']'));
+    (only.map(str::as_bytes) != Some(body)).then_some(args)
+}
+
+/// The other way around.
+fn args(row: &Row<'_>) -> rusqlite::Result<String> {
+    if let Some(own) = row.get("args")? {
+        return Ok(own);
+    }
+    let body = std::str::from_utf8(row.get_ref("sent")?.as_blob()?)
+        .map_err(|_| unreadable("arguments that are no text"))?;
+    Ok(format!("[{body}]"))
 }
 
 /// The event of a row, without its deliveries, and its place in line.
@@ -209,7 +232,7 @@ pub(super) fn delivery_from(row: &Row<'_>) -> rusqlite::Result<Delivery> {
             workflow: row.get("workflow")?,
             signal: row.get("signal")?,
         },
-        args: row.get("args")?,
+        args: args(row)?,
         rules: parsed(row, "rules")?,
         state,
         reason,

@@ -1,8 +1,9 @@
 //! The tables, and how a connection to them is opened.
 //!
 //! Columns are named and written so that an operator can read the file with any SQLite tool: states and reasons as text, times
-//! in milliseconds since 1970. Only `dedup` is keyed in random order: such an index dirties a page of its own on every accept, whereas
-//! those that grow in order of time share theirs within a batch.
+//! in milliseconds since 1970. Arguments that are the body as sent are NULL, for it stands in the event. Only `dedup` is keyed
+//! in random order: such an index dirties a page of its own on every accept, whereas those that grow in order of time share
+//! theirs within a batch.
 
 use std::path::Path;
 
@@ -67,7 +68,7 @@ CREATE TABLE delivery (
     run_id           TEXT,
     last_error       TEXT,
     rules            TEXT NOT NULL,
-    args             TEXT NOT NULL
+    args             TEXT
 );
 CREATE INDEX delivery_event ON delivery(event);
 CREATE INDEX delivery_pending ON delivery(seq) WHERE state = 'pending';

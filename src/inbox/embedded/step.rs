@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::lanes::Seq;
 use super::rows;
 use crate::clock::Timestamp;
-use crate::event::{Delivery, Event, EventId, Reason, State};
+use crate::event::{Content, Delivery, Event, EventId, Reason, State};
 use crate::inbox::{Acceptance, Error, Receipt, Settlement};
 
 const MARK: &str = "UPDATE delivery SET state = :state, reason = :reason, attempts = attempts + 1, \
@@ -48,9 +48,15 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    pub(super) fn new(acceptance: Acceptance) -> Result<Self, Error> {
+    pub(super) fn new(mut acceptance: Acceptance) -> Result<Self, Error> {
         let encoded = rows::Encoded::new(&acceptance)
             .map_err(|error| Error::Unavailable(error.to_string()))?;
+        // What has been put into words is let go by the thread that made it: the writer would pay more for it.
+        let event = &mut acceptance.event;
+        event.headers = Vec::new();
+        event.query = Vec::new();
+        event.claims = None;
+        event.content = Content::Binary;
         Ok(Self {
             key: dedup_key(&acceptance.event),
             body: digest(&[&acceptance.event.body]),

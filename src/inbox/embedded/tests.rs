@@ -257,6 +257,26 @@ fn an_unreadable_delivery_does_not_hold_up_others() {
 }
 
 #[test]
+fn arguments_that_are_the_body_are_kept_once() {
+    let mut desk = Desk::new();
+    for (key, args) in [("1", "[xxx]"), ("2", "[xx]"), ("3", "[]")] {
+        let mut acceptance = acceptance(key, 3);
+        args.clone_into(&mut acceptance.deliveries[0].args);
+        let (job, _answered) = desk.accept(acceptance);
+        desk.writer.commit(vec![job]);
+    }
+    let connection = &desk.writer.connection;
+    let read = reader::deliveries(connection, &[1, 2, 3].map(|seq| Seq::new(seq).unwrap()));
+    let mut args: Vec<_> = read.unwrap().into_values().map(|it| it.args).collect();
+    args.sort_unstable();
+    assert_eq!(args, ["[]", "[xx]", "[xxx]"]);
+    assert_eq!(
+        desk.count("SELECT count(*) FROM delivery WHERE args IS NULL"),
+        1
+    );
+}
+
+#[test]
 fn a_rare_event_is_found_in_bounded_steps() {
     let mut desk = Desk::new();
     let (job, _answered) = desk.accept(acceptance("rare", 10));

@@ -1,12 +1,13 @@
 //! The one thread that writes: group commit.
 //!
 //! It takes one piece of work, drains what else is queued, commits all of it in one transaction and answers. There is no batch
-//! window: while one batch is being synced the next one gathers by itself. A batch that fails is rolled back and tried again one
+//! window for accepts: while one batch is being synced the next one gathers by itself. Settlements, which nobody waits for, ride
+//! on the next accept if one comes soon. A batch that fails is rolled back and tried again one
 //! by one, so that one bad piece cannot fail its neighbours.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -25,6 +26,8 @@ use crate::inbox::{Error, Receipt};
 /// Pieces of work that may wait, answered ones not counted.
 pub(super) const QUEUE: usize = 8_192;
 const BATCH: usize = 512;
+/// How long settlements wait for an accept to ride on, or for each other.
+const RIDE: Duration = Duration::from_millis(10);
 /// How long the queue must be empty for work that can wait.
 const IDLE: Duration = Duration::from_millis(250);
 
@@ -105,29 +108,37 @@ impl Writer {
     /// Waits for one job, then takes what else is there. Nothing and not told to stop: the queue was idle.
     fn gather(&self, owed: Vec<Job>) -> (Vec<Job>, bool) {
         let mut batch = owed;
-        match self
+        let mut next = self
             .jobs
-            .recv_timeout(IDLE.min(self.keeper.rest(clock::now())))
-        {
-            Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => {
-                batch.extend(self.jobs.try_iter());
-                batch.retain(|job| !matches!(job, Job::Stop));
-                return (batch, true);
-            }
-            Ok(job) => batch.push(job),
-            Err(RecvTimeoutError::Timeout) => return (batch, false),
-        }
-        while batch.len() < BATCH {
-            match self.jobs.try_recv() {
-                Ok(Job::Stop) => {
+            .recv_timeout(IDLE.min(self.keeper.rest(clock::now())));
+        let departure = Instant::now() + RIDE;
+        let mut awaited = false;
+        loop {
+            match next {
+                Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => {
                     batch.extend(self.jobs.try_iter());
+                    batch.retain(|job| !matches!(job, Job::Stop));
                     return (batch, true);
                 }
-                Ok(job) => batch.push(job),
-                Err(_) => break,
+                Err(RecvTimeoutError::Timeout) => return (batch, false),
+                Ok(job) => {
+                    awaited |= matches!(job, Job::Accept { .. } | Job::Act(_));
+                    batch.push(job);
+                }
             }
+            if batch.len() >= BATCH {
+                return (batch, false);
+            }
+            next = if awaited {
+                self.jobs.try_recv().map_err(|error| match error {
+                    TryRecvError::Empty => RecvTimeoutError::Timeout,
+                    TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
+                })
+            } else {
+                let wait = departure.saturating_duration_since(Instant::now());
+                self.jobs.recv_timeout(wait)
+            };
         }
-        (batch, false)
     }
 
     /// Commits and answers; returns the marks that could not be written.

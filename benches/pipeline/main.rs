@@ -1,0 +1,100 @@
+//! What Signalpost costs over what it stands on: `cargo bench --bench pipeline`.
+//!
+//! Every section measures the product and a baseline in turns, in one run on one machine, and prints the median of the
+//! rounds and the ratio of the two. Ratios travel to another machine, rates do not. `deploy/performance.md` holds the
+//! figures of record and says what each section is good for.
+#![expect(clippy::print_stdout, reason = "a bench reports on stdout")]
+
+mod baseline;
+mod delivery;
+mod figures;
+mod gateway;
+mod idle;
+mod instant;
+mod load;
+mod process;
+mod signaller;
+mod stages;
+mod store;
+mod stripe;
+mod temporal;
+
+use std::time::Duration;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+const HELP: &str = "\
+Usage: cargo bench --bench pipeline -- [SECTION]... [--quick]
+
+Sections (all of them if none is named):
+  store    accepts per second, beside a bare SQLite writer and an append-only log
+  stages   verify and route, per event; 10,000 routes against 10
+  flow     webhooks to a Temporal dev server, beside a bare client of Temporal
+  instant  webhooks to a Temporal that answers at once: the ceiling of the gateway
+  idle     memory of a gateway at rest
+
+  --quick  fewer and shorter rounds: to see that it runs, not for figures";
+
+const SECTIONS: [&str; 5] = ["store", "stages", "flow", "instant", "idle"];
+
+/// How long to measure.
+#[derive(Clone, Copy, Debug)]
+struct Effort {
+    rounds: usize,
+    /// Of the store's rounds.
+    round: Duration,
+    /// In each round against a real Temporal, and in one against an instant one.
+    signals: usize,
+    instant: usize,
+    /// Of one stage in each round.
+    repeats: u32,
+}
+
+const FULL: Effort = Effort {
+    rounds: 5,
+    round: Duration::from_millis(1_500),
+    signals: 4_000,
+    instant: 60_000,
+    repeats: 20_000,
+};
+
+const QUICK: Effort = Effort {
+    rounds: 3,
+    round: Duration::from_millis(300),
+    signals: 800,
+    instant: 10_000,
+    repeats: 2_000,
+};
+
+fn main() -> Result<(), Failure> {
+    let mut effort = FULL;
+    let mut sections = Vec::new();
+    for argument in std::env::args().skip(1) {
+        match argument.as_str() {
+            // Cargo says this to every bench.
+            "--bench" => {}
+            "--quick" => effort = QUICK,
+            "--help" | "-h" => {
+                println!("{HELP}");
+                return Ok(());
+            }
+            name if SECTIONS.contains(&name) => sections.push(name.to_owned()),
+            other => return Err(format!("{other} is no section and no flag\n\n{HELP}").into()),
+        }
+    }
+    if sections.is_empty() {
+        sections.extend(SECTIONS.map(str::to_owned));
+    }
+    let runtime = tokio::runtime::Runtime::new()?;
+    for section in sections {
+        println!("\n== {section}");
+        match section.as_str() {
+            "store" => store::run(&runtime, effort)?,
+            "stages" => stages::run(effort)?,
+            "flow" => runtime.block_on(delivery::beside_a_client(effort))?,
+            "instant" => runtime.block_on(delivery::to_an_instant_temporal(effort))?,
+            _ => runtime.block_on(idle::run())?,
+        }
+    }
+    Ok(())
+}
