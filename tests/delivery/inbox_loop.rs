@@ -18,7 +18,7 @@ use super::super::support::until;
 use super::bare;
 
 /// Inbox and loop, with everything that they need.
-struct Running {
+pub(super) struct Running {
     inbox: Inbox,
     connected: Connected,
     stop: oneshot::Sender<()>,
@@ -27,7 +27,7 @@ struct Running {
 }
 
 impl Running {
-    fn start(address: &str, concurrency: usize) -> Self {
+    pub(super) fn start(address: &str, concurrency: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("signalpost.db");
         let inbox = Inbox::open_embedded(&embedded::Options::new(path)).unwrap();
@@ -55,7 +55,7 @@ impl Running {
         }
     }
 
-    async fn accept(&self, delivery: &Delivery) {
+    pub(super) async fn accept(&self, delivery: &Delivery) {
         let acceptance = Acceptance {
             event: event_of(delivery),
             deliveries: vec![delivery.clone()],
@@ -64,12 +64,12 @@ impl Running {
     }
 
     /// Waits until the inbox shows this many delivered.
-    async fn until_delivered(&self, count: u64) {
+    pub(super) async fn until_delivered(&self, count: u64) {
         let delivered = || self.inbox.stats().delivered >= count;
         until("all delivered", delivered).await;
     }
 
-    async fn stop(self) {
+    pub(super) async fn stop(self) {
         self.stop.send(()).unwrap();
         self.ended.await.unwrap();
     }
