@@ -233,12 +233,17 @@ async fn a_missing_workflow_follows_the_missing_rule() {
 }
 
 #[tokio::test]
-async fn a_workflow_that_began_in_between_is_signalled_in_the_same_attempt() {
-    let running = Reply::State(WorkflowExecutionStatus::Running);
-    let replies = vec![not_found(), running, Reply::Ok];
-    let (settlement, methods) = outcome(&delivery("order-1"), replies).await;
-    assert_eq!(settlement, Settlement::Delivered { run_id: None });
-    assert_eq!(methods.len(), 3);
+async fn a_workflow_that_is_open_after_all_is_signalled_in_the_same_attempt() {
+    for open in [
+        WorkflowExecutionStatus::Running,
+        WorkflowExecutionStatus::Paused,
+        WorkflowExecutionStatus::ContinuedAsNew,
+    ] {
+        let replies = vec![not_found(), Reply::State(open), Reply::Ok];
+        let (settlement, methods) = outcome(&delivery("order-1"), replies).await;
+        assert_eq!(settlement, Settlement::Delivered { run_id: None });
+        assert_eq!(methods.len(), 3);
+    }
 }
 
 #[tokio::test]

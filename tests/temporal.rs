@@ -186,6 +186,9 @@ async fn a_missing_namespace_is_our_trouble_and_never_the_workflows() {
     let status = stage.connected.temporal.status();
     assert!(status.connected);
     assert!(status.trouble.unwrap().contains("no-such-namespace"));
+    let metrics = stage.connected.telemetry.render();
+    let counted = r#"signalpost_temporal_refusals_total{what="namespace"} 1"#;
+    assert!(metrics.contains(counted), "{metrics}");
 }
 
 #[tokio::test]

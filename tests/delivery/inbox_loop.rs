@@ -14,7 +14,7 @@ use tonic::Code;
 use super::super::support::deliveries::{Connected, delivery, event_of};
 use super::super::support::grpc;
 use super::super::support::temporal::{FakeTemporal, Reply};
-use super::super::support::until;
+use super::super::support::{eventually, until};
 use super::bare;
 
 /// Inbox and loop, with everything that they need.
@@ -67,6 +67,14 @@ impl Running {
     pub(super) async fn until_delivered(&self, count: u64) {
         let delivered = || self.inbox.stats().delivered >= count;
         until("all delivered", delivered).await;
+    }
+
+    /// The delivery as it is kept, once its end is.
+    async fn settled(&self, delivery: &Delivery) -> Delivery {
+        let kept = || async { self.inbox.delivery(delivery.id).await.unwrap().unwrap() };
+        let settled = || async { kept().await.state != State::Pending };
+        eventually("its end is kept", settled).await;
+        kept().await
     }
 
     pub(super) async fn stop(self) {
@@ -130,7 +138,7 @@ async fn a_parked_delivery_frees_its_lane_and_is_kept() {
         running.accept(delivery).await;
     }
     running.until_delivered(1).await;
-    let first = running.inbox.delivery(sent[0].id).await.unwrap().unwrap();
+    let first = running.settled(&sent[0]).await;
     assert_eq!(first.state, State::Parked);
     assert_eq!(first.reason.map(Reason::code), Some("SP-D205"));
     running.stop().await;
@@ -148,7 +156,7 @@ async fn what_is_accepted_before_temporal_is_there_burns_no_attempt() {
     let fake = FakeTemporal::start_at(&address, Duration::ZERO).await;
     running.until_delivered(1).await;
     assert_eq!(fake.methods("order-1"), ["SignalWorkflowExecution"]);
-    let kept = running.inbox.delivery(sent.id).await.unwrap().unwrap();
+    let kept = running.settled(&sent).await;
     assert_eq!(kept.attempts, 1);
     running.stop().await;
 }

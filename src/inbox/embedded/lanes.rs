@@ -234,7 +234,7 @@ impl Lanes {
     fn namespace(&mut self, name: &str) -> u16 {
         let known = self.ready.iter().position(|it| &*it.namespace == name);
         let number = known.unwrap_or_else(|| {
-            if self.ready.len() <= usize::from(u16::MAX) {
+            if u16::try_from(self.ready.len()).is_ok() {
                 self.ready.push(Ready {
                     namespace: name.into(),
                     heads: BTreeSet::new(),
