@@ -392,3 +392,25 @@ impl Reason {
         Self::ALL.into_iter().find(|reason| reason.code() == code)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_that_an_older_version_stored_are_read() {
+        let stored = r#"{"missing":{"start":{"workflow_type":"W","task_queue":"q","args":"[]"}},"closed":"drop"}"#;
+        let rules: Rules = serde_json::from_str(stored).unwrap();
+        let Missing::Start(start) = &rules.missing else {
+            panic!("{rules:?}")
+        };
+        assert_eq!(start.id_reuse, IdReuse::RejectDuplicate);
+        assert_eq!(rules.closed, Closed::Drop);
+        let anew = Rules {
+            closed: Closed::Start(start.clone()),
+            ..rules
+        };
+        let text = serde_json::to_string(&anew).unwrap();
+        assert_eq!(serde_json::from_str::<Rules>(&text).unwrap(), anew);
+    }
+}

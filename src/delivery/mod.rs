@@ -151,15 +151,15 @@ impl Courier {
             .make(&|failure, took| place.observe(Sign::of(failure), took))
             .await;
         let settlement = match end {
-            End::Settled(settlement) => {
-                self.admission.waits_no_more(&claim.delivery);
-                settlement
-            }
+            End::Settled(settlement) => settlement,
             End::Waiting { at, described } => Settlement::Retry {
                 at: self.admission.wait(&claim.delivery, at, described),
                 error: "the workflow does not exist yet".to_owned(),
             },
         };
+        if settlement.is_final() {
+            self.admission.waits_no_more(&claim.delivery);
+        }
         report(&self.telemetry, &claim.delivery, &settlement, clock::now());
         // The place is free before claims look at the lanes again, which a settlement has them do.
         drop(place);

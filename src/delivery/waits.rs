@@ -22,14 +22,18 @@ const MOST_YIELDS: u8 = 3;
 /// Beyond it a waiting lane is not remembered, and described at every look.
 const MOST_REMEMBERED: usize = 100_000;
 
+const SWEEP_INTERVAL: Duration = Duration::from_mins(10);
+
 #[derive(Debug, Default)]
 pub(super) struct Waits {
     waiting: HashMap<DeliveryId, Waiting>,
+    swept_at: Timestamp,
     plans: HashMap<Box<str>, Plan>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Waiting {
+    due: Timestamp,
     /// Since describe was asked.
     looks: u8,
     yields: u8,
@@ -45,12 +49,15 @@ impl Waits {
         described: bool,
         now: Timestamp,
     ) -> Timestamp {
+        let due = self.plan(namespace).reserve(at, now);
+        self.sweep(now);
         if self.waiting.len() < MOST_REMEMBERED || self.waiting.contains_key(&id) {
             let waiting = self.waiting.entry(id).or_default();
+            waiting.due = due;
             waiting.yields = 0;
             waiting.looks = if described { 1 } else { waiting.looks + 1 };
         }
-        self.plan(namespace).reserve(at, now)
+        due
     }
 
     /// Whether its next attempt is a look.
@@ -83,6 +90,15 @@ impl Waits {
     /// It waits no more.
     pub(super) fn forget(&mut self, id: DeliveryId) {
         self.waiting.remove(&id);
+    }
+
+    /// A look that was due long ago and was not made will not come: an operator has ended the wait.
+    fn sweep(&mut self, now: Timestamp) {
+        if now.since(self.swept_at) >= SWEEP_INTERVAL {
+            self.swept_at = now;
+            self.waiting
+                .retain(|_, waiting| now.since(waiting.due) < SWEEP_INTERVAL);
+        }
     }
 
     fn plan(&mut self, namespace: &str) -> &mut Plan {

@@ -104,6 +104,17 @@ pub enum Settlement {
     },
 }
 
+impl Settlement {
+    /// Whether the delivery leaves its lane.
+    #[must_use]
+    pub const fn is_final(&self) -> bool {
+        match self {
+            Self::Delivered { .. } | Self::Parked { .. } | Self::Dropped { .. } => true,
+            Self::Retry { .. } | Self::Unseen { .. } | Self::Postponed { .. } => false,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Queue full: try again soon.

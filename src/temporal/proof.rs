@@ -59,7 +59,9 @@ impl Temporal {
             .await?;
         match run {
             Some(run) => self.search(delivery, &run, since, deadline).await,
-            None => Ok(Search::NotFound),
+            None => Ok(Search::Unknown(
+                "Temporal knows no such workflow, or not any more".to_owned(),
+            )),
         }
     }
 
@@ -187,7 +189,10 @@ impl Hunt<'_> {
                 |service, request| service.get_workflow_execution_history_reverse(request),
             )
             .await
-            .map_err(|status| unreadable(run_id, self.temporal.failed(&status, "")))?;
+            .map_err(|status| {
+                let history = format!("history of run {run_id}");
+                unreadable(&history, self.temporal.failed(&status, ""))
+            })?;
         Ok((
             answer.history.unwrap_or_default().events,
             answer.next_page_token,
@@ -264,7 +269,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// What may pass is tried again; everything else leaves the question open.
-fn unreadable(run_id: &str, failure: Failure) -> End {
+fn unreadable(what: &str, failure: Failure) -> End {
     match failure.kind {
         FailureKind::Transient
         | FailureKind::Ambiguous
@@ -280,10 +285,9 @@ fn unreadable(run_id: &str, failure: Failure) -> End {
         | FailureKind::RunEnding
         | FailureKind::BadArgument
         | FailureKind::Unimplemented
-        | FailureKind::Other => End::Unknown(format!(
-            "the history of run {run_id} cannot be read: {}",
-            failure.message
-        )),
+        | FailureKind::Other => {
+            End::Unknown(format!("the {what} cannot be read: {}", failure.message))
+        }
     }
 }
 
@@ -292,7 +296,7 @@ fn unlisted(mut failure: Failure) -> End {
     if failure.kind == FailureKind::NamespaceThrottled {
         failure.kind = FailureKind::BusyWorkflow;
     }
-    unreadable("(all of them)", failure)
+    unreadable("list of runs", failure)
 }
 
 #[cfg(test)]

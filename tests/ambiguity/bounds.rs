@@ -42,11 +42,11 @@ async fn outcome(
     (settlement, fake.methods(&sent.target.workflow))
 }
 
-fn at(time: Timestamp) -> Option<prost_wkt_types::Timestamp> {
-    Some(prost_wkt_types::Timestamp {
+fn at(time: Timestamp) -> prost_wkt_types::Timestamp {
+    prost_wkt_types::Timestamp {
         seconds: time.seconds(),
         nanos: 0,
-    })
+    }
 }
 
 /// A run that began then.
@@ -57,7 +57,7 @@ fn present(began: Timestamp) -> Reply {
             workflow_id: String::new(),
             run_id: "run-2".to_owned(),
         }),
-        start_time: at(began),
+        start_time: Some(at(began)),
         status: WorkflowExecutionStatus::Running.into(),
         ..Default::default()
     };
@@ -71,7 +71,7 @@ fn present(began: Timestamp) -> Reply {
 fn event(time: Timestamp, attributes: Attributes) -> HistoryEvent {
     HistoryEvent {
         event_id: 7,
-        event_time: at(time),
+        event_time: Some(at(time)),
         attributes: Some(attributes),
         ..Default::default()
     }

@@ -14,11 +14,11 @@ use tonic::Code;
 use super::super::support::deliveries::{Connected, delivery, event_of};
 use super::super::support::grpc;
 use super::super::support::temporal::{FakeTemporal, Reply};
-use super::super::support::until;
+use super::super::support::{eventually, until};
 use super::bare;
 
 /// Inbox and loop, with everything that they need.
-struct Running {
+pub(super) struct Running {
     inbox: Inbox,
     connected: Connected,
     stop: oneshot::Sender<()>,
@@ -27,7 +27,7 @@ struct Running {
 }
 
 impl Running {
-    fn start(address: &str, concurrency: usize) -> Self {
+    pub(super) fn start(address: &str, concurrency: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("signalpost.db");
         let inbox = Inbox::open_embedded(&embedded::Options::new(path)).unwrap();
@@ -55,7 +55,7 @@ impl Running {
         }
     }
 
-    async fn accept(&self, delivery: &Delivery) {
+    pub(super) async fn accept(&self, delivery: &Delivery) {
         let acceptance = Acceptance {
             event: event_of(delivery),
             deliveries: vec![delivery.clone()],
@@ -64,12 +64,20 @@ impl Running {
     }
 
     /// Waits until the inbox shows this many delivered.
-    async fn until_delivered(&self, count: u64) {
+    pub(super) async fn until_delivered(&self, count: u64) {
         let delivered = || self.inbox.stats().delivered >= count;
         until("all delivered", delivered).await;
     }
 
-    async fn stop(self) {
+    /// The delivery as it is kept, once its end is.
+    async fn settled(&self, delivery: &Delivery) -> Delivery {
+        let kept = || async { self.inbox.delivery(delivery.id).await.unwrap().unwrap() };
+        let settled = || async { kept().await.state != State::Pending };
+        eventually("its end is kept", settled).await;
+        kept().await
+    }
+
+    pub(super) async fn stop(self) {
         self.stop.send(()).unwrap();
         self.ended.await.unwrap();
     }
@@ -130,7 +138,7 @@ async fn a_parked_delivery_frees_its_lane_and_is_kept() {
         running.accept(delivery).await;
     }
     running.until_delivered(1).await;
-    let first = running.inbox.delivery(sent[0].id).await.unwrap().unwrap();
+    let first = running.settled(&sent[0]).await;
     assert_eq!(first.state, State::Parked);
     assert_eq!(first.reason.map(Reason::code), Some("SP-D205"));
     running.stop().await;
@@ -148,7 +156,7 @@ async fn what_is_accepted_before_temporal_is_there_burns_no_attempt() {
     let fake = FakeTemporal::start_at(&address, Duration::ZERO).await;
     running.until_delivered(1).await;
     assert_eq!(fake.methods("order-1"), ["SignalWorkflowExecution"]);
-    let kept = running.inbox.delivery(sent.id).await.unwrap().unwrap();
+    let kept = running.settled(&sent).await;
     assert_eq!(kept.attempts, 1);
     running.stop().await;
 }

@@ -130,6 +130,7 @@ pub(crate) fn event_of(delivery: &Delivery) -> Event {
 /// A handle that keeps its connection until it is dropped.
 pub(crate) struct Connected {
     pub(crate) temporal: Temporal,
+    pub(crate) telemetry: Telemetry,
     running: JoinHandle<()>,
 }
 
@@ -140,10 +141,15 @@ impl Connected {
             address: Some(address.to_owned()),
             namespace: None,
         };
-        let temporal = Temporal::new(&options, Telemetry::new()).expect("a plain address");
+        let telemetry = Telemetry::new();
+        let temporal = Temporal::new(&options, telemetry.clone()).expect("a plain address");
         let handle = temporal.clone();
         let running = tokio::spawn(async move { handle.run(std::future::pending()).await });
-        Self { temporal, running }
+        Self {
+            temporal,
+            telemetry,
+            running,
+        }
     }
 
     pub(crate) async fn to(address: &str) -> Self {

@@ -25,14 +25,14 @@ impl Relay {
         let muted = Arc::new(watch::Sender::new(false));
         let cuts = Arc::new(watch::Sender::new(0));
         let server = server.to_owned();
-        let (mutes, cutting) = (Arc::clone(&muted), Arc::clone(&cuts));
+        let (mute, cut) = (Arc::clone(&muted), Arc::clone(&cuts));
         let accepting = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
                 let Ok(upstream) = TcpStream::connect(&server).await else {
                     continue;
                 };
-                let (muted, cuts) = (mutes.subscribe(), cutting.subscribe());
+                let (muted, cuts) = (mute.subscribe(), cut.subscribe());
                 connections.spawn(relay(client, upstream, muted, cuts));
             }
         });
@@ -71,10 +71,12 @@ async fn relay(
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = upstream.into_split();
     let (_unmuted, never) = watch::channel(false);
+    // In this order: what was held back must not get through on a cut.
     tokio::select! {
+        biased;
+        _ = cuts.changed() => {}
         () = copy(from_client, to_server, never) => {}
         () = copy(from_server, to_client, muted) => {}
-        _ = cuts.changed() => {}
     }
 }
 

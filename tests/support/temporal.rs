@@ -242,88 +242,77 @@ impl State {
 }
 
 fn read(method: &str, body: &Bytes) -> Received {
-    let method_name = method.to_owned();
+    let received = match method {
+        "SignalWorkflowExecution" | "SignalWithStartWorkflowExecution" => read_signal(method, body),
+        _ => read_question(method, body),
+    };
+    Received {
+        method: method.to_owned(),
+        ..received
+    }
+}
+
+fn read_signal(method: &str, body: &Bytes) -> Received {
+    if method == "SignalWorkflowExecution" {
+        let message: SignalWorkflowExecutionRequest = grpc::decode(body);
+        return Received {
+            workflow: message.workflow_execution.unwrap_or_default().workflow_id,
+            signal: message.signal_name,
+            request_id: message.request_id,
+            identity: message.identity,
+            args: texts(message.input),
+            header: fields(message.header),
+            namespace: message.namespace,
+            ..Received::default()
+        };
+    }
+    let message: SignalWithStartWorkflowExecutionRequest = grpc::decode(body);
+    Received {
+        workflow: message.workflow_id,
+        signal: message.signal_name,
+        request_id: message.request_id,
+        identity: message.identity,
+        args: texts(message.signal_input),
+        header: fields(message.header),
+        reuse_policy: message.workflow_id_reuse_policy,
+        namespace: message.namespace,
+        ..Received::default()
+    }
+}
+
+/// What changes nothing on the server.
+fn read_question(method: &str, body: &Bytes) -> Received {
+    let mut received = Received::default();
     match method {
-        "SignalWorkflowExecution" => {
-            let message: SignalWorkflowExecutionRequest = grpc::decode(body);
-            Received {
-                method: method_name,
-                workflow: message.workflow_execution.unwrap_or_default().workflow_id,
-                signal: message.signal_name,
-                request_id: message.request_id,
-                identity: message.identity,
-                args: texts(message.input),
-                header: fields(message.header),
-                namespace: message.namespace,
-                ..Received::default()
-            }
-        }
-        "SignalWithStartWorkflowExecution" => {
-            let message: SignalWithStartWorkflowExecutionRequest = grpc::decode(body);
-            Received {
-                method: method_name,
-                workflow: message.workflow_id,
-                signal: message.signal_name,
-                request_id: message.request_id,
-                identity: message.identity,
-                args: texts(message.signal_input),
-                header: fields(message.header),
-                reuse_policy: message.workflow_id_reuse_policy,
-                namespace: message.namespace,
-                ..Received::default()
-            }
-        }
         "DescribeWorkflowExecution" => {
             let message: DescribeWorkflowExecutionRequest = grpc::decode(body);
-            Received {
-                method: method_name,
-                workflow: message.execution.unwrap_or_default().workflow_id,
-                ..Received::default()
-            }
+            received.workflow = message.execution.unwrap_or_default().workflow_id;
         }
         "GetWorkflowExecutionHistoryReverse" => {
             let message: GetWorkflowExecutionHistoryReverseRequest = grpc::decode(body);
             let execution = message.execution.unwrap_or_default();
-            Received {
-                method: method_name,
-                workflow: execution.workflow_id,
-                run_id: execution.run_id,
-                ..Received::default()
-            }
+            received.workflow = execution.workflow_id;
+            received.run_id = execution.run_id;
         }
         "ListWorkflowExecutions" => {
             let message: ListWorkflowExecutionsRequest = grpc::decode(body);
             let id = message.query.split('"').nth(1).unwrap_or_default();
-            Received {
-                method: method_name,
-                workflow: id.to_owned(),
-                ..Received::default()
-            }
+            id.clone_into(&mut received.workflow);
         }
         "QueryWorkflow" => {
             let message: QueryWorkflowRequest = grpc::decode(body);
             let query = message.query.unwrap_or_default();
-            Received {
-                method: method_name,
-                workflow: message.execution.unwrap_or_default().workflow_id,
-                signal: query.query_type,
-                args: texts(query.query_args),
-                ..Received::default()
-            }
+            received.workflow = message.execution.unwrap_or_default().workflow_id;
+            received.signal = query.query_type;
+            received.args = texts(query.query_args);
         }
         "DescribeTaskQueue" => {
             let message: DescribeTaskQueueRequest = grpc::decode(body);
-            Received {
-                method: method_name,
-                workflow: message.task_queue.unwrap_or_default().name,
-                ..Received::default()
-            }
+            received.workflow = message.task_queue.unwrap_or_default().name;
         }
-        _ => Received {
-            method: method_name,
-            ..Received::default()
-        },
+        _ => {}
     }
+    received
 }
 
 fn texts(payloads: Option<Payloads>) -> Vec<String> {

@@ -95,3 +95,13 @@ fn a_look_gives_way_for_a_few_seconds_and_a_signal_never() {
     }
     assert_eq!(waits.give_way(id, "a", NOON), None);
 }
+
+#[test]
+fn a_wait_that_somebody_else_has_ended_is_forgotten_in_the_end() {
+    let mut waits = Waits::default();
+    let gone = DeliveryId::generate();
+    waits.wait(gone, "a", after(1), true, NOON);
+    let other = DeliveryId::generate();
+    waits.wait(other, "a", after(602), true, after(601));
+    assert!(!waits.is_waiting(gone) && waits.is_waiting(other));
+}

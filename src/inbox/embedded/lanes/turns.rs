@@ -51,7 +51,7 @@ impl Turns {
     pub(super) fn namespace(&mut self, name: &str) -> u16 {
         let known = self.namespaces.iter().position(|it| &*it.name == name);
         let number = known.unwrap_or_else(|| {
-            if self.namespaces.len() <= usize::from(u16::MAX) {
+            if u16::try_from(self.namespaces.len()).is_ok() {
                 self.namespaces.push(Namespace {
                     name: name.into(),
                     heads: Vec::new(),
