@@ -12,7 +12,7 @@ use tokio::process::{Child, ChildStderr, Command};
 use super::{Failure, process, stripe};
 
 const POLL: Duration = Duration::from_millis(10);
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Killed when dropped.
 pub(crate) struct Gateway {

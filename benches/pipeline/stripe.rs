@@ -1,5 +1,6 @@
 //! Webhooks as Stripe sends them: a body of 2 KB, signed, as bytes ready for the wire.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use signalpost::clock;
@@ -87,7 +88,7 @@ pub(crate) fn requests(
                 body.len()
             );
             for (name, value) in headers(source, &event, &body)? {
-                request.push_str(&format!("{name}: {value}\r\n"));
+                write!(request, "{name}: {value}\r\n")?;
             }
             request.push_str("\r\n");
             request.push_str(&body);
