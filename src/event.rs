@@ -4,6 +4,8 @@
 //! [`Event`] is `verify`, what turns an event into [`Delivery`]s is `routing`, what keeps both is
 //! `inbox`. May import `clock` only.
 
+mod reason;
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -15,6 +17,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
+
+pub use reason::Reason;
 
 /// UUIDv7 of an event: time-ordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -261,27 +265,6 @@ pub enum IdReuse {
     AllowDuplicate,
 }
 
-/// Why a delivery is parked or dropped. Each code is a heading in `deploy/runbook.md`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reason {
-    TemplateFailed,
-    BadWorkflowId,
-    NoWorkflowId,
-    TooManyWorkflows,
-    WorkflowMissing,
-    WorkflowClosed,
-    PayloadTooLarge,
-    SignalLimit,
-    BadArgument,
-    ServerTooOld,
-    OutcomeUnknown,
-    RouteDrops,
-    MissingDropped,
-    ClosedDropped,
-    OperatorDropped,
-    Superseded,
-}
-
 impl Delivery {
     /// Parked, and its lane stands at it. One without a workflow stands in no lane.
     #[must_use]
@@ -296,121 +279,5 @@ impl Delivery {
     pub fn is_sendable(&self) -> bool {
         let rendered = !self.reason.is_some_and(Reason::is_of_rendering);
         rendered && !self.target.workflow.is_empty() && !self.target.signal.is_empty()
-    }
-}
-
-impl Reason {
-    pub const ALL: [Self; 16] = [
-        Self::TemplateFailed,
-        Self::BadWorkflowId,
-        Self::NoWorkflowId,
-        Self::TooManyWorkflows,
-        Self::WorkflowMissing,
-        Self::WorkflowClosed,
-        Self::PayloadTooLarge,
-        Self::SignalLimit,
-        Self::BadArgument,
-        Self::ServerTooOld,
-        Self::OutcomeUnknown,
-        Self::RouteDrops,
-        Self::MissingDropped,
-        Self::ClosedDropped,
-        Self::OperatorDropped,
-        Self::Superseded,
-    ];
-
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::TemplateFailed => "SP-D101",
-            Self::BadWorkflowId => "SP-D102",
-            Self::NoWorkflowId => "SP-D103",
-            Self::TooManyWorkflows => "SP-D104",
-            Self::WorkflowMissing => "SP-D201",
-            Self::WorkflowClosed => "SP-D202",
-            Self::PayloadTooLarge => "SP-D203",
-            Self::SignalLimit => "SP-D204",
-            Self::BadArgument => "SP-D205",
-            Self::ServerTooOld => "SP-D206",
-            Self::OutcomeUnknown => "SP-D207",
-            Self::RouteDrops => "SP-D301",
-            Self::MissingDropped => "SP-D302",
-            Self::ClosedDropped => "SP-D303",
-            Self::OperatorDropped => "SP-D304",
-            Self::Superseded => "SP-D305",
-        }
-    }
-
-    /// The delivery was parked before there was anything to send.
-    const fn is_of_rendering(self) -> bool {
-        matches!(
-            self,
-            Self::TemplateFailed
-                | Self::BadWorkflowId
-                | Self::NoWorkflowId
-                | Self::TooManyWorkflows
-        )
-    }
-
-    /// One sentence for the person who finds the delivery.
-    #[must_use]
-    pub const fn sentence(self) -> &'static str {
-        match self {
-            Self::TemplateFailed => {
-                "a template of the route found nothing, or something it cannot use"
-            }
-            Self::BadWorkflowId => "the workflow id is empty or longer than 1000 bytes",
-            Self::NoWorkflowId => "the route's list of workflow ids is empty",
-            Self::TooManyWorkflows => "the route names more than 100 workflows for one event",
-            Self::WorkflowMissing => {
-                "no workflow with this id exists, and the route's `missing` rule says park"
-            }
-            Self::WorkflowClosed => {
-                "the workflow has closed, and the route's `closed` rule says park"
-            }
-            Self::PayloadTooLarge => "Temporal refuses the arguments: too large",
-            Self::SignalLimit => "this run has received as many signals as Temporal allows",
-            Self::BadArgument => "Temporal refuses the signal as invalid",
-            Self::ServerTooOld => "this Temporal server does not know the call",
-            Self::OutcomeUnknown => {
-                "whether the signal has arrived is not known, and history cannot tell"
-            }
-            Self::RouteDrops => "the route says `drop = true`",
-            Self::MissingDropped => {
-                "no workflow with this id exists, and the route's `missing` rule says drop"
-            }
-            Self::ClosedDropped => {
-                "the workflow has closed, and the route's `closed` rule says drop"
-            }
-            Self::OperatorDropped => "an operator gave it up",
-            Self::Superseded => "its event was replayed: newer deliveries take its place",
-        }
-    }
-
-    #[must_use]
-    pub fn from_code(code: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.code() == code)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rules_that_an_older_version_stored_are_read() {
-        let stored = r#"{"missing":{"start":{"workflow_type":"W","task_queue":"q","args":"[]"}},"closed":"drop"}"#;
-        let rules: Rules = serde_json::from_str(stored).unwrap();
-        let Missing::Start(start) = &rules.missing else {
-            panic!("{rules:?}")
-        };
-        assert_eq!(start.id_reuse, IdReuse::RejectDuplicate);
-        assert_eq!(rules.closed, Closed::Drop);
-        let anew = Rules {
-            closed: Closed::Start(start.clone()),
-            ..rules
-        };
-        let text = serde_json::to_string(&anew).unwrap();
-        assert_eq!(serde_json::from_str::<Rules>(&text).unwrap(), anew);
     }
 }

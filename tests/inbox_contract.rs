@@ -95,6 +95,7 @@ macro_rules! contract_suite {
                 what_is_parked_or_dropped_is_never_claimed
                 a_restart_returns_what_is_pending_and_nothing_settled
                 a_backlog_larger_than_memory_holds_is_claimed_in_order
+                a_long_backlog_outlives_a_restart_in_order
                 a_settlement_is_shown
             }
             standing {

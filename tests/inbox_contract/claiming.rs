@@ -238,6 +238,30 @@ pub(super) async fn a_backlog_larger_than_memory_holds_is_claimed_in_order(home:
     assert_eq!(inbox.stats().pending, 0);
 }
 
+pub(super) async fn a_long_backlog_outlives_a_restart_in_order(home: impl Home) {
+    const EVENTS: usize = 1_000;
+    let inbox = home.open();
+    let workflows: Vec<_> = (0..100).map(|n| format!("order-{n}")).collect();
+    let workflows: Vec<_> = workflows.iter().map(String::as_str).collect();
+    for n in 0..EVENTS {
+        accept(&inbox, acceptance(&format!("{n}"), &workflows)).await;
+    }
+    inbox.close().await;
+    let inbox = home.open();
+    assert_eq!(inbox.stats().pending, 100_000);
+    for n in 0..5 {
+        let mut claims = Vec::new();
+        while claims.len() < workflows.len() {
+            claims.extend(claim(&inbox, 64).await);
+        }
+        assert_nothing_ready(&inbox).await;
+        for claim in claims {
+            assert_eq!(key_of(&claim.delivery), n.to_string());
+            inbox.settle(claim, DONE).await.unwrap();
+        }
+    }
+}
+
 pub(super) async fn a_settlement_is_shown(home: impl Home) {
     let inbox = home.open();
     accept(&inbox, acceptance("evt_1", &["order-1"])).await;

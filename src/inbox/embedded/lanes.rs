@@ -2,7 +2,7 @@
 //!
 //! A pure structure in memory: no clock (time is an argument), no lock, no I/O. It holds places in line, not deliveries:
 //! about 150 bytes for each pending one, so that a backlog of a million stays affordable. `line` strings the members of a
-//! lane together, `turns` chooses among heads that are ready. May import `clock`.
+//! lane together, `turns` chooses among heads that are ready, `operators` is what people do to lanes. May import `clock`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 
 mod line;
+mod operators;
 mod pace;
 mod turns;
 
@@ -123,13 +124,6 @@ impl Lanes {
         }
     }
 
-    /// A parked one is pending again: where it held its lane, or in its old place there.
-    pub(super) fn rejoin(&mut self, arrival: &Arrival<'_>) {
-        if !self.resume(arrival) {
-            self.push(arrival);
-        }
-    }
-
     /// Claims up to `max` heads that are due, and of each namespace no more than it has room for: sources take turns, each
     /// gives its oldest. Beside each, whether it may have been sent already.
     pub(super) fn take_ready(
@@ -201,25 +195,6 @@ impl Lanes {
         }
     }
 
-    /// Claims one that waits, wherever it stands. False if an attempt has it, or nobody waits there.
-    pub(super) fn seize(&mut self, seq: Seq) -> bool {
-        if self.stage(seq) != Some(Stage::Waiting) {
-            return false;
-        }
-        self.withdraw(seq);
-        if let Some(entry) = self.entries.get_mut(&seq) {
-            entry.stage = Stage::Claimed;
-        }
-        true
-    }
-
-    /// The seized one waits on as before.
-    pub(super) fn let_go(&mut self, seq: Seq) {
-        if let Some(entry) = self.entries.get(&seq) {
-            self.retry_at(seq, entry.due, entry.doubtful);
-        }
-    }
-
     /// It leaves from wherever it stands. False if it is not there.
     pub(super) fn remove(&mut self, seq: Seq) -> bool {
         self.withdraw(seq);
@@ -237,21 +212,6 @@ impl Lanes {
             None => self.rest(entry.lane, entry.pace),
         }
         true
-    }
-
-    /// Ends the wait of the lane in which it stands, as far as the lane's pace allows.
-    pub(super) fn hurry(&mut self, seq: Seq) {
-        let lane = self.entries.get(&seq).map(|entry| entry.lane);
-        let head = lane
-            .and_then(|lane| self.lanes.get(&lane))
-            .and_then(|lane| lane.head);
-        if let Some(head) = head {
-            self.withdraw(head);
-            if let Some(entry) = self.entries.get_mut(&head) {
-                entry.due = AT_ONCE;
-            }
-            self.offer(head);
-        }
     }
 
     /// Ends the wait of every lane that waits until `until` at most, as far as its pace allows.

@@ -23,6 +23,7 @@ mod lock;
 mod page;
 mod reader;
 mod records;
+mod replaying;
 mod retention;
 mod rows;
 mod schema;

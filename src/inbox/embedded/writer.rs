@@ -252,7 +252,7 @@ impl Writer {
     }
 
     /// The queue is empty: looks whether the disk has come back, sweeps, lets the log shrink.
-    fn idle(&mut self, sweep: &mut Sweep) {
+    pub(super) fn idle(&mut self, sweep: &mut Sweep) {
         if self.board.troubled() && probe(&mut self.connection).is_ok() {
             self.board.set_trouble(None);
         }
