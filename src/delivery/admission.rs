@@ -101,10 +101,11 @@ impl Admission {
             let now = clock::now();
             let next = self.shared.pressure().reopens(now);
             match next {
-                Some(at) => {
-                    tokio::time::sleep(at.since(now)).await;
-                    inbox.look_again();
-                }
+                Some(at) => tokio::select! {
+                    () = tokio::time::sleep(at.since(now)) => inbox.look_again(),
+                    // Another one, which may end sooner.
+                    () = paused => {}
+                },
                 None => paused.await,
             }
         }

@@ -111,6 +111,7 @@ impl Attempt<'_> {
                 .signal_with_start(delivery, start, deadline)
                 .await
                 .map_or_else(Answer::Failed, Answer::Done),
+            // The table asks for a start only where the rule has one.
             (Call::Signal | Call::StartMissing | Call::StartClosed, _, _) => temporal
                 .signal(delivery, deadline)
                 .await

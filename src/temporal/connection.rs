@@ -5,7 +5,7 @@
 //! seconds at the most until there is an answer. Imports `clock` and its own module.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -18,9 +18,10 @@ use tokio::sync::{Notify, watch};
 use tonic::{Code, Request, Response, Status};
 
 use super::options::Settings;
+use super::refusal::Refusals;
 use super::run::present_run;
 use super::{FailureKind, error};
-use crate::clock::{self, Timestamp};
+use crate::clock;
 use crate::telemetry::Telemetry;
 
 /// First and longest pause between two attempts to connect. With [`PROBE_DEADLINE`] the longest one
@@ -35,8 +36,6 @@ const DOUBT_INTERVAL: Duration = Duration::from_secs(1);
 const IDLE_INTERVAL: Duration = Duration::from_secs(30);
 /// The client's own timer ends a call first; this one covers a channel that never gets ready.
 const GRACE: Duration = Duration::from_millis(250);
-/// What Temporal refuses us stays in the status this long; deliveries and probes ask more often.
-const REFUSAL_SHOWN: Duration = Duration::from_mins(1);
 /// No workflow has this id. Describing it asks the whole cluster, not only its front end.
 const PROBE_WORKFLOW: &str = "signalpost-connection-probe";
 
@@ -53,14 +52,7 @@ pub(super) struct Link {
     connections: watch::Sender<u64>,
     doubt: Notify,
     telemetry: Telemetry,
-    refusal: Mutex<Option<Refusal>>,
-}
-
-/// What Temporal refuses us: our namespace, our credentials.
-struct Refusal {
-    at: Timestamp,
-    logged_at: Timestamp,
-    message: String,
+    refusals: Refusals,
 }
 
 impl Link {
@@ -74,7 +66,7 @@ impl Link {
             connections: watch::Sender::default(),
             doubt: Notify::new(),
             telemetry,
-            refusal: Mutex::new(None),
+            refusals: Refusals::default(),
         }
     }
 
@@ -97,7 +89,7 @@ impl Link {
     pub(super) fn status(&self) -> super::Status {
         let mut status = self.status.borrow().clone();
         if status.trouble.is_none() {
-            status.trouble = self.recent_refusal(clock::now());
+            status.trouble = self.refusals.recent(clock::now());
         }
         status
     }
@@ -258,30 +250,9 @@ impl Link {
         });
     }
 
-    /// Counted each time, said aloud once a minute for as long as it lasts.
     fn refused(&self, what: &'static str, message: &str) {
-        let now = clock::now();
-        let mut refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
-        let logged_at = refusal
-            .as_ref()
-            .map(|before| before.logged_at)
-            .filter(|at| now.since(*at) < REFUSAL_SHOWN);
-        *refusal = Some(Refusal {
-            at: now,
-            logged_at: logged_at.unwrap_or(now),
-            message: message.to_owned(),
-        });
-        drop(refusal);
-        self.telemetry
-            .temporal_refused(what, message, logged_at.is_none());
-    }
-
-    fn recent_refusal(&self, now: Timestamp) -> Option<String> {
-        let refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
-        refusal
-            .as_ref()
-            .filter(|refusal| now.since(refusal.at) < REFUSAL_SHOWN)
-            .map(|refusal| refusal.message.clone())
+        let aloud = self.refusals.note(message, clock::now());
+        self.telemetry.temporal_refused(what, message, aloud);
     }
 }
 

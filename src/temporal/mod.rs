@@ -10,6 +10,7 @@ mod error;
 mod options;
 mod proof;
 mod query;
+mod refusal;
 mod run;
 mod signal;
 

@@ -173,3 +173,22 @@ async fn a_waiting_lane_is_described_now_and_then_and_gets_its_signal_when_the_w
     running.until_delivered(1).await;
     running.stop().await;
 }
+
+#[tokio::test]
+async fn looks_give_way_while_signals_keep_a_namespace_busy_but_not_for_ever() {
+    let fake = FakeTemporal::start().await;
+    fake.otherwise(absent);
+    fake.script("busy", [Reply::Hang]);
+    // One namespace may have two in flight: one signal of them is half.
+    let running = Running::start(&fake.address.to_string(), 4);
+    running.accept(&delivery("absent-1")).await;
+    fake.until_received("absent-1", 1).await;
+    running.accept(&delivery("busy")).await;
+    fake.until_received("busy", 1).await;
+    let before = fake.received("absent-1").len();
+    // The signal that hangs ends after five seconds, in which there would have been a dozen looks.
+    fake.until_received("busy", 2).await;
+    let looks = fake.received("absent-1").len() - before;
+    assert!((1..=5).contains(&looks), "{looks} looks");
+    running.stop().await;
+}
