@@ -37,7 +37,7 @@ const AT_ONCE: Timestamp = Timestamp::from_millis(0);
 pub(super) struct Lanes {
     hasher: RandomState,
     entries: BTreeMap<Seq, Entry>,
-    lanes: HashMap<LaneHash, Lane>,
+    ends: HashMap<LaneHash, Lane>,
     turns: Turns,
     later: BTreeSet<(Timestamp, Seq)>,
     /// Empty lanes whose pace counts on, and until when.
@@ -151,7 +151,7 @@ impl Lanes {
             {
                 entry.stage = Stage::Claimed;
                 if entry.pace > 0
-                    && let Some(lane) = self.lanes.get_mut(&entry.lane)
+                    && let Some(lane) = self.ends.get_mut(&entry.lane)
                 {
                     lane.tried_at = now;
                 }
@@ -205,7 +205,7 @@ impl Lanes {
             self.turns.one_less_pending(entry.source);
             self.pending = self.pending.saturating_sub(1);
         }
-        let head = self.lanes.get(&entry.lane).and_then(|lane| lane.head);
+        let head = self.ends.get(&entry.lane).and_then(|lane| lane.head);
         match head {
             Some(head) if entry.before.is_none() => self.offer(head),
             Some(_) => {}
@@ -281,7 +281,7 @@ impl Lanes {
         let Some(entry) = self.entries.get_mut(&seq) else {
             return;
         };
-        let lane = self.lanes.get(&entry.lane);
+        let lane = self.ends.get(&entry.lane);
         let Some(lane) = lane.filter(|lane| lane.head == Some(seq)) else {
             return;
         };

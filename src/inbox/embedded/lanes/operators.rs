@@ -33,7 +33,7 @@ impl Lanes {
     pub(in crate::inbox::embedded) fn hurry(&mut self, seq: Seq) {
         let lane = self.entries.get(&seq).map(|entry| entry.lane);
         let head = lane
-            .and_then(|lane| self.lanes.get(&lane))
+            .and_then(|lane| self.ends.get(&lane))
             .and_then(|lane| lane.head);
         if let Some(head) = head {
             self.withdraw(head);

@@ -153,7 +153,7 @@ fn an_emptied_lane_leaves_nothing_behind() {
     let mut lanes = lanes(&["a"]);
     take(&mut lanes, NOW, 1);
     lanes.settle(seq(1));
-    assert!(lanes.lanes.is_empty() && lanes.entries.is_empty());
+    assert!(lanes.ends.is_empty() && lanes.entries.is_empty());
     assert!(size_of::<Entry>() <= 56);
 }
 
@@ -235,7 +235,7 @@ fn what_is_seized_is_never_claimed() {
     assert_eq!(take(&mut lanes, NOW, 9), [seq(2)]);
     lanes.settle(seq(2));
     assert!(lanes.seize(seq(3)) && lanes.remove(seq(3)));
-    assert_eq!((lanes.pending(), lanes.lanes.len()), (0, 0));
+    assert_eq!((lanes.pending(), lanes.ends.len()), (0, 0));
 }
 
 #[test]
@@ -277,9 +277,9 @@ fn an_empty_lane_remembers_its_pace_as_long_as_it_counts() {
     assert!(take(&mut lanes, NOW, 9).is_empty());
     assert_eq!(take(&mut lanes, NOW.plus(PACE), 9), [seq(2)]);
     lanes.settle(seq(2));
-    assert_eq!(lanes.lanes.len(), 1);
+    assert_eq!(lanes.ends.len(), 1);
     take(&mut lanes, LATER, 9);
-    assert!(lanes.lanes.is_empty() && lanes.resting.is_empty());
+    assert!(lanes.ends.is_empty() && lanes.resting.is_empty());
 }
 
 #[test]
