@@ -259,12 +259,14 @@ pub enum Then {
 }
 
 /// What to do when the workflow has closed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Closed {
     #[default]
     Park,
     Drop,
+    /// A new run of the same id, by signal-with-start.
+    Start(Start),
 }
 
 /// What becomes of the lane when this delivery is parked.
@@ -284,11 +286,26 @@ impl AfterPark {
     }
 }
 
-/// How to start a workflow that is not there yet.
+/// How to start a workflow that is not there yet, or not any more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {
     pub workflow_type: String,
     pub task_queue: String,
     /// JSON text of the list of start arguments.
     pub args: String,
+    /// Stores written before this existed lack it: they all refused a second run.
+    #[serde(default)]
+    pub id_reuse: IdReuse,
+}
+
+/// Whether a closed run may be followed by a new one of the same id.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IdReuse {
+    /// Never: what happens then is for the `closed` rule to say.
+    #[default]
+    RejectDuplicate,
+    /// Unless it completed.
+    AllowDuplicateFailedOnly,
+    AllowDuplicate,
 }

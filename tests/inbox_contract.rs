@@ -10,13 +10,15 @@
     reason = "a test fails by panicking"
 )]
 
-use signalpost::inbox::{Inbox, embedded};
+use signalpost::inbox::{Inbox, Retention, embedded};
 
 mod accepting;
 mod acting;
 mod claiming;
 mod counting;
+mod doubting;
 mod embedded_only;
+mod keeping;
 mod listing;
 mod samples;
 mod standing;
@@ -24,10 +26,18 @@ mod standing;
 /// A place where an inbox can be opened, closed and opened again.
 trait Home: Sized {
     fn fresh() -> Self;
-    fn open_with(&self, max_backlog: u64) -> Inbox;
+    fn open_as(&self, max_backlog: u64, retention: Retention) -> Inbox;
 
     fn open(&self) -> Inbox {
         self.open_with(1_000_000)
+    }
+
+    fn open_with(&self, max_backlog: u64) -> Inbox {
+        self.open_as(max_backlog, Retention::default())
+    }
+
+    fn open_keeping(&self, retention: Retention) -> Inbox {
+        self.open_as(1_000_000, retention)
     }
 }
 
@@ -38,9 +48,10 @@ impl Home for Embedded {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn open_with(&self, max_backlog: u64) -> Inbox {
+    fn open_as(&self, max_backlog: u64, retention: Retention) -> Inbox {
         Inbox::open_embedded(&embedded::Options {
             max_backlog,
+            retention,
             ..embedded::Options::new(self.0.path().join("signalpost.db"))
         })
         .unwrap()
@@ -78,12 +89,13 @@ macro_rules! contract_suite {
                 a_lane_gives_one_at_a_time_in_order
                 a_retry_holds_its_own_lane_only
                 a_retry_keeps_what_happened
-                waking_makes_waiting_lanes_ready
+                waking_makes_lanes_ready_that_wait_for_temporal
                 a_dropped_claim_returns_to_its_lane
                 a_cancelled_claim_loses_nothing
                 what_is_parked_or_dropped_is_never_claimed
                 a_restart_returns_what_is_pending_and_nothing_settled
                 a_backlog_larger_than_memory_holds_is_claimed_in_order
+                a_long_backlog_outlives_a_restart_in_order
                 a_settlement_is_shown
             }
             standing {
@@ -114,6 +126,21 @@ macro_rules! contract_suite {
                 an_ascending_list_is_followed_by_its_cursor
                 times_bound_a_list_of_deliveries
                 events_are_counted_as_they_are_listed
+            }
+            keeping {
+                what_has_settled_leaves_when_it_is_old
+                what_is_pending_or_parked_stays_and_is_told
+                a_key_outlives_its_event
+                the_oldest_leave_when_there_is_no_room
+            }
+            doubting {
+                what_was_pending_before_a_restart_may_have_been_sent
+                a_long_wait_goes_on_over_a_restart
+                an_unseen_attempt_leaves_a_doubt_and_a_seen_one_does_not
+                a_dropped_claim_leaves_a_doubt
+                what_is_postponed_counts_no_attempt_and_keeps_its_doubt
+                a_namespace_without_room_is_not_claimed
+                a_doubt_outlives_parking_and_bars_a_replay
             }
             listing {
                 each_filter_finds_its_own

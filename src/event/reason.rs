@@ -37,6 +37,7 @@ reasons! {
     SignalLimit      = "SP-D204"
     BadArgument      = "SP-D205"
     ServerTooOld     = "SP-D206"
+    OutcomeUnknown   = "SP-D207"
 
     RouteDrops       = "SP-D301"
     MissingDropped   = "SP-D302"
@@ -47,7 +48,8 @@ reasons! {
 
 impl Reason {
     /// The delivery was parked before there was anything to send.
-    pub(super) const fn is_of_rendering(self) -> bool {
+    #[must_use]
+    pub const fn is_of_rendering(self) -> bool {
         matches!(
             self,
             Self::TemplateFailed

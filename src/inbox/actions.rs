@@ -54,8 +54,11 @@ pub enum ActionError {
     NotFound,
     #[error("the delivery has settled: it is {}", .0.as_str())]
     Settled(State),
-    /// An attempt is being made, or how one ended is not known yet: the same action may pass in a moment.
-    #[error("an attempt of the delivery is in flight; try again when it has ended")]
+    /// An attempt is being made, or how one ended is not known: the same action may pass in a moment. Where that is not to
+    /// be learned (a delivery parked as unknown), retrying or dropping it first decides.
+    #[error(
+        "an attempt is in flight, or how one ended is not known; try again, or retry or drop that delivery first"
+    )]
     InFlight,
     /// Erasing an event of which something is still to be delivered.
     #[error("a delivery of the event is pending; drop it first")]

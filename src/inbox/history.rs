@@ -2,6 +2,8 @@
 //!
 //! Plain data that every home of the inbox shares; how it is found is each home's own business.
 
+use std::time::Duration;
+
 use super::actions::NoteRecord;
 use crate::clock::Timestamp;
 use crate::event::{Delivery, Event, Reason, State};
@@ -94,6 +96,24 @@ pub struct Stats {
     pub overdue: Overdue,
     /// Why the store cannot promise at present.
     pub trouble: Option<String>,
+}
+
+/// How long settled events are kept, and in how much room. Pending and parked ones always are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Since the event was received.
+    pub age: Duration,
+    /// Bytes on disk, about; beyond it the oldest leave before their time.
+    pub size: Option<u64>,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            age: Duration::from_hours(30 * 24),
+            size: None,
+        }
+    }
 }
 
 /// Events that retention would remove, were nothing of theirs pending or parked.

@@ -14,7 +14,7 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::event::{AfterPark, Closed, Delivery, Event};
+use crate::event::{AfterPark, Closed, Delivery, Event, IdReuse};
 use crate::expr::template::{JsonTemplate, Template};
 use crate::expr::{Body, Error, EventFields, Expr, Variables};
 use matcher::Matcher;
@@ -52,7 +52,7 @@ pub struct Signal {
     /// None: the body as sent.
     pub args: Option<JsonTemplate>,
     pub missing: MissingRule,
-    pub closed: Closed,
+    pub closed: ClosedRule,
     pub lane: LaneRules,
 }
 
@@ -68,11 +68,24 @@ pub struct LaneRules {
 #[derive(Debug)]
 pub enum MissingRule {
     Fixed(crate::event::Missing),
-    Start {
-        workflow_type: String,
-        task_queue: String,
-        args: Option<JsonTemplate>,
-    },
+    Start(StartRule),
+}
+
+/// `closed` as compiled.
+#[derive(Debug)]
+pub enum ClosedRule {
+    Fixed(Closed),
+    Start(StartRule),
+}
+
+/// `start = { … }` as compiled.
+#[derive(Debug)]
+pub struct StartRule {
+    pub workflow_type: String,
+    pub task_queue: String,
+    pub id_reuse: IdReuse,
+    /// None: no arguments.
+    pub args: Option<JsonTemplate>,
 }
 
 /// What one route whose `on` fits says to one event.

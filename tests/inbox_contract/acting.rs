@@ -222,12 +222,12 @@ pub(super) async fn a_replay_takes_the_place_of_what_is_unfinished(home: impl Ho
         .replay(event, fresh(&kept), false, note(""))
         .await
         .unwrap();
-    let states: Vec<_> = now
+    let found: Vec<_> = now
         .iter()
         .map(|it| (it.target.workflow.as_str(), it.state, it.reason))
         .collect();
     assert_eq!(
-        states,
+        found,
         [
             ("order-1", State::Delivered, None),
             ("order-2", State::Dropped, Some(Reason::Superseded)),

@@ -87,7 +87,8 @@ pub(super) async fn one_parked_at_birth_holds_its_lane_in_its_place(home: impl H
 }
 
 pub(super) async fn a_paced_lane_takes_its_time(home: impl Home) {
-    const PACE: Duration = Duration::from_millis(150);
+    // A little less than the pace: the claim is looked at after it was made.
+    const AT_LEAST: Duration = Duration::from_millis(140);
     let inbox = home.open();
     for key in ["evt_1", "evt_2", "evt_3"] {
         let mut sent = acceptance(key, &["order-1"]);
@@ -102,7 +103,7 @@ pub(super) async fn a_paced_lane_takes_its_time(home: impl Home) {
         let now = clock::now();
         assert_eq!(key_of(&head.delivery), expected);
         if let Some(before) = before.replace(now) {
-            assert!(now.since(before) >= PACE - Duration::from_millis(10));
+            assert!(now.since(before) >= AT_LEAST);
         }
         inbox.settle(head, DONE).await.unwrap();
         inbox.wake();

@@ -4,6 +4,7 @@
 //! is still checked, so that one mistake is one finding. Reads secrets and key files, nothing else.
 //! May import what `config` may.
 
+mod absence;
 mod identity;
 mod issuers;
 mod lane;

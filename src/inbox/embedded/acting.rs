@@ -2,6 +2,7 @@
 //!
 //! A pending delivery that an action changes is seized first, so that no attempt can claim it between the look and the
 //! commit. All actions of a batch share one transaction, each in a savepoint of its own: one that fails leaves no trace.
+//! Replays have a file of their own beside this one.
 
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -16,10 +17,10 @@ use crate::inbox::{Action, ActionError, Error, Note};
 
 /// What is to be done to the lanes after the commit. Dropped before, it gives back what was seized.
 #[derive(Debug)]
-struct Outcome<'b> {
-    answer: Vec<Delivery>,
-    seized: Seizure<'b>,
-    effects: Vec<Effect>,
+pub(super) struct Outcome<'b> {
+    pub answer: Vec<Delivery>,
+    pub seized: Seizure<'b>,
+    pub effects: Vec<Effect>,
 }
 
 #[derive(Debug)]
@@ -27,7 +28,11 @@ pub(super) enum Effect {
     /// A pending one need not wait any longer.
     Hurried(Seq),
     /// A parked one is pending again.
-    Returned(Seq, Delivery),
+    Returned {
+        seq: Seq,
+        delivery: Delivery,
+        doubtful: bool,
+    },
     /// One that was pending or parked is dropped.
     Dropped(Seq, State),
     /// A new one, of an event that was unrouted before or not.
@@ -103,10 +108,11 @@ impl Act {
     }
 }
 
-struct Step<'a, 'b> {
-    connection: &'a Connection,
-    board: &'b Board,
-    at: Timestamp,
+/// One action, with what it works on.
+pub(super) struct Step<'a, 'b> {
+    pub connection: &'a Connection,
+    pub board: &'b Board,
+    pub at: Timestamp,
     note: Option<&'a Note>,
 }
 
@@ -124,10 +130,15 @@ impl<'b> Step<'_, 'b> {
             }
             State::Parked => {
                 self.board.admit(&delivery.source, 1)?;
+                let doubtful = delivery.reason == Some(Reason::OutcomeUnknown);
                 (delivery.state, delivery.reason, delivery.settled_at) =
                     (State::Pending, None, None);
                 delivery.next_attempt_at = Some(self.at);
-                Effect::Returned(kept.seq, delivery.clone())
+                Effect::Returned {
+                    seq: kept.seq,
+                    delivery: delivery.clone(),
+                    doubtful,
+                }
             }
             settled @ (State::Delivered | State::Dropped) => {
                 return Err(ActionError::Settled(settled));
@@ -157,55 +168,6 @@ impl<'b> Step<'_, 'b> {
         })
     }
 
-    fn replay(
-        &self,
-        id: EventId,
-        fresh: &[Delivery],
-        again: bool,
-    ) -> Result<Outcome<'b>, ActionError> {
-        let event = records::event(self.connection, id)
-            .map_err(failed)?
-            .ok_or(ActionError::NotFound)?;
-        if event.erased {
-            return Err(ActionError::Unsendable);
-        }
-        let mut before = records::deliveries(self.connection, &event).map_err(failed)?;
-        let delivered: Vec<_> = before
-            .iter()
-            .filter(|kept| kept.delivery.state == State::Delivered)
-            .map(|kept| kept.delivery.target.clone())
-            .collect();
-        before.retain(|kept| matches!(kept.delivery.state, State::Pending | State::Parked));
-        let seized = self.seize(&before)?;
-        let mut effects = Vec::new();
-        for kept in &mut before {
-            effects.push(self.drop_kept(kept, Reason::Superseded)?);
-        }
-        let wanted = fresh
-            .iter()
-            .filter(|delivery| again || !delivered.contains(&delivery.target));
-        let mut entered = Vec::new();
-        for delivery in wanted {
-            let delivery = accepted(delivery, &event, self.at);
-            let seq = records::insert(self.connection, &event, &delivery).map_err(failed)?;
-            entered.push(Effect::Entered(seq, delivery));
-        }
-        if event.unrouted && !entered.is_empty() {
-            records::set_routed(self.connection, &event).map_err(failed)?;
-            effects.push(Effect::Routed);
-        }
-        self.admit(&entered, &before)?;
-        effects.append(&mut entered);
-        self.keep_note(event.seq, None, Action::Replay)?;
-        let now = records::deliveries(self.connection, &event).map_err(failed)?;
-        let answer = now.into_iter().map(|kept| kept.delivery).collect();
-        Ok(Outcome {
-            answer,
-            seized,
-            effects,
-        })
-    }
-
     fn erase(&self, id: EventId) -> Result<Outcome<'b>, ActionError> {
         let event = records::event(self.connection, id)
             .map_err(failed)?
@@ -225,7 +187,7 @@ impl<'b> Step<'_, 'b> {
     }
 
     /// Takes what is pending among them away from the lanes' claims; parked ones can be claimed by nobody.
-    fn seize<'k>(
+    pub(super) fn seize<'k>(
         &self,
         all: impl IntoIterator<Item = &'k Kept>,
     ) -> Result<Seizure<'b>, ActionError> {
@@ -244,7 +206,7 @@ impl<'b> Step<'_, 'b> {
         Ok(seized)
     }
 
-    fn drop_kept(&self, kept: &mut Kept, reason: Reason) -> Result<Effect, ActionError> {
+    pub(super) fn drop_kept(&self, kept: &mut Kept, reason: Reason) -> Result<Effect, ActionError> {
         let delivery = &mut kept.delivery;
         let effect = Effect::Dropped(kept.seq, delivery.state);
         (delivery.state, delivery.reason) = (State::Dropped, Some(reason));
@@ -253,20 +215,7 @@ impl<'b> Step<'_, 'b> {
         Ok(effect)
     }
 
-    /// A replay that only takes the place of what was pending lengthens no backlog.
-    fn admit(&self, entered: &[Effect], before: &[Kept]) -> Result<(), ActionError> {
-        let mut pending = entered.iter().filter_map(|effect| match effect {
-            Effect::Entered(_, delivery) if delivery.state == State::Pending => Some(delivery),
-            _ => None,
-        });
-        let Some(first) = pending.next() else {
-            return Ok(());
-        };
-        let more = (pending.count() + 1).saturating_sub(before.len()) as u64;
-        Ok(self.board.admit(&first.source, more)?)
-    }
-
-    fn keep_note(
+    pub(super) fn keep_note(
         &self,
         event: i64,
         delivery: Option<DeliveryId>,
@@ -291,19 +240,8 @@ impl<'b> Outcome<'b> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "as map_err gives it")]
-fn failed(error: rusqlite::Error) -> ActionError {
+pub(super) fn failed(error: rusqlite::Error) -> ActionError {
     unavailable(&error)
-}
-
-/// A delivery of a replay: as routed, but accepted now. Each one's waits count from then.
-fn accepted(delivery: &Delivery, event: &records::KeptEvent, now: Timestamp) -> Delivery {
-    Delivery {
-        event: event.id,
-        accepted_at: now,
-        next_attempt_at: delivery.next_attempt_at.map(|_| now),
-        settled_at: delivery.settled_at.map(|_| now),
-        ..delivery.clone()
-    }
 }
 
 /// The one who acts hears what SQLite says; nothing of a row's content is in it.

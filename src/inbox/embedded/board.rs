@@ -11,7 +11,7 @@ use super::cache::Cache;
 use super::lanes::{Arrival, Lanes, Seq};
 use crate::clock::{self, Timestamp};
 use crate::event::{Delivery, State};
-use crate::inbox::{Error, Overdue, Stats};
+use crate::inbox::{Error, Overdue, SOON, Stats};
 
 /// A claim dropped unsettled waits this long: a task that panics on a delivery must not spin on it.
 const RETURN_AFTER: Duration = Duration::from_secs(1);
@@ -50,13 +50,14 @@ pub(crate) struct Hold {
     board: Arc<Board>,
     pub(super) seq: Seq,
     pub(super) claimed_at: Timestamp,
+    pub(super) doubtful: bool,
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
         let due = clock::now().plus(RETURN_AFTER);
         // Settled heads are gone from the lanes already: nothing to give back then.
-        if self.board.desk().lanes.retry_at(self.seq, due) {
+        if self.board.desk().lanes.retry_at(self.seq, due, true) {
             self.board.changed.notify_waiters();
         }
     }
@@ -75,7 +76,7 @@ impl Board {
         }
     }
 
-    /// Puts one that was found pending at start into its lane.
+    /// Puts one that was found at start into its lane.
     pub(super) fn restore(&self, arrival: &Arrival<'_>) {
         self.desk().lanes.push(arrival);
     }
@@ -103,16 +104,18 @@ impl Board {
         self: &Arc<Self>,
         now: Timestamp,
         max: usize,
+        room: impl Fn(&str) -> usize,
     ) -> (Vec<(Hold, Option<Delivery>)>, Option<Timestamp>) {
         let mut desk = self.desk();
-        let taken = desk.lanes.take_ready(now, max);
+        let taken = desk.lanes.take_ready(now, max, room);
         let taken = taken
             .into_iter()
-            .map(|seq| {
+            .map(|(seq, doubtful)| {
                 let hold = Hold {
                     board: Arc::clone(self),
                     seq,
                     claimed_at: now,
+                    doubtful,
                 };
                 (hold, desk.cache.take(seq))
             })
@@ -123,12 +126,18 @@ impl Board {
     /// Frees the lane of a settled head, has the lane wait for its next attempt, or has it stand where that was parked to hold it.
     ///
     /// `delivery` as the settlement left it.
-    pub(super) fn settle(&self, seq: Seq, retry_at: Option<Timestamp>, delivery: Delivery) {
+    pub(super) fn settle(
+        &self,
+        seq: Seq,
+        retry_at: Option<Timestamp>,
+        delivery: Delivery,
+        doubtful: bool,
+    ) {
         let mut desk = self.desk();
         let due = desk.lanes.next_due();
         if let Some(at) = retry_at {
             desk.cache.insert(seq, delivery);
-            desk.lanes.retry_at(seq, at);
+            desk.lanes.retry_at(seq, at, doubtful);
         } else {
             if delivery.holds_lane() {
                 desk.lanes.hold(seq);
@@ -145,8 +154,18 @@ impl Board {
         }
     }
 
+    /// The head waits as if it had not been claimed.
+    pub(super) fn put_back(&self, hold: Hold, delivery: Delivery, until: Timestamp) {
+        let mut desk = self.desk();
+        desk.cache.insert(hold.seq, delivery);
+        desk.lanes.retry_at(hold.seq, until, hold.doubtful);
+        drop(desk);
+        drop(hold);
+        self.changed.notify_waiters();
+    }
+
     pub(super) fn wake(&self) {
-        self.desk().lanes.wake_all();
+        self.desk().lanes.wake(clock::now().plus(SOON));
         self.changed.notify_waiters();
     }
 
@@ -182,17 +201,21 @@ impl Board {
         }
     }
 
+    /// Settled deliveries and unrouted events that are no longer kept.
+    pub(super) fn forget(&self, gone: Tally) {
+        let tally = &mut self.desk().tally;
+        tally.delivered = tally.delivered.saturating_sub(gone.delivered);
+        tally.dropped = tally.dropped.saturating_sub(gone.dropped);
+        tally.unrouted = tally.unrouted.saturating_sub(gone.unrouted);
+    }
+
+    pub(super) fn set_overdue(&self, overdue: Overdue) {
+        self.desk().overdue = overdue;
+    }
+
     /// None: a write has succeeded.
     pub(super) fn set_trouble(&self, why: Option<String>) {
-        let before = std::mem::replace(&mut *self.trouble(), why.clone());
-        // Said when it begins and when it ends, not for each acceptance in between.
-        match (before, why) {
-            (None, Some(error)) => {
-                tracing::error!(error, "the store cannot promise: webhooks are answered 503");
-            }
-            (Some(_), None) => tracing::info!("the store can promise again"),
-            (None, None) | (Some(_), Some(_)) => {}
-        }
+        *self.trouble() = why;
     }
 
     pub(super) fn troubled(&self) -> bool {
@@ -253,6 +276,8 @@ pub(super) fn arrival(seq: Seq, delivery: &Delivery) -> Arrival<'_> {
         workflow: &delivery.target.workflow,
         source: &delivery.source,
         accepted_at: delivery.accepted_at,
+        due: None,
+        doubtful: false,
         pace: delivery.rules.pace(),
         held: delivery.holds_lane(),
     }

@@ -2,7 +2,7 @@
 //!
 //! A pure structure in memory: no clock (time is an argument), no lock, no I/O. It holds places in line, not deliveries:
 //! about 150 bytes for each pending one, so that a backlog of a million stays affordable. `line` strings the members of a
-//! lane together, `turns` chooses among heads that are ready. May import `clock`.
+//! lane together, `turns` chooses among heads that are ready, `operators` is what people do to lanes. May import `clock`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 
 mod line;
+mod operators;
 mod pace;
 mod turns;
 
@@ -36,7 +37,7 @@ const AT_ONCE: Timestamp = Timestamp::from_millis(0);
 pub(super) struct Lanes {
     hasher: RandomState,
     entries: BTreeMap<Seq, Entry>,
-    lanes: HashMap<LaneHash, Lane>,
+    ends: HashMap<LaneHash, Lane>,
     turns: Turns,
     later: BTreeSet<(Timestamp, Seq)>,
     /// Empty lanes whose pace counts on, and until when.
@@ -56,6 +57,9 @@ struct Entry {
     /// Not tried before then.
     due: Timestamp,
     source: u32,
+    namespace: u16,
+    /// May have been sent, and nobody saw the end.
+    doubtful: bool,
     /// Milliseconds since the lane's attempt before; 0: no pace.
     pace: u32,
     stage: Stage,
@@ -88,6 +92,10 @@ pub(super) struct Arrival<'a> {
     pub workflow: &'a str,
     pub source: &'a Arc<str>,
     pub accepted_at: Timestamp,
+    /// Not before then; none: at once.
+    pub due: Option<Timestamp>,
+    /// It may have been sent, and nobody saw the end.
+    pub doubtful: bool,
     /// Least time between two attempts of the lane.
     pub pace: Option<Duration>,
     /// It is parked, and the lane stands at it.
@@ -97,55 +105,57 @@ pub(super) struct Arrival<'a> {
 impl Lanes {
     /// Takes its place in its lane: at the end, but for one that comes back. The first one of a lane is ready at once.
     pub(super) fn push(&mut self, arrival: &Arrival<'_>) {
-        let source = self.turns.number(arrival.source);
+        let source = self.turns.source(arrival.source);
         let entry = Entry {
             lane: self.hasher.hash_one((arrival.namespace, arrival.workflow)),
             before: None,
             next: None,
             accepted_at: arrival.accepted_at,
-            due: AT_ONCE,
+            due: arrival.due.unwrap_or(AT_ONCE),
             source,
+            namespace: self.turns.namespace(arrival.namespace),
+            doubtful: arrival.doubtful,
             pace: arrival.pace.map_or(0, pace::millis),
             stage: Stage::Held,
         };
         self.link(arrival.seq, entry);
         if !arrival.held {
-            self.resume(arrival.seq);
+            self.resume(arrival);
         }
     }
 
-    /// A parked one is pending again: where it held its lane, or in its old place there.
-    pub(super) fn rejoin(&mut self, arrival: &Arrival<'_>) {
-        if !self.resume(arrival.seq) {
-            self.push(arrival);
-        }
-    }
-
-    /// Claims up to `max` heads that are due: sources take turns, each gives its oldest.
-    pub(super) fn take_ready(&mut self, now: Timestamp, max: usize) -> Vec<Seq> {
+    /// Claims up to `max` heads that are due, and of each namespace no more than it has room for: sources take turns, each
+    /// gives its oldest. Beside each, whether it may have been sent already.
+    pub(super) fn take_ready(
+        &mut self,
+        now: Timestamp,
+        max: usize,
+        room: impl Fn(&str) -> usize,
+    ) -> Vec<(Seq, bool)> {
         self.follow_clock(now);
         while let Some(&(due, seq)) = self.later.first()
             && due <= now
         {
             self.later.pop_first();
             if let Some(entry) = self.entries.get(&seq) {
-                self.turns.insert(entry.source, seq);
+                self.turns.insert(entry.namespace, entry.source, seq);
             }
         }
+        let mut rooms = self.turns.rooms(room);
         let mut taken = Vec::new();
         while taken.len() < max
-            && let Some(seq) = self.turns.pop()
+            && let Some(seq) = self.turns.pop(&mut rooms)
         {
             if let Some(entry) = self.entries.get_mut(&seq)
                 && entry.stage == Stage::Waiting
             {
                 entry.stage = Stage::Claimed;
                 if entry.pace > 0
-                    && let Some(lane) = self.lanes.get_mut(&entry.lane)
+                    && let Some(lane) = self.ends.get_mut(&entry.lane)
                 {
                     lane.tried_at = now;
                 }
-                taken.push(seq);
+                taken.push((seq, entry.doubtful));
             }
         }
         taken
@@ -153,11 +163,11 @@ impl Lanes {
 
     /// The claimed one waits until `due` and holds its lane, unless one came back that goes before it. False if it was
     /// not claimed.
-    pub(super) fn retry_at(&mut self, seq: Seq, due: Timestamp) -> bool {
+    pub(super) fn retry_at(&mut self, seq: Seq, due: Timestamp, doubtful: bool) -> bool {
         match self.entries.get_mut(&seq) {
             Some(entry) if entry.stage == Stage::Claimed => {
                 entry.stage = Stage::Waiting;
-                entry.due = due;
+                (entry.due, entry.doubtful) = (due, doubtful);
             }
             _ => return false,
         }
@@ -185,25 +195,6 @@ impl Lanes {
         }
     }
 
-    /// Claims one that waits, wherever it stands. False if an attempt has it, or nobody waits there.
-    pub(super) fn seize(&mut self, seq: Seq) -> bool {
-        if self.stage(seq) != Some(Stage::Waiting) {
-            return false;
-        }
-        self.withdraw(seq);
-        if let Some(entry) = self.entries.get_mut(&seq) {
-            entry.stage = Stage::Claimed;
-        }
-        true
-    }
-
-    /// The seized one waits on as before.
-    pub(super) fn let_go(&mut self, seq: Seq) {
-        if let Some(due) = self.entries.get(&seq).map(|entry| entry.due) {
-            self.retry_at(seq, due);
-        }
-    }
-
     /// It leaves from wherever it stands. False if it is not there.
     pub(super) fn remove(&mut self, seq: Seq) -> bool {
         self.withdraw(seq);
@@ -214,7 +205,7 @@ impl Lanes {
             self.turns.one_less_pending(entry.source);
             self.pending = self.pending.saturating_sub(1);
         }
-        let head = self.lanes.get(&entry.lane).and_then(|lane| lane.head);
+        let head = self.ends.get(&entry.lane).and_then(|lane| lane.head);
         match head {
             Some(head) if entry.before.is_none() => self.offer(head),
             Some(_) => {}
@@ -223,24 +214,10 @@ impl Lanes {
         true
     }
 
-    /// Ends the wait of the lane in which it stands, as far as the lane's pace allows.
-    pub(super) fn hurry(&mut self, seq: Seq) {
-        let lane = self.entries.get(&seq).map(|entry| entry.lane);
-        let head = lane
-            .and_then(|lane| self.lanes.get(&lane))
-            .and_then(|lane| lane.head);
-        if let Some(head) = head {
-            self.withdraw(head);
-            if let Some(entry) = self.entries.get_mut(&head) {
-                entry.due = AT_ONCE;
-            }
-            self.offer(head);
-        }
-    }
-
-    /// Ends the wait of every lane, as far as its pace allows.
-    pub(super) fn wake_all(&mut self) {
-        for (_, seq) in std::mem::take(&mut self.later) {
+    /// Ends the wait of every lane that waits until `until` at most, as far as its pace allows.
+    pub(super) fn wake(&mut self, until: Timestamp) {
+        let after = self.later.split_off(&(until, Seq::MAX));
+        for (_, seq) in std::mem::replace(&mut self.later, after) {
             if let Some(entry) = self.entries.get_mut(&seq) {
                 entry.due = AT_ONCE;
             }
@@ -256,6 +233,10 @@ impl Lanes {
     /// Whether a claim might find a head, even without any more time passing.
     pub(super) fn any_ready(&self) -> bool {
         self.turns.any_ready()
+    }
+
+    pub(super) fn is_doubtful(&self, seq: Seq) -> bool {
+        self.entries.get(&seq).is_some_and(|entry| entry.doubtful)
     }
 
     pub(super) fn stage(&self, seq: Seq) -> Option<Stage> {
@@ -279,11 +260,13 @@ impl Lanes {
     }
 
     /// A held one is pending. False if it is not held.
-    fn resume(&mut self, seq: Seq) -> bool {
+    fn resume(&mut self, arrival: &Arrival<'_>) -> bool {
+        let seq = arrival.seq;
         match self.entries.get_mut(&seq) {
             Some(entry) if entry.stage == Stage::Held => {
                 entry.stage = Stage::Waiting;
-                entry.due = AT_ONCE;
+                entry.due = arrival.due.unwrap_or(AT_ONCE);
+                entry.doubtful = arrival.doubtful;
                 self.turns.one_more_pending(entry.source);
                 self.pending += 1;
                 self.offer(seq);
@@ -298,7 +281,7 @@ impl Lanes {
         let Some(entry) = self.entries.get_mut(&seq) else {
             return;
         };
-        let lane = self.lanes.get(&entry.lane);
+        let lane = self.ends.get(&entry.lane);
         let Some(lane) = lane.filter(|lane| lane.head == Some(seq)) else {
             return;
         };
@@ -307,7 +290,7 @@ impl Lanes {
         }
         entry.due = entry.due.max(pace::earliest(lane.tried_at, entry.pace));
         if entry.due == AT_ONCE {
-            self.turns.insert(entry.source, seq);
+            self.turns.insert(entry.namespace, entry.source, seq);
         } else {
             self.later.insert((entry.due, seq));
         }
@@ -317,7 +300,7 @@ impl Lanes {
     fn withdraw(&mut self, seq: Seq) {
         if let Some(entry) = self.entries.get(&seq) {
             self.later.remove(&(entry.due, seq));
-            self.turns.remove(entry.source, seq);
+            self.turns.remove(entry.namespace, entry.source, seq);
         }
     }
 }

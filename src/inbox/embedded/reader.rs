@@ -17,7 +17,7 @@ use super::rows::{self, DELIVERY_COLUMNS, EVENT_COLUMNS};
 use super::schema;
 use crate::clock::Timestamp;
 use crate::event::{Delivery, DeliveryId, EventId};
-use crate::inbox::{Error, EventRecord};
+use crate::inbox::{Error, EventRecord, SOON};
 
 /// A few connections, opened when first needed.
 #[derive(Debug)]
@@ -87,15 +87,22 @@ pub(super) fn tally(connection: &Connection) -> rusqlite::Result<Tally> {
     })
 }
 
-/// Puts everything pending back into its lane, in order, due at once; and what was parked to hold its lane.
-pub(super) fn restore(connection: &Connection, board: &Board) -> rusqlite::Result<()> {
+/// Puts everything pending back into its lane, in order; due at once, save what was to wait for longer than [`SOON`]. What
+/// was parked to hold its lane holds it again.
+pub(super) fn restore(
+    connection: &Connection,
+    board: &Board,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(
-        "SELECT seq, namespace, workflow, source, accepted_at, iif(json_valid(rules), rules ->> 'pace_ms', NULL), 0 \
+        "SELECT seq, namespace, workflow, source, accepted_at, next_attempt_at, \
+         iif(json_valid(rules), rules ->> 'pace_ms', NULL), 0 \
          FROM delivery INDEXED BY delivery_pending WHERE state = 'pending' \
          UNION ALL \
-         SELECT seq, namespace, workflow, source, accepted_at, NULL, 1 \
+         SELECT seq, namespace, workflow, source, accepted_at, NULL, NULL, 1 \
          FROM delivery INDEXED BY delivery_parked \
-         WHERE state = 'parked' AND iif(json_valid(rules), rules ->> 'after_park', '') = 'hold' AND workflow <> '' ORDER BY seq",
+         WHERE state = 'parked' AND iif(json_valid(rules), rules ->> 'after_park', '') = 'hold' AND workflow <> '' \
+         ORDER BY seq",
     )?;
     let mut found = statement.query([])?;
     while let Some(row) = found.next()? {
@@ -105,10 +112,15 @@ pub(super) fn restore(connection: &Connection, board: &Board) -> rusqlite::Resul
             workflow: row.get_ref(2)?.as_str()?,
             source: &Arc::from(row.get_ref(3)?.as_str()?),
             accepted_at: Timestamp::from_millis(row.get(4)?),
+            due: row
+                .get::<_, Option<i64>>(5)?
+                .map(Timestamp::from_millis)
+                .filter(|due| *due > now.plus(SOON)),
             pace: row
-                .get::<_, Option<u32>>(5)?
+                .get::<_, Option<u32>>(6)?
                 .map(|ms| Duration::from_millis(ms.into())),
-            held: row.get(6)?,
+            doubtful: true,
+            held: row.get(7)?,
         });
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use super::acting::Effect;
 use super::board::{self, Board, Desk};
-use super::lanes::{Seq, Stage};
+use super::lanes::{Arrival, Seq, Stage};
 
 /// Pending deliveries that no attempt can claim; dropped, it gives them back.
 #[derive(Debug)]
@@ -49,6 +49,11 @@ impl Board {
         self.desk().lanes.stage(seq) == Some(Stage::Waiting)
     }
 
+    /// Whether it may have been sent, and nobody saw the end.
+    pub(super) fn is_doubtful(&self, seq: Seq) -> bool {
+        self.desk().lanes.is_doubtful(seq)
+    }
+
     /// What an action has changed on disk, done to the lanes.
     pub(super) fn apply(&self, seized: Seizure<'_>, effects: Vec<Effect>) {
         let mut desk = self.desk();
@@ -66,9 +71,16 @@ impl Desk {
     fn apply(&mut self, effect: Effect) {
         match effect {
             Effect::Hurried(seq) => self.lanes.hurry(seq),
-            Effect::Returned(seq, delivery) => {
+            Effect::Returned {
+                seq,
+                delivery,
+                doubtful,
+            } => {
                 self.tally.parked = self.tally.parked.saturating_sub(1);
-                self.lanes.rejoin(&board::arrival(seq, &delivery));
+                self.lanes.rejoin(&Arrival {
+                    doubtful,
+                    ..board::arrival(seq, &delivery)
+                });
                 self.cache.insert(seq, delivery);
             }
             Effect::Dropped(seq, before) => {

@@ -89,6 +89,7 @@ async fn metrics(State(ops): State<Ops>) -> Response {
             .map(|at| clock::now().since(at))
             .unwrap_or_default(),
         bytes: store.bytes,
+        overdue: store.overdue.events,
     });
     (
         [(header::CONTENT_TYPE, METRICS_MEDIA_TYPE)],

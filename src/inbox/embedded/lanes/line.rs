@@ -5,12 +5,12 @@ use super::{Entry, Lanes, Seq, Stage};
 impl Lanes {
     /// Puts the entry into its place: before whoever was accepted later, though never before a claimed head.
     pub(super) fn link(&mut self, seq: Seq, mut entry: Entry) {
-        let lane = self.lanes.entry(entry.lane).or_default();
+        let lane = self.ends.entry(entry.lane).or_default();
         let next = match lane.tail {
             Some(tail) if tail > seq => self.place_before(seq, entry.lane),
             _ => None,
         };
-        let lane = self.lanes.entry(entry.lane).or_default();
+        let lane = self.ends.entry(entry.lane).or_default();
         let before = match next {
             Some(next) => {
                 lane.returned = Some(seq);
@@ -25,7 +25,7 @@ impl Lanes {
                 self.withdraw(head);
             }
         }
-        let lane = self.lanes.entry(entry.lane).or_default();
+        let lane = self.ends.entry(entry.lane).or_default();
         if next.is_none() {
             lane.tail = Some(seq);
         }
@@ -41,7 +41,7 @@ impl Lanes {
     /// Takes the entry out of its lane; an empty lane stays for `rest` to clear away.
     pub(super) fn unlink(&mut self, seq: Seq) -> Option<Entry> {
         let entry = self.entries.remove(&seq)?;
-        let lane = self.lanes.entry(entry.lane).or_default();
+        let lane = self.ends.entry(entry.lane).or_default();
         match entry.before {
             Some(before) => {
                 if let Some(before) = self.entries.get_mut(&before) {
@@ -79,7 +79,7 @@ impl Lanes {
     /// Many that come back to one lane mostly come in order: each looks from where the one before found its place, so that
     /// they do not walk past each other again and again.
     fn place_before(&self, seq: Seq, lane: u64) -> Option<Seq> {
-        let lane_of = self.lanes.get(&lane)?;
+        let lane_of = self.ends.get(&lane)?;
         let from_last = lane_of
             .returned
             .filter(|&last| last < seq && self.entries.get(&last).is_some_and(|e| e.lane == lane));

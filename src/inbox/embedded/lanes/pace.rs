@@ -29,10 +29,10 @@ pub(super) fn earliest(tried_at: Timestamp, pace: u32) -> Timestamp {
 impl Lanes {
     /// Forgets the empty lane, or remembers it for as long as the pace of its last attempt counts.
     pub(super) fn rest(&mut self, lane: LaneHash, pace: u32) {
-        let tried_at = self.lanes.get(&lane).map_or(AT_ONCE, |lane| lane.tried_at);
+        let tried_at = self.ends.get(&lane).map_or(AT_ONCE, |lane| lane.tried_at);
         let until = earliest(tried_at, pace);
         if until <= self.clock {
-            self.lanes.remove(&lane);
+            self.ends.remove(&lane);
             return;
         }
         self.resting.insert((until, lane));
@@ -71,18 +71,14 @@ impl Lanes {
         for (_, lane) in std::mem::take(&mut self.resting) {
             self.forget_if_empty(lane);
         }
-        for lane in self.lanes.values_mut() {
+        for lane in self.ends.values_mut() {
             lane.tried_at = AT_ONCE;
         }
     }
 
     fn forget_if_empty(&mut self, lane: LaneHash) {
-        if self
-            .lanes
-            .get(&lane)
-            .is_some_and(|lane| lane.head.is_none())
-        {
-            self.lanes.remove(&lane);
+        if self.ends.get(&lane).is_some_and(|lane| lane.head.is_none()) {
+            self.ends.remove(&lane);
         }
     }
 }
