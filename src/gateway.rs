@@ -38,7 +38,7 @@ pub struct Options {
     pub ops_listener: listener::Options,
     pub operators: Arc<Operators>,
     /// Address of Temporal's own pages, for links.
-    pub temporal_ui: Option<String>,
+    pub temporal_ui: Option<reqwest::Url>,
     pub body: body::Options,
     pub max_in_flight: usize,
     /// After the signal to stop, requests are still accepted for so long.
@@ -132,7 +132,7 @@ impl Gateway {
             temporal: temporal.clone(),
             telemetry: telemetry.clone(),
             operators: options.operators,
-            temporal_ui: options.temporal_ui.map(Arc::from),
+            temporal_ui: options.temporal_ui,
             draining: Arc::clone(&gateway.draining),
         });
         let stop = gateway.stop_listeners.clone();

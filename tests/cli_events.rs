@@ -160,6 +160,11 @@ async fn an_unrouted_event_is_replayed_by_its_id() {
     assert_eq!(code, 0, "{said}");
     assert!(told.contains(&format!("to order-{order}")), "{told}");
     until_state(&gateway, &id, "delivered").await;
+    let (_, shown, _) = run(&gateway, &["show", &id, "--proof"]);
+    assert!(
+        shown.contains("proof") && shown.contains(" of run "),
+        "{shown}"
+    );
     let delivery = event(&gateway, &id).await["deliveries"][0]["id"].clone();
     let (code, _, said) = run(&gateway, &["retry", delivery.as_str().expect("an id")]);
     assert_eq!(code, 1);

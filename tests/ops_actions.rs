@@ -104,6 +104,47 @@ async fn what_has_settled_is_not_retried_and_an_unknown_id_is_404() {
 }
 
 #[tokio::test]
+async fn a_proof_is_where_the_signal_stands_in_history() {
+    let workflows = Workflows::connect().await;
+    let gateway = setup(&route("pay", BY_ORDER), workflows.address())
+        .env("TEMPORAL_UI_URL", "https://temporal.example/")
+        .start()
+        .await;
+    let order = unique("p");
+    let workflow = format!("order-{order}");
+    workflows.start(&workflow).await;
+    let arrived = paid(&gateway, &order, "evt_1").await;
+    until_state(&gateway, &arrived, "delivered").await;
+    let parked = paid(&gateway, &unique("nobody"), "evt_2").await;
+    until_state(&gateway, &parked, "parked").await;
+
+    let (_, shown) = gateway
+        .get(&format!("/v1/events/{arrived}?proof=true"))
+        .await;
+    let proof = &shown["deliveries"][0]["proof"];
+    assert!(
+        proof["event_id"].as_i64().is_some_and(|id| id > 1),
+        "{shown:#}"
+    );
+    let run = proof["run_id"].as_str().expect("a run");
+    let url =
+        format!("https://temporal.example/namespaces/default/workflows/{workflow}/{run}/history");
+    assert_eq!(proof["url"], json!(url));
+    let (_, shown) = gateway
+        .get(&format!("/v1/events/{parked}?proof=true"))
+        .await;
+    let delivery = &shown["deliveries"][0];
+    assert_eq!(delivery.get("proof"), Some(&Value::Null));
+    // A workflow that Temporal does not know may have been forgotten.
+    assert!(delivery["proof_unknown"].is_string(), "{shown:#}");
+    let plain = event(&gateway, &arrived).await;
+    assert!(
+        plain["deliveries"][0].get("proof").is_none(),
+        "only where it was asked for"
+    );
+}
+
+#[tokio::test]
 async fn an_unrouted_event_is_replayed_once_its_route_is_there_and_never_twice_unless_asked() {
     let workflows = Workflows::connect().await;
     let gateway = setup("", workflows.address()).start().await;

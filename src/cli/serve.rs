@@ -83,11 +83,17 @@ pub(super) fn options(settings: ServeOptions, namespace: &str) -> Options {
     }
 }
 
-/// Where Temporal's own pages are, for links; named like Temporal's other variables.
-fn temporal_ui() -> Option<String> {
+/// Where Temporal's own pages are, for links; named like Temporal's other variables. What is no address is said, and
+/// there are no links then: nothing else depends on it.
+fn temporal_ui() -> Option<reqwest::Url> {
     let url = std::env::var("TEMPORAL_UI_URL").ok()?;
-    let url = url.trim_end_matches('/');
-    (!url.is_empty()).then(|| url.to_owned())
+    match reqwest::Url::parse(&url) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") => Some(url),
+        _ => {
+            complain("TEMPORAL_UI_URL is no http or https address: there will be no links");
+            None
+        }
+    }
 }
 
 struct Signals {

@@ -92,7 +92,7 @@ impl Stack {
         };
         let mut options = gateway_options(options, store, temporal.namespace())?;
         if let Some(ui) = server.as_ref().and_then(DevServer::ui_url) {
-            options.temporal_ui = Some(ui);
+            options.temporal_ui = ui.parse().ok();
         }
         let gateway = Gateway::start(options, temporal, telemetry).await?;
         Ok(Self {

@@ -59,7 +59,7 @@ pub struct Ops {
     pub telemetry: Telemetry,
     pub operators: Arc<Operators>,
     /// Address of Temporal's own pages, for links.
-    pub temporal_ui: Option<Arc<str>>,
+    pub temporal_ui: Option<reqwest::Url>,
     /// Set once the process has been asked to stop: `/ready` says no from then on.
     pub draining: Arc<AtomicBool>,
 }

@@ -58,6 +58,35 @@ pub(super) struct ShownDelivery<'a> {
     request_id: &'a str,
     run_id: Option<&'a str>,
     settled_at: Option<String>,
+    #[serde(flatten)]
+    proven: Option<Proven>,
+}
+
+/// Whether its signal stands in history, where that was asked for.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Proven {
+    pub(super) proof: Option<ShownProof>,
+    /// Why the search came to no end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) proof_unknown: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct ShownProof {
+    pub(super) run_id: String,
+    pub(super) event_id: i64,
+    pub(super) time: String,
+    pub(super) url: Option<String>,
+}
+
+impl Shown<'_> {
+    /// Adds what was found for each delivery, in their order.
+    pub(super) fn proven(mut self, proofs: Vec<Proven>) -> Self {
+        for (delivery, proven) in self.deliveries.iter_mut().zip(proofs) {
+            delivery.proven = Some(proven);
+        }
+        self
+    }
 }
 
 /// What an operator did about it.
@@ -116,6 +145,7 @@ pub(super) fn delivery(delivery: &Delivery) -> ShownDelivery<'_> {
         request_id: &delivery.request_id,
         run_id: delivery.run_id.as_deref(),
         settled_at: delivery.settled_at.map(Timestamp::to_rfc3339),
+        proven: None,
     }
 }
 

@@ -44,6 +44,17 @@ pub(super) struct Delivery {
     pub(super) request_id: String,
     pub(super) run_id: Option<String>,
     pub(super) settled_at: Option<String>,
+    pub(super) proof: Option<Proof>,
+    pub(super) proof_unknown: Option<String>,
+}
+
+/// Where the signal stands in the workflow's history.
+#[derive(Debug, Deserialize)]
+pub(super) struct Proof {
+    pub(super) run_id: String,
+    pub(super) event_id: i64,
+    pub(super) time: String,
+    pub(super) url: Option<String>,
 }
 
 /// What an operator did about it.

@@ -18,6 +18,10 @@ pub(super) struct Arguments {
     /// With headers and body. The token needs the role `act`.
     #[arg(long)]
     body: bool,
+
+    /// Look in the workflows' histories for the signals.
+    #[arg(long)]
+    proof: bool,
 }
 
 pub(super) async fn run(
@@ -29,6 +33,9 @@ pub(super) async fn run(
     if arguments.body {
         query.push(("body", "true".to_owned()));
     }
+    if arguments.proof {
+        query.push(("proof", "true".to_owned()));
+    }
     let found: Value = client
         .get(&["events", &arguments.event], &query)
         .await
@@ -36,14 +43,16 @@ pub(super) async fn run(
     match output {
         Output::Json => print(&found.to_string()),
         Output::Text => match serde_json::from_value::<Event>(found) {
-            Ok(event) => lines(&event).iter().for_each(|line| print(line)),
+            Ok(event) => lines(&event, arguments.proof)
+                .iter()
+                .for_each(|line| print(line)),
             Err(error) => return Err(Error::BrokeOff(error.to_string())),
         },
     }
     Ok(End::Ok)
 }
 
-fn lines(event: &Event) -> Vec<String> {
+fn lines(event: &Event, proof: bool) -> Vec<String> {
     let mut lines = vec![
         field("event", &event.id),
         field("source", &event.source),
@@ -70,7 +79,11 @@ fn lines(event: &Event) -> Vec<String> {
     }
     for delivery in &event.deliveries {
         lines.push(String::new());
-        lines.extend(of_delivery(delivery, event));
+        lines.extend(of_delivery(delivery));
+        if proof {
+            lines.extend(of_proof(delivery));
+        }
+        lines.extend(what_to_do(delivery, event));
     }
     lines.extend(of_notes(&event.notes));
     lines.extend(of_content(event));
@@ -81,7 +94,7 @@ fn field(name: &str, value: &str) -> String {
     format!("{name:<9} {}", plain(value)).trim_end().to_owned()
 }
 
-fn of_delivery(delivery: &Delivery, event: &Event) -> Vec<String> {
+fn of_delivery(delivery: &Delivery) -> Vec<String> {
     let mut lines = vec![field("delivery", &delivery.id)];
     let mut add = |name: &str, value: &str| lines.push(format!("  {}", field(name, value)));
     add("route", &delivery.route);
@@ -109,7 +122,23 @@ fn of_delivery(delivery: &Delivery, event: &Event) -> Vec<String> {
     if let Some(run) = &delivery.run_id {
         add("run", run);
     }
-    lines.extend(what_to_do(delivery, event));
+    lines
+}
+
+fn of_proof(delivery: &Delivery) -> Vec<String> {
+    let text = match (&delivery.proof, &delivery.proof_unknown) {
+        (Some(proof), _) => {
+            format!(
+                "event {} of run {} at {}",
+                proof.event_id, proof.run_id, proof.time
+            )
+        }
+        (None, Some(why)) => format!("not to be had: {why}"),
+        (None, None) => "its signal stands in no history of the workflow".to_owned(),
+    };
+    let mut lines = vec![format!("  {}", field("proof", &text))];
+    let url = delivery.proof.as_ref().and_then(|proof| proof.url.as_ref());
+    lines.extend(url.map(|url| format!("  {}", field("", url))));
     lines
 }
 

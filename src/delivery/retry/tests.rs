@@ -221,7 +221,7 @@ fn a_run_that_this_delivery_began_has_its_signal() {
         run_id: "run-1".to_owned(),
         state: RunState::Completed,
         began_at: NOON,
-        began_by: vec!["r".to_owned()],
+        began_by: vec!["0".repeat(32)],
     }));
     let closed = Closed::Start(reusing(IdReuse::AllowDuplicate));
     let next = next(&delivery(Missing::Park, closed), began, after(0, 0, 0.0));

@@ -11,8 +11,8 @@ use super::super::error::Failure;
 use super::super::guard::{Caller, Deed};
 use super::super::record::{self, Shown};
 use super::filter::{self, Paging};
-use super::input;
 use super::refusal::Refusal;
+use super::{input, proof};
 use crate::clock;
 use crate::event::EventId;
 use crate::telemetry::audit::Subject;
@@ -39,10 +39,13 @@ pub(super) async fn list(
     Ok(Json(list).into_response())
 }
 
+const WANTED: &str = "The parameters are body and proof, each true or false.";
+
 /// What is wanted beside the event itself.
 #[derive(Clone, Copy, Debug, Default)]
 struct Wanted {
     body: bool,
+    proof: bool,
 }
 
 /// One event. Who saw its body is on record.
@@ -68,21 +71,23 @@ pub(super) async fn one(
     } else {
         record::event(&found)
     };
+    let shown = if wanted.proof {
+        shown.proven(proof::of(&ops, &found).await)
+    } else {
+        shown
+    };
     Ok(Json(shown).into_response())
 }
 
 fn wanted(query: &str) -> Result<Wanted, Refusal> {
     let mut wanted = Wanted::default();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        match (&*name, &*value) {
-            ("body", "true") => wanted.body = true,
-            ("body", "false") => wanted.body = false,
-            _ => {
-                return Err(Refusal::parameter(
-                    "The parameter is body, which is true or false.",
-                ));
-            }
-        }
+        let part = match &*name {
+            "body" => &mut wanted.body,
+            "proof" => &mut wanted.proof,
+            _ => return Err(Refusal::parameter(WANTED)),
+        };
+        *part = value.parse().map_err(|_| Refusal::parameter(WANTED))?;
     }
     Ok(wanted)
 }

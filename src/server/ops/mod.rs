@@ -12,6 +12,7 @@ mod deliveries;
 mod events;
 mod filter;
 mod input;
+mod proof;
 mod refusal;
 
 use axum::extract::State;
