@@ -197,6 +197,18 @@ impl State {
 pub struct Rules {
     pub missing: Missing,
     pub closed: Closed,
+    #[serde(default, skip_serializing_if = "AfterPark::is_continue")]
+    pub after_park: AfterPark,
+    /// Least time between two attempts at this workflow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pace_ms: Option<u32>,
+}
+
+impl Rules {
+    #[must_use]
+    pub fn pace(&self) -> Option<Duration> {
+        self.pace_ms.map(|ms| Duration::from_millis(ms.into()))
+    }
 }
 
 /// What to do when the workflow does not exist.
@@ -232,19 +244,70 @@ pub enum Then {
 }
 
 /// What to do when the workflow has closed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Closed {
     #[default]
     Park,
     Drop,
+    /// A new run of the same id, by signal-with-start.
+    Start(Start),
 }
 
-/// How to start a workflow that is not there yet.
+/// What becomes of the lane when this delivery is parked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AfterPark {
+    #[default]
+    Continue,
+    /// It stands until the delivery is retried to success or dropped.
+    Hold,
+}
+
+impl AfterPark {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+    fn is_continue(&self) -> bool {
+        *self == Self::Continue
+    }
+}
+
+/// How to start a workflow that is not there yet, or not any more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {
     pub workflow_type: String,
     pub task_queue: String,
     /// JSON text of the list of start arguments.
     pub args: String,
+    /// Stores written before this existed lack it: they all refused a second run.
+    #[serde(default)]
+    pub id_reuse: IdReuse,
+}
+
+/// Whether a closed run may be followed by a new one of the same id.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IdReuse {
+    /// Never: what happens then is for the `closed` rule to say.
+    #[default]
+    RejectDuplicate,
+    /// Unless it completed.
+    AllowDuplicateFailedOnly,
+    AllowDuplicate,
+}
+
+impl Delivery {
+    /// Parked, and its lane stands at it. One without a workflow stands in no lane.
+    #[must_use]
+    pub fn holds_lane(&self) -> bool {
+        self.state == State::Parked
+            && self.rules.after_park == AfterPark::Hold
+            && !self.target.workflow.is_empty()
+    }
+
+    /// Whether there is something to send: a target and arguments that were rendered.
+    #[must_use]
+    pub fn is_sendable(&self) -> bool {
+        let rendered = !self.reason.is_some_and(Reason::is_of_rendering);
+        rendered && !self.target.workflow.is_empty() && !self.target.signal.is_empty()
+    }
 }

@@ -2,10 +2,11 @@
 //! and the loop from the inbox on.
 
 mod inbox_loop;
+mod load;
+mod starts;
 
 use std::time::Duration;
 
-use signalpost::delivery::attempt;
 use signalpost::event::{Closed, Delivery, Missing, Reason, Then};
 use signalpost::inbox::Settlement;
 use temporalio_common::protos::temporal::api::enums::v1::{
@@ -17,7 +18,7 @@ use temporalio_common::protos::temporal::api::errordetails::v1::{
 };
 use tonic::{Code, Status};
 
-use super::support::deliveries::{Connected, delivery, starting};
+use super::support::deliveries::{Connected, attempt, delivery, starting};
 use super::support::grpc;
 use super::support::temporal::{FakeTemporal, Reply};
 
@@ -64,7 +65,10 @@ fn already_started(by: &str) -> Reply {
 }
 
 fn is_retry(settlement: &Settlement) -> bool {
-    matches!(settlement, Settlement::Retry { .. })
+    matches!(
+        settlement,
+        Settlement::Retry { .. } | Settlement::Unseen { .. }
+    )
 }
 
 fn parked_for(settlement: &Settlement) -> Option<Reason> {
@@ -229,49 +233,17 @@ async fn a_missing_workflow_follows_the_missing_rule() {
 }
 
 #[tokio::test]
-async fn a_workflow_that_began_in_between_is_signalled_in_the_same_attempt() {
-    let running = Reply::State(WorkflowExecutionStatus::Running);
-    let replies = vec![not_found(), running, Reply::Ok];
-    let (settlement, methods) = outcome(&delivery("order-1"), replies).await;
-    assert_eq!(settlement, Settlement::Delivered { run_id: None });
-    assert_eq!(methods.len(), 3);
-}
-
-#[tokio::test]
-async fn signal_with_start_refuses_a_second_run() {
-    let (fake, connected) = both().await;
-    let settlement = attempt(&connected.temporal, &starting("order-1"), DEADLINE).await;
-    let run_id = Some("run-1".to_owned());
-    assert_eq!(settlement, Settlement::Delivered { run_id });
-    let received = fake.received("order-1").remove(0);
-    assert_eq!(received.method, "SignalWithStartWorkflowExecution");
-    let reject =
-        temporalio_common::protos::temporal::api::enums::v1::WorkflowIdReusePolicy::RejectDuplicate;
-    assert_eq!(received.reuse_policy, i32::from(reject));
-}
-
-#[tokio::test]
-async fn signal_with_start_is_once_in_effect() {
-    let sent = starting("order-1");
-    let delivered = Settlement::Delivered { run_id: None };
-
-    let ours = already_started(&sent.request_id);
-    let (settlement, methods) = outcome(&sent, vec![ours]).await;
-    assert_eq!((settlement, methods.len()), (delivered.clone(), 1));
-
-    let others = || already_started("another");
-    let (settlement, methods) = outcome(&sent, vec![others(), Reply::Ok]).await;
-    assert_eq!(settlement, delivered);
-    assert_eq!(methods[1], "SignalWorkflowExecution");
-
-    let completed = Reply::State(WorkflowExecutionStatus::Completed);
-    let (settlement, _) = outcome(&sent, vec![others(), not_found(), completed]).await;
-    assert_eq!(parked_for(&settlement), Some(Reason::WorkflowClosed));
-
-    let deleted = vec![others(), not_found(), not_found(), Reply::Ok];
-    let (settlement, methods) = outcome(&sent, deleted).await;
-    assert!(matches!(settlement, Settlement::Delivered { .. }));
-    assert_eq!(methods[3], "SignalWithStartWorkflowExecution");
+async fn a_workflow_that_is_open_after_all_is_signalled_in_the_same_attempt() {
+    for open in [
+        WorkflowExecutionStatus::Running,
+        WorkflowExecutionStatus::Paused,
+        WorkflowExecutionStatus::ContinuedAsNew,
+    ] {
+        let replies = vec![not_found(), Reply::State(open), Reply::Ok];
+        let (settlement, methods) = outcome(&delivery("order-1"), replies).await;
+        assert_eq!(settlement, Settlement::Delivered { run_id: None });
+        assert_eq!(methods.len(), 3);
+    }
 }
 
 #[tokio::test]

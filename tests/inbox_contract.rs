@@ -10,21 +10,34 @@
     reason = "a test fails by panicking"
 )]
 
-use signalpost::inbox::{Inbox, embedded};
+use signalpost::inbox::{Inbox, Retention, embedded};
 
 mod accepting;
+mod acting;
 mod claiming;
+mod counting;
+mod doubting;
 mod embedded_only;
+mod keeping;
 mod listing;
 mod samples;
+mod standing;
 
 /// A place where an inbox can be opened, closed and opened again.
 trait Home: Sized {
     fn fresh() -> Self;
-    fn open_with(&self, max_backlog: u64) -> Inbox;
+    fn open_as(&self, max_backlog: u64, retention: Retention) -> Inbox;
 
     fn open(&self) -> Inbox {
         self.open_with(1_000_000)
+    }
+
+    fn open_with(&self, max_backlog: u64) -> Inbox {
+        self.open_as(max_backlog, Retention::default())
+    }
+
+    fn open_keeping(&self, retention: Retention) -> Inbox {
+        self.open_as(1_000_000, retention)
     }
 }
 
@@ -35,9 +48,10 @@ impl Home for Embedded {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn open_with(&self, max_backlog: u64) -> Inbox {
+    fn open_as(&self, max_backlog: u64, retention: Retention) -> Inbox {
         Inbox::open_embedded(&embedded::Options {
             max_backlog,
+            retention,
             ..embedded::Options::new(self.0.path().join("signalpost.db"))
         })
         .unwrap()
@@ -75,13 +89,58 @@ macro_rules! contract_suite {
                 a_lane_gives_one_at_a_time_in_order
                 a_retry_holds_its_own_lane_only
                 a_retry_keeps_what_happened
-                waking_makes_waiting_lanes_ready
+                waking_makes_lanes_ready_that_wait_for_temporal
                 a_dropped_claim_returns_to_its_lane
                 a_cancelled_claim_loses_nothing
                 what_is_parked_or_dropped_is_never_claimed
                 a_restart_returns_what_is_pending_and_nothing_settled
                 a_backlog_larger_than_memory_holds_is_claimed_in_order
+                a_long_backlog_outlives_a_restart_in_order
                 a_settlement_is_shown
+            }
+            standing {
+                a_held_lane_stands_until_its_delivery_is_made
+                a_held_lane_goes_on_when_its_delivery_is_dropped
+                one_parked_at_birth_holds_its_lane_in_its_place
+                a_paced_lane_takes_its_time
+                a_flood_on_one_source_does_not_starve_another
+                order_is_that_of_acceptance_whatever_the_clock_said
+            }
+            acting {
+                a_retried_delivery_goes_next_and_keeps_its_request_id
+                a_retry_ends_the_wait_of_a_lane
+                what_has_settled_is_not_retried_or_dropped
+                a_dropped_delivery_frees_its_lane
+                a_dropped_head_lets_the_next_one_go
+                what_was_never_rendered_cannot_be_retried
+                notes_stand_with_the_event
+                a_replay_takes_the_place_of_what_is_unfinished
+                a_replay_delivers_again_only_when_told
+                a_replay_routes_what_was_unrouted
+                an_erased_event_keeps_its_keys_only
+                actions_race_with_attempts_and_nothing_is_sent_after_a_drop
+            }
+            counting {
+                each_filter_finds_its_own_deliveries
+                pages_of_deliveries_join_both_ways
+                an_ascending_list_is_followed_by_its_cursor
+                times_bound_a_list_of_deliveries
+                events_are_counted_as_they_are_listed
+            }
+            keeping {
+                what_has_settled_leaves_when_it_is_old
+                what_is_pending_or_parked_stays_and_is_told
+                a_key_outlives_its_event
+                the_oldest_leave_when_there_is_no_room
+            }
+            doubting {
+                what_was_pending_before_a_restart_may_have_been_sent
+                a_long_wait_goes_on_over_a_restart
+                an_unseen_attempt_leaves_a_doubt_and_a_seen_one_does_not
+                a_dropped_claim_leaves_a_doubt
+                what_is_postponed_counts_no_attempt_and_keeps_its_doubt
+                a_namespace_without_room_is_not_claimed
+                a_doubt_outlives_parking_and_bars_a_replay
             }
             listing {
                 each_filter_finds_its_own

@@ -7,6 +7,7 @@
     reason = "what a test cannot go on from may end it, and a test may say what it waits for"
 )]
 
+mod ambiguity;
 mod architecture;
 mod bodies;
 mod cli;

@@ -38,6 +38,8 @@ fn defaults_are_those_of_the_contract() {
     assert_eq!(options.routes, Path::new("routes.toml"));
     assert_eq!(options.store, Path::new("./signalpost.db"));
     assert_eq!(options.max_backlog, 1_000_000);
+    assert_eq!(options.retention.age.as_secs(), 30 * 24 * 3_600);
+    assert_eq!(options.retention.size, None);
     assert_eq!(options.max_in_flight, 1_000);
     assert_eq!(options.listener.max_connections, 10_000);
     assert_eq!(options.listener.header_timeout.as_secs(), 10);

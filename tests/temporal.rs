@@ -1,16 +1,16 @@
 //! Against a real Temporal: what is recorded in a workflow's history, and what is not.
 
+mod limits;
 mod queries;
 
 use std::time::Duration;
 
-use signalpost::delivery::attempt;
-use signalpost::event::{Delivery, Missing, Reason, Then};
+use signalpost::event::{Closed, Delivery, IdReuse, Missing, Reason, Then};
 use signalpost::inbox::Settlement;
 use signalpost::telemetry::Telemetry;
-use signalpost::temporal::{Options, Temporal};
+use signalpost::temporal::{FailureKind, Options, Temporal};
 
-use super::support::deliveries::{Connected, delivery, starting};
+use super::support::deliveries::{self, Connected, delivery, start, starting};
 use super::support::devserver::{self, Observer};
 use super::support::until;
 
@@ -32,7 +32,7 @@ impl Stage {
     }
 
     async fn attempt(&self, delivery: &Delivery) -> Settlement {
-        attempt(&self.connected.temporal, delivery, DEADLINE).await
+        deliveries::attempt(&self.connected.temporal, delivery, DEADLINE).await
     }
 }
 
@@ -138,6 +138,41 @@ async fn signal_with_start_starts_once_and_signals_once() {
 }
 
 #[tokio::test]
+async fn a_closed_workflow_is_started_anew_once_in_effect() {
+    let stage = Stage::set().await;
+    stage.observer.start(&stage.workflow).await;
+    stage.observer.close(&stage.workflow).await;
+    let closed_run = stage.observer.run_id(&stage.workflow).await;
+    let mut sent = delivery(&stage.workflow);
+    sent.rules.closed = Closed::Start(start(IdReuse::AllowDuplicate));
+    assert!(is_delivered(&stage.attempt(&sent).await));
+    let run = stage.observer.run_id(&stage.workflow).await;
+    assert_ne!(run, closed_run);
+    // A repeat meets that run open, and then closed: it is there already, and nothing else begins.
+    assert!(is_delivered(&stage.attempt(&sent).await));
+    stage.observer.close(&stage.workflow).await;
+    assert!(is_delivered(&stage.attempt(&sent).await));
+    assert_eq!(stage.observer.run_id(&stage.workflow).await, run);
+    assert_eq!(stage.observer.signals(&stage.workflow).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_start_that_may_follow_a_closed_run_is_once_in_effect_too() {
+    let stage = Stage::set().await;
+    let mut sent = delivery(&stage.workflow);
+    sent.rules.missing = Missing::Start(start(IdReuse::AllowDuplicate));
+    assert!(is_delivered(&stage.attempt(&sent).await));
+    stage.observer.close(&stage.workflow).await;
+    let run = stage.observer.run_id(&stage.workflow).await;
+    assert!(is_delivered(&stage.attempt(&sent).await));
+    assert_eq!(stage.observer.run_id(&stage.workflow).await, run);
+    let mut another = sent.clone();
+    another.request_id = "another".to_owned();
+    assert!(is_delivered(&stage.attempt(&another).await));
+    assert_ne!(stage.observer.run_id(&stage.workflow).await, run);
+}
+
+#[tokio::test]
 async fn a_missing_namespace_is_our_trouble_and_never_the_workflows() {
     let stage = Stage::set().await;
     let mut sent = delivery(&stage.workflow);
@@ -151,6 +186,9 @@ async fn a_missing_namespace_is_our_trouble_and_never_the_workflows() {
     let status = stage.connected.temporal.status();
     assert!(status.connected);
     assert!(status.trouble.unwrap().contains("no-such-namespace"));
+    let metrics = stage.connected.telemetry.render();
+    let counted = r#"signalpost_temporal_refusals_total{what="namespace"} 1"#;
+    assert!(metrics.contains(counted), "{metrics}");
 }
 
 #[tokio::test]

@@ -64,6 +64,7 @@ pub(super) fn options(settings: ServeOptions, namespace: &str) -> Options {
     config.allow_unverified = settings.allow_unverified;
     let mut store = embedded::Options::new(settings.store);
     store.max_backlog = settings.max_backlog;
+    store.retention = settings.retention;
     Options {
         routes: settings.routes,
         config,

@@ -52,4 +52,5 @@ codes! {
     CONSTANT_WHEN = "SP-C027", "A `when` that never changes";
     NO_SOURCES = "SP-C028", "No sources";
     STALE_SECRET = "SP-C029", "A secret keeps its last value";
+    ID_REUSE = "SP-C030", "A closed workflow is started anew";
 }

@@ -88,7 +88,9 @@ pub(super) struct Route {
     pub(super) signal: Option<Text>,
     pub(super) args: Option<Spanned<Written>>,
     pub(super) missing: Option<Spanned<Missing>>,
-    pub(super) closed: Option<Text>,
+    pub(super) closed: Option<Spanned<Closed>>,
+    pub(super) after_park: Option<Text>,
+    pub(super) pace: Option<Text>,
     pub(super) drop: Option<Spanned<bool>>,
     pub(super) stop: bool,
 }
@@ -110,11 +112,22 @@ pub(super) enum Missing {
         wait: Option<Text>,
         then: Option<Text>,
     },
-    Start {
-        kind: Option<Text>,
-        task_queue: Option<Text>,
-        args: Option<Spanned<Written>>,
-    },
+    Start(Start),
+}
+
+#[derive(Debug)]
+pub(super) enum Closed {
+    Word(String),
+    Start(Start),
+}
+
+/// `start = { … }`
+#[derive(Debug)]
+pub(super) struct Start {
+    pub(super) kind: Option<Text>,
+    pub(super) task_queue: Option<Text>,
+    pub(super) id_reuse: Option<Text>,
+    pub(super) args: Option<Spanned<Written>>,
 }
 
 #[derive(Debug)]

@@ -7,15 +7,13 @@ use toml::de::DeValue;
 
 use crate::expr::template::Written;
 
-use super::codes;
-use super::file::{Missing, Query, Route};
-use super::problem::{Finding, Findings};
+use super::file::{Closed, Missing, Query, Route, Start};
+use super::problem::Findings;
 use super::section::{Section, Text, wrong_type};
 use super::written;
 
-const LATER_ROUTE: &[&str] = &["allow", "schema", "invalid", "pace", "after_park"];
+const LATER_ROUTE: &[&str] = &["allow", "schema", "invalid"];
 const LATER_QUERY: &[&str] = &["cache", "run"];
-const LATER_START: &[&str] = &["id_reuse"];
 
 pub(super) fn read_route(mut section: Section<'_, '_>, findings: &mut Findings) -> Route {
     let route = Route {
@@ -31,6 +29,8 @@ pub(super) fn read_route(mut section: Section<'_, '_>, findings: &mut Findings) 
         args: read_args(&mut section, findings),
         missing: read_missing(&mut section, findings),
         closed: read_closed(&mut section, findings),
+        after_park: section.text("after_park", findings),
+        pace: section.text("pace", findings),
         drop: section.flag("drop", findings),
         stop: section
             .flag("stop", findings)
@@ -52,8 +52,9 @@ fn read_missing(
         DeValue::String(word) => Some(Spanned::new(value.span(), Missing::Word(word.to_string()))),
         DeValue::Table(_) => {
             let mut table = section.table("missing", findings)?;
-            let missing = if let Some(start) = table.table("start", findings) {
-                read_start(start, findings)
+            let missing = if let Some(mut start) = table.table("start", findings) {
+                let id_reuse = start.text("id_reuse", findings);
+                Missing::Start(read_start(start, id_reuse, findings))
             } else {
                 Missing::Wait {
                     wait: table.required_text("wait", findings),
@@ -70,27 +71,41 @@ fn read_missing(
     }
 }
 
-fn read_start(mut section: Section<'_, '_>, findings: &mut Findings) -> Missing {
-    let start = Missing::Start {
+/// `id_reuse` is `missing`'s alone: a start after a closed run could mean only one thing.
+fn read_start(
+    mut section: Section<'_, '_>,
+    id_reuse: Option<Text>,
+    findings: &mut Findings,
+) -> Start {
+    let start = Start {
         kind: section.required_text("type", findings),
         task_queue: section.required_text("task_queue", findings),
+        id_reuse,
         args: read_args(&mut section, findings),
     };
-    section.close(LATER_START, findings);
+    section.close(&[], findings);
     start
 }
 
-fn read_closed(section: &mut Section<'_, '_>, findings: &mut Findings) -> Option<Text> {
+fn read_closed(section: &mut Section<'_, '_>, findings: &mut Findings) -> Option<Spanned<Closed>> {
     let value = section.value("closed")?;
-    if let DeValue::Table(_) = value.get_ref() {
-        let message = "a new start of a closed workflow is not supported by this version yet";
-        findings.push(
-            Finding::error(codes::LATER, value.span(), message)
-                .help("`closed` is \"park\" or \"drop\""),
-        );
-        return None;
+    match value.get_ref() {
+        DeValue::String(word) => Some(Spanned::new(value.span(), Closed::Word(word.to_string()))),
+        DeValue::Table(_) => {
+            let mut table = section.table("closed", findings)?;
+            let start = table.table("start", findings);
+            if start.is_none() && table.lacks("start") {
+                table.missing("start", findings);
+            }
+            table.close(&[], findings);
+            let start = read_start(start?, None, findings);
+            Some(Spanned::new(value.span(), Closed::Start(start)))
+        }
+        _ => {
+            findings.push(wrong_type("closed", value, "text or a table"));
+            None
+        }
     }
-    section.text("closed", findings)
 }
 
 pub(super) fn read_query(mut section: Section<'_, '_>, findings: &mut Findings) -> Query {

@@ -75,8 +75,7 @@ impl<'r, 'i> Section<'r, 'i> {
         !self.table.contains_key(key)
     }
 
-    pub(super) fn missing(&mut self, key: &'static str, findings: &mut Findings) {
-        self.asked.push(key);
+    pub(super) fn missing(&self, key: &'static str, findings: &mut Findings) {
         let message = format!("{} has no `{key}`", self.what);
         findings.push(Finding::error(
             codes::MISSING_KEY,

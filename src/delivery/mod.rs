@@ -1,10 +1,15 @@
 //! From the inbox to Temporal: claims, attempts, settlements.
 //!
-//! The loop claims no more heads of lanes than it has free slots; the inbox hands out at most one
-//! per lane, which is what keeps a workflow's signals in order. What an answer means is in
-//! [`retry`], how a call is made in `temporal`. It never meets `server`: both know the inbox only.
+//! The loop claims no more heads of lanes than it has free slots and their namespaces have room
+//! (`admission`); the inbox hands out at most one per lane, which is what keeps a workflow's signals
+//! in order. How an attempt is made is in `attempt`, what an answer means in [`retry`], how a call is
+//! made in `temporal`. It never meets `server`: both know the inbox only.
 
+mod admission;
+mod attempt;
+mod pressure;
 pub mod retry;
+mod waits;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,22 +17,19 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinSet};
 
-use crate::chance;
 use crate::clock::{self, Timestamp};
-use crate::event::{Delivery, Missing};
+use crate::event::Delivery;
 use crate::inbox::{Claim, Inbox, Settlement};
 use crate::telemetry::Telemetry;
 use crate::temporal::Temporal;
-use retry::{Answer, Call, Moment, Next};
-
-/// Signal, describe, signal, and once around again: a workflow that closes and begins anew in that
-/// time gets its next attempt a little later.
-const CALLS_PER_ATTEMPT: usize = 6;
+use admission::{Admission, Admitted, Place};
+pub use attempt::{Attempt, End};
+use pressure::Sign;
 
 /// How deliveries are made.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Attempts in flight at once, over all lanes.
+    /// Attempts in flight at once, over all lanes. One namespace may hold half of them, and gets there step by step.
     pub concurrency: usize,
     /// For each call to Temporal.
     pub deadline: Duration,
@@ -36,10 +38,20 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            concurrency: 256,
+            concurrency: 512,
             deadline: Duration::from_secs(10),
         }
     }
+}
+
+/// What every attempt needs.
+#[derive(Clone)]
+struct Courier {
+    inbox: Inbox,
+    temporal: Temporal,
+    telemetry: Telemetry,
+    admission: Admission,
+    deadline: Duration,
 }
 
 /// Delivers until `shutdown` is ready, then waits for the attempts in flight; how long that may
@@ -51,50 +63,60 @@ pub async fn run(
     options: Options,
     shutdown: impl Future<Output = ()>,
 ) {
+    let courier = Courier {
+        inbox,
+        temporal,
+        telemetry,
+        admission: Admission::new(options.concurrency.div_ceil(2)),
+        deadline: options.deadline,
+    };
     let mut attempts = JoinSet::new();
     tokio::select! {
         () = shutdown => {}
-        () = claim(&inbox, &temporal, &telemetry, &options, &mut attempts) => {}
-        () = wake(&inbox, &temporal) => {}
+        () = claim(&courier, options.concurrency, &mut attempts) => {}
+        () = wake(&courier) => {}
+        () = courier.admission.reopen(&courier.inbox) => {}
     }
     while let Some(end) = attempts.join_next().await {
         reap(end);
     }
 }
 
-/// Turns claims into attempts. Nothing is claimed before the first connection: what cannot be sent
+/// Turns claims into attempts. Nothing is claimed while there is no connection: what cannot be sent
 /// is not tried.
-async fn claim(
-    inbox: &Inbox,
-    temporal: &Temporal,
-    telemetry: &Telemetry,
-    options: &Options,
-    attempts: &mut JoinSet<()>,
-) {
-    let mut connections = temporal.connections();
-    if connections.wait_for(|&count| count > 0).await.is_err() {
-        return;
-    }
-    let slots = Arc::new(Semaphore::new(options.concurrency.max(1)));
+async fn claim(courier: &Courier, concurrency: usize, attempts: &mut JoinSet<()>) {
+    let slots = Arc::new(Semaphore::new(concurrency.max(1)));
+    let room = |namespace: &str| {
+        if courier.temporal.is_connected() {
+            courier.admission.room(namespace)
+        } else {
+            0
+        }
+    };
     loop {
         // All that are free, as one permit: taking them one by one would cost more than the claim.
         let count = u32::try_from(slots.available_permits()).unwrap_or(u32::MAX);
         let Ok(mut free) = Arc::clone(&slots).acquire_many_owned(count.max(1)).await else {
             return;
         };
-        for claim in inbox.claim(free.num_permits()).await {
+        let claims = courier.inbox.claim_within(free.num_permits(), room).await;
+        for claim in claims {
             let Some(slot) = free.split(1) else {
                 break;
             };
-            let made = deliver(
-                inbox.clone(),
-                temporal.clone(),
-                telemetry.clone(),
-                claim,
-                options.deadline,
-                slot,
-            );
-            attempts.spawn(made);
+            match courier.admission.admit(&claim.delivery) {
+                Admitted::Now {
+                    place,
+                    known_missing,
+                } => {
+                    let delivered = courier.clone().deliver(claim, known_missing, place, slot);
+                    attempts.spawn(delivered);
+                }
+                Admitted::Later(until) => {
+                    let postponed = Settlement::Postponed { until };
+                    courier.settle(claim, postponed).await;
+                }
+            }
         }
         while let Some(end) = attempts.try_join_next() {
             reap(end);
@@ -103,71 +125,52 @@ async fn claim(
 }
 
 /// Lanes that wait for Temporal do not wait any longer once it answers again.
-async fn wake(inbox: &Inbox, temporal: &Temporal) {
-    let mut connections = temporal.connections();
+async fn wake(courier: &Courier) {
+    let mut connections = courier.temporal.connections();
     while connections.changed().await.is_ok() {
-        inbox.wake();
+        courier.inbox.wake();
     }
 }
 
-async fn deliver(
-    inbox: Inbox,
-    temporal: Temporal,
-    telemetry: Telemetry,
-    claim: Claim,
-    deadline: Duration,
-    _slot: OwnedSemaphorePermit,
-) {
-    let settlement = attempt(&temporal, &claim.delivery, deadline).await;
-    report(&telemetry, &claim.delivery, &settlement, clock::now());
-    let id = claim.delivery.id;
-    if let Err(error) = inbox.settle(claim, settlement).await {
-        tracing::error!(delivery = %id, %error, "a settlement could not be kept");
-    }
-}
-
-/// One attempt: as many calls as it takes to know what became of the delivery.
-pub async fn attempt(temporal: &Temporal, delivery: &Delivery, deadline: Duration) -> Settlement {
-    let connections = temporal.connections();
-    let connection = *connections.borrow();
-    let mut call = retry::first(delivery);
-    for _ in 0..CALLS_PER_ATTEMPT {
-        let answer = make(temporal, delivery, call, deadline).await;
-        // What failed on a connection that has been replaced since says nothing about the new one,
-        // and its lane has slept through the call that wakes the others.
-        let replaced = *connections.borrow() != connection;
-        let tries = if replaced { 0 } else { delivery.attempts };
-        match retry::next(delivery, answer, moment(tries)) {
-            Next::Settle(settlement) => return settlement,
-            Next::Call(following) => call = following,
+impl Courier {
+    async fn deliver(
+        self,
+        claim: Claim,
+        known_missing: bool,
+        place: Place,
+        _slot: OwnedSemaphorePermit,
+    ) {
+        let attempt = Attempt {
+            temporal: &self.temporal,
+            delivery: &claim.delivery,
+            doubtful: claim.doubtful,
+            known_missing,
+            deadline: self.deadline,
+        };
+        let end = attempt
+            .make(&|failure, took| place.observe(Sign::of(failure), took))
+            .await;
+        let settlement = match end {
+            End::Settled(settlement) => settlement,
+            End::Waiting { at, described } => Settlement::Retry {
+                at: self.admission.wait(&claim.delivery, at, described),
+                error: "the workflow does not exist yet".to_owned(),
+            },
+        };
+        if settlement.is_final() {
+            self.admission.waits_no_more(&claim.delivery);
         }
+        report(&self.telemetry, &claim.delivery, &settlement, clock::now());
+        // The place is free before claims look at the lanes again, which a settlement has them do.
+        drop(place);
+        self.settle(claim, settlement).await;
     }
-    retry::unsettled(moment(delivery.attempts))
-}
 
-async fn make(temporal: &Temporal, delivery: &Delivery, call: Call, deadline: Duration) -> Answer {
-    let target = &delivery.target;
-    match (call, &delivery.rules.missing) {
-        (Call::Describe, _) => temporal
-            .describe(&target.namespace, &target.workflow, deadline)
-            .await
-            .map_or_else(Answer::Failed, Answer::Found),
-        (Call::SignalWithStart, Missing::Start(start)) => temporal
-            .signal_with_start(delivery, start, deadline)
-            .await
-            .map_or_else(Answer::Failed, Answer::Done),
-        (Call::Signal | Call::SignalWithStart, _) => temporal
-            .signal(delivery, deadline)
-            .await
-            .map_or_else(Answer::Failed, Answer::Done),
-    }
-}
-
-fn moment(tries: u32) -> Moment {
-    Moment {
-        now: clock::now(),
-        tries,
-        jitter: chance::fraction(),
+    async fn settle(&self, claim: Claim, settlement: Settlement) {
+        let id = claim.delivery.id;
+        if let Err(error) = self.inbox.settle(claim, settlement).await {
+            tracing::error!(delivery = %id, %error, "a settlement could not be kept");
+        }
     }
 }
 
@@ -183,9 +186,10 @@ fn report(telemetry: &Telemetry, delivery: &Delivery, settlement: &Settlement, n
         Settlement::Dropped { reason, detail } => {
             telemetry.delivery_dropped(delivery, *reason, detail);
         }
-        Settlement::Retry { at, error } => {
+        Settlement::Retry { at, error } | Settlement::Unseen { at, error } => {
             telemetry.delivery_retried(delivery, error, at.since(now));
         }
+        Settlement::Postponed { .. } => {}
     }
 }
 

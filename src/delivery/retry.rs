@@ -8,9 +8,9 @@
 use std::time::Duration;
 
 use crate::clock::Timestamp;
-use crate::event::{Closed, Delivery, Missing, Reason, Then};
+use crate::event::{Closed, Delivery, IdReuse, Missing, Reason, Start, Then};
 use crate::inbox::Settlement;
-use crate::temporal::{Done, Failure, FailureKind, WorkflowStatus};
+use crate::temporal::{Done, Failure, FailureKind, Run, RunState};
 
 /// How a kind of failure is paced: the pause doubles from the first to the longest.
 struct Pace {
@@ -23,8 +23,9 @@ const AWAY: Pace = Pace::new(100, 30_000);
 /// One workflow is busy: its own lane waits, and not for long.
 const BUSY: Pace = Pace::new(100, 5_000);
 /// A rate limit of the namespace, or of the cluster.
-const NAMESPACE_LIMIT: Pace = Pace::new(500, 30_000);
-const SYSTEM_LIMIT: Pace = Pace::new(1_000, 30_000);
+/// What was refused returns soon: it is admission (`pressure`) that keeps the others back.
+const NAMESPACE_LIMIT: Pace = Pace::new(500, 5_000);
+const SYSTEM_LIMIT: Pace = Pace::new(1_000, 10_000);
 /// Our own misconfiguration: somebody has to act before this can succeed.
 const REFUSED: Pace = Pace::new(5_000, 30_000);
 /// A workflow that is waited for: soon at first, and at least every five seconds.
@@ -35,7 +36,10 @@ const LOOK_AGAIN_LONGEST: Duration = Duration::from_secs(5);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {
     Signal,
-    SignalWithStart,
+    /// By the start of the `missing` rule.
+    StartMissing,
+    /// By the start of the `closed` rule.
+    StartClosed,
     Describe,
 }
 
@@ -43,7 +47,8 @@ pub enum Call {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     Done(Done),
-    Found(WorkflowStatus),
+    /// What describe says; none: there is no such workflow.
+    Found(Option<Run>),
     Failed(Failure),
 }
 
@@ -51,6 +56,10 @@ pub enum Answer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
     Settle(Settlement),
+    /// The workflow is not there yet: look again, then or later.
+    Wait {
+        at: Timestamp,
+    },
     Call(Call),
 }
 
@@ -62,14 +71,19 @@ pub struct Moment {
     pub tries: u32,
     /// From 0 to 1, anew for each answer: lanes that failed together do not return together.
     pub jitter: f64,
+    /// Describe has said a short while ago that there is no such workflow.
+    pub known_missing: bool,
 }
 
 /// The call that an attempt begins with.
+///
+/// Signal-with-start comes first only where it refuses to follow a closed run. Where it does not, a repeat of a signal that
+/// the closed run has would start another run: the plain signal knows it as a repeat, and describe says what there is.
 #[must_use]
 pub fn first(delivery: &Delivery) -> Call {
-    match delivery.rules.missing {
-        Missing::Start(_) => Call::SignalWithStart,
-        Missing::Park | Missing::Drop | Missing::Wait { .. } => Call::Signal,
+    match &delivery.rules.missing {
+        Missing::Start(start) if start.id_reuse == IdReuse::RejectDuplicate => Call::StartMissing,
+        Missing::Start(_) | Missing::Park | Missing::Drop | Missing::Wait { .. } => Call::Signal,
     }
 }
 
@@ -78,11 +92,13 @@ pub fn first(delivery: &Delivery) -> Call {
 pub fn next(delivery: &Delivery, answer: Answer, moment: Moment) -> Next {
     let Failure { kind, message } = match answer {
         Answer::Done(Done { run_id }) => return Next::Settle(Settlement::Delivered { run_id }),
-        Answer::Found(status) => return described(delivery, status, moment),
+        Answer::Found(Some(run)) => return found(delivery, run),
+        Answer::Found(None) => return missing(delivery, moment),
         Answer::Failed(failure) => failure,
     };
     let retry = |pace: Pace, error| Next::Settle(later(pace.pause(moment), moment, error));
     match kind {
+        FailureKind::WorkflowNotFound if moment.known_missing => absent(delivery, moment),
         // The two that look alike; so does a run that the server is just ending.
         FailureKind::WorkflowNotFound | FailureKind::RunEnding => Next::Call(Call::Describe),
         // An earlier attempt of this delivery began that run, with this very signal.
@@ -114,26 +130,34 @@ pub fn unsettled(moment: Moment) -> Settlement {
     later(BUSY.pause(moment), moment, error)
 }
 
-fn described(delivery: &Delivery, status: WorkflowStatus, moment: Moment) -> Next {
-    match status {
+fn found(delivery: &Delivery, run: Run) -> Next {
+    // An earlier attempt began it, with this very signal.
+    if run.began_by.contains(&delivery.request_id) {
+        let run_id = Some(run.run_id);
+        return Next::Settle(Settlement::Delivered { run_id });
+    }
+    let follows = |start: &Start| match start.id_reuse {
+        IdReuse::RejectDuplicate => false,
+        IdReuse::AllowDuplicateFailedOnly => run.state == RunState::Failed,
+        IdReuse::AllowDuplicate => true,
+    };
+    match (&delivery.rules.missing, run.state) {
         // It began in between.
-        WorkflowStatus::Running => Next::Call(first(delivery)),
-        WorkflowStatus::Closed => Next::Settle(closed(delivery.rules.closed)),
-        WorkflowStatus::Missing => missing(delivery, moment),
+        (_, RunState::Open) => Next::Call(first(delivery)),
+        (Missing::Start(start), _) if follows(start) => Next::Call(Call::StartMissing),
+        (_, RunState::Completed | RunState::Failed) => closed(&delivery.rules.closed),
     }
 }
 
-fn closed(rule: Closed) -> Settlement {
+fn closed(rule: &Closed) -> Next {
     let detail = "the workflow has closed".to_owned();
     match rule {
-        Closed::Park => Settlement::Parked {
-            reason: Reason::WorkflowClosed,
-            detail,
-        },
-        Closed::Drop => Settlement::Dropped {
+        Closed::Park => park(Reason::WorkflowClosed, detail),
+        Closed::Drop => Next::Settle(Settlement::Dropped {
             reason: Reason::ClosedDropped,
             detail,
-        },
+        }),
+        Closed::Start(_) => Next::Call(Call::StartClosed),
     }
 }
 
@@ -142,17 +166,26 @@ fn missing(delivery: &Delivery, moment: Moment) -> Next {
     match delivery.rules.missing {
         Missing::Park => Next::Settle(give_up(Then::Park, waited)),
         Missing::Drop => Next::Settle(give_up(Then::Drop, waited)),
-        // It was deleted after signal-with-start had met it.
-        Missing::Start(_) => Next::Call(Call::SignalWithStart),
+        // Never there, or deleted after a call had met it.
+        Missing::Start(_) => Next::Call(Call::StartMissing),
         Missing::Wait { for_ms, then } => {
             let limit = Duration::from_millis(for_ms);
             if waited >= limit {
                 return Next::Settle(give_up(then, waited));
             }
             let pause = look_again(waited, moment.jitter).min(limit.saturating_sub(waited));
-            let error = "the workflow does not exist yet".to_owned();
-            Next::Settle(later(pause, moment, error))
+            Next::Wait {
+                at: moment.now.plus(pause),
+            }
         }
+    }
+}
+
+/// Still absent, as far as describe needs not be asked again: only a wait can go on like this, and only until it is over.
+fn absent(delivery: &Delivery, moment: Moment) -> Next {
+    match missing(delivery, moment) {
+        wait @ Next::Wait { .. } => wait,
+        Next::Settle(_) | Next::Call(_) => Next::Call(Call::Describe),
     }
 }
 

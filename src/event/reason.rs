@@ -37,8 +37,25 @@ reasons! {
     SignalLimit      = "SP-D204"
     BadArgument      = "SP-D205"
     ServerTooOld     = "SP-D206"
+    OutcomeUnknown   = "SP-D207"
 
     RouteDrops       = "SP-D301"
     MissingDropped   = "SP-D302"
     ClosedDropped    = "SP-D303"
+    OperatorDropped  = "SP-D304"
+    Superseded       = "SP-D305"
+}
+
+impl Reason {
+    /// The delivery was parked before there was anything to send.
+    #[must_use]
+    pub const fn is_of_rendering(self) -> bool {
+        matches!(
+            self,
+            Self::TemplateFailed
+                | Self::BadWorkflowId
+                | Self::NoWorkflowId
+                | Self::TooManyWorkflows
+        )
+    }
 }

@@ -2,8 +2,11 @@
 //!
 //! Plain data that every home of the inbox shares; how it is found is each home's own business.
 
+use std::time::Duration;
+
+use super::actions::NoteRecord;
 use crate::clock::Timestamp;
-use crate::event::{Delivery, Event, State};
+use crate::event::{Delivery, Event, Reason, State};
 
 /// Filters of the events API; all given ones must hold.
 ///
@@ -40,11 +43,38 @@ pub struct EventRecord {
     pub conflicts: u64,
     pub erased_at: Option<Timestamp>,
     pub deliveries: Vec<Delivery>,
+    /// What operators did about it, oldest first.
+    pub notes: Vec<NoteRecord>,
 }
 
 #[derive(Clone, Debug)]
 pub struct Page {
     pub events: Vec<EventRecord>,
+    pub next: Option<String>,
+}
+
+/// Filters of the deliveries API; all given ones must hold.
+#[derive(Clone, Debug, Default)]
+pub struct DeliveryFilter {
+    pub state: Option<State>,
+    pub reason: Option<Reason>,
+    pub route: Option<String>,
+    pub workflow: Option<String>,
+    pub source: Option<String>,
+    /// Accepted then or later.
+    pub since: Option<Timestamp>,
+    /// Accepted then or earlier.
+    pub until: Option<Timestamp>,
+    /// 1 to 1000; anything else counts as the nearest of the two.
+    pub limit: usize,
+    pub cursor: Option<String>,
+    /// Oldest first.
+    pub ascending: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct DeliveryPage {
+    pub deliveries: Vec<Delivery>,
     pub next: Option<String>,
 }
 
@@ -60,6 +90,34 @@ pub struct Stats {
     pub oldest_pending: Option<Timestamp>,
     /// Bytes on disk.
     pub bytes: u64,
+    /// Past retention, yet kept: something of it is pending or parked.
+    pub overdue: Overdue,
     /// Why the store cannot promise at present.
     pub trouble: Option<String>,
+}
+
+/// How long settled events are kept, and in how much room. Pending and parked ones always are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Since the event was received.
+    pub age: Duration,
+    /// Bytes on disk, about; beyond it the oldest leave before their time.
+    pub size: Option<u64>,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            age: Duration::from_hours(30 * 24),
+            size: None,
+        }
+    }
+}
+
+/// Events that retention would remove, were nothing of theirs pending or parked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Overdue {
+    pub events: u64,
+    /// Of their bodies, as received.
+    pub bytes: u64,
 }

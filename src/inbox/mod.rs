@@ -7,14 +7,24 @@
 //! died. No SQL, row id or transaction shows here. May import `event` and `clock`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::event::{Delivery, DeliveryId, Event, EventId, Reason};
 
+mod actions;
 pub mod embedded;
 mod history;
 
-pub use history::{EventFilter, EventRecord, EventState, Page, Stats};
+pub use actions::{Action, ActionError, Note, NoteRecord};
+pub use history::{
+    DeliveryFilter, DeliveryPage, EventFilter, EventRecord, EventState, Overdue, Page, Retention,
+    Stats,
+};
+
+/// No failed attempt is followed by a longer pause. What is due later than this waits for its workflow to appear, among
+/// so many others that it is looked for only now and then.
+pub const SOON: Duration = Duration::from_secs(30);
 
 /// Where events are kept. A closed set: one arm for each home.
 #[derive(Clone, Debug)]
@@ -52,6 +62,9 @@ pub enum Receipt {
 #[derive(Debug)]
 pub struct Claim {
     pub delivery: Delivery,
+    /// It may have been sent already, and nobody has seen the end: it was found pending at start, its claim was
+    /// dropped, or its last attempt was [`Settlement::Unseen`].
+    pub doubtful: bool,
     ticket: Ticket,
 }
 
@@ -61,7 +74,7 @@ enum Ticket {
     Embedded(embedded::Hold),
 }
 
-/// What became of a claim. Each of them ends one attempt and counts it.
+/// What became of a claim. Each of them but [`Settlement::Postponed`] ends one attempt and counts it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Settlement {
     Delivered {
@@ -80,6 +93,26 @@ pub enum Settlement {
         at: Timestamp,
         error: String,
     },
+    /// The same, but the end of the attempt was not seen: the signal may have arrived.
+    Unseen {
+        at: Timestamp,
+        error: String,
+    },
+    /// No attempt was made: nothing is counted and nothing written, the lane waits until then.
+    Postponed {
+        until: Timestamp,
+    },
+}
+
+impl Settlement {
+    /// Whether the delivery leaves its lane.
+    #[must_use]
+    pub const fn is_final(&self) -> bool {
+        match self {
+            Self::Delivered { .. } | Self::Parked { .. } | Self::Dropped { .. } => true,
+            Self::Retry { .. } | Self::Unseen { .. } | Self::Postponed { .. } => false,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -121,8 +154,25 @@ impl Inbox {
     ///
     /// Cancel-safe: a future dropped early leaves every head in its lane. Never resolves once the store is closed.
     pub async fn claim(&self, max: usize) -> Vec<Claim> {
+        self.claim_within(max, |_| max).await
+    }
+
+    /// The same, and of each namespace no more than `room` says; it is asked anew whenever the lanes are looked through,
+    /// with a lock held: it must answer at once.
+    pub async fn claim_within(
+        &self,
+        max: usize,
+        room: impl Fn(&str) -> usize + Sync,
+    ) -> Vec<Claim> {
         match self {
-            Self::Embedded(store) => store.claim(max).await,
+            Self::Embedded(store) => store.claim(max, room).await,
+        }
+    }
+
+    /// Has claims look through the lanes again: a namespace has room that had none.
+    pub fn look_again(&self) {
+        match self {
+            Self::Embedded(store) => store.look_again(),
         }
     }
 
@@ -138,7 +188,8 @@ impl Inbox {
         }
     }
 
-    /// Makes every waiting lane ready now (Temporal answers again).
+    /// Makes every lane ready now that waits for an attempt soon (Temporal answers again). One that is due later than
+    /// [`SOON`] waits for something else, and on.
     pub fn wake(&self) {
         match self {
             Self::Embedded(store) => store.wake(),
@@ -164,6 +215,76 @@ impl Inbox {
     pub async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, Error> {
         match self {
             Self::Embedded(store) => store.delivery(id).await,
+        }
+    }
+
+    /// One page of deliveries in order of acceptance, newest first unless the filter says `ascending`.
+    ///
+    /// As with events, a page may be short and still name a `next`. An ascending page always names one: the same cursor,
+    /// asked again later, shows what was accepted since.
+    pub async fn deliveries(&self, filter: DeliveryFilter) -> Result<DeliveryPage, Error> {
+        match self {
+            Self::Embedded(store) => store.deliveries(filter).await,
+        }
+    }
+
+    /// How many deliveries fit, whatever the filter's limit and cursor.
+    pub async fn count_deliveries(&self, filter: &DeliveryFilter) -> Result<u64, Error> {
+        match self {
+            Self::Embedded(store) => store.count_deliveries(filter).await,
+        }
+    }
+
+    /// How many events fit, whatever the filter's limit and cursor.
+    pub async fn count_events(&self, filter: &EventFilter) -> Result<u64, Error> {
+        match self {
+            Self::Embedded(store) => store.count_events(filter).await,
+        }
+    }
+
+    /// Tries a parked delivery again, at once and under the same request id; ends the wait of a pending one.
+    ///
+    /// A parked one takes its old place: it is the next of its lane, after an attempt that is in flight there. One that
+    /// stands behind the head of its lane stays there, and the head's wait ends.
+    pub async fn retry(&self, delivery: DeliveryId, note: Note) -> Result<Delivery, ActionError> {
+        match self {
+            Self::Embedded(store) => store.retry(delivery, note).await,
+        }
+    }
+
+    /// Gives up a parked or pending delivery: dropped by an operator. One in flight is refused.
+    pub async fn drop_delivery(
+        &self,
+        delivery: DeliveryId,
+        note: Note,
+    ) -> Result<Delivery, ActionError> {
+        match self {
+            Self::Embedded(store) => store.drop_delivery(delivery, note).await,
+        }
+    }
+
+    /// Puts `deliveries`, which the caller has routed anew, in the place of the event's unfinished ones, in one atomic step.
+    ///
+    /// They count as accepted now and join the ends of their lanes; unfinished ones, parked ones included, become dropped
+    /// (superseded). Those whose namespace, workflow and signal were delivered before are left out unless `again`: then the
+    /// caller has given them request ids of their own. One that may have arrived must be proved first, or repeated knowingly
+    /// (`again`). Returns all deliveries of the event as they stand afterwards.
+    pub async fn replay(
+        &self,
+        event: EventId,
+        deliveries: Vec<Delivery>,
+        again: bool,
+        note: Note,
+    ) -> Result<Vec<Delivery>, ActionError> {
+        match self {
+            Self::Embedded(store) => store.replay(event, deliveries, again, note).await,
+        }
+    }
+
+    /// Removes body, headers, query, claims and arguments for good; keys and what became of the deliveries stay.
+    pub async fn erase(&self, event: EventId) -> Result<(), ActionError> {
+        match self {
+            Self::Embedded(store) => store.erase(event).await,
         }
     }
 

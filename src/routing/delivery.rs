@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use super::request_id::request_id;
-use super::{Effect, MissingRule, Route, Signal};
-use crate::event::{Delivery, Event, MAX_NAME, Missing, Reason, Rules, Start, State, Target};
-use crate::expr::template::JsonTemplate;
+use super::{ClosedRule, Effect, MissingRule, Route, Signal, StartRule};
+use crate::event::{
+    Closed, Delivery, Event, MAX_NAME, Missing, Reason, Rules, Start, State, Target,
+};
 use crate::expr::{Error, Variables};
 
 /// For one event of one route; a workflow that must reach more passes the signal on.
@@ -63,7 +64,8 @@ pub(super) fn render(
             .constant()
             .unwrap_or_default()
             .clone_into(&mut target.signal);
-        let draft = draft(route, event, target);
+        let mut draft = draft(route, event, target);
+        draft.rules.after_park = signal.lane.after_park;
         settled(draft, State::Parked, failure.reason, Some(failure.error))
     };
     let ids = match workflows(signal, vars) {
@@ -143,7 +145,9 @@ fn shared(signal: &Signal, vars: &Variables<'_>) -> Result<Rendered, Failure> {
         args,
         rules: Rules {
             missing: missing(&signal.missing, vars)?,
-            closed: signal.closed,
+            closed: closed(&signal.closed, vars)?,
+            after_park: signal.lane.after_park,
+            pace_ms: signal.lane.pace_ms,
         },
     })
 }
@@ -157,20 +161,29 @@ fn body(vars: &Variables<'_>) -> Result<String, Error> {
 }
 
 fn missing(rule: &MissingRule, vars: &Variables<'_>) -> Result<Missing, Error> {
-    Ok(match rule {
-        MissingRule::Fixed(missing) => missing.clone(),
-        MissingRule::Start {
-            workflow_type,
-            task_queue,
-            args,
-        } => Missing::Start(Start {
-            workflow_type: workflow_type.clone(),
-            task_queue: task_queue.clone(),
-            args: args.as_ref().map_or_else(
-                || Ok("[]".to_owned()),
-                |args: &JsonTemplate| args.json(vars),
-            )?,
-        }),
+    match rule {
+        MissingRule::Fixed(missing) => Ok(missing.clone()),
+        MissingRule::Start(rule) => start(rule, vars).map(Missing::Start),
+    }
+}
+
+fn closed(rule: &ClosedRule, vars: &Variables<'_>) -> Result<Closed, Error> {
+    match rule {
+        ClosedRule::Fixed(closed) => Ok(closed.clone()),
+        ClosedRule::Start(rule) => start(rule, vars).map(Closed::Start),
+    }
+}
+
+fn start(rule: &StartRule, vars: &Variables<'_>) -> Result<Start, Error> {
+    let args = match &rule.args {
+        Some(args) => args.json(vars)?,
+        None => "[]".to_owned(),
+    };
+    Ok(Start {
+        workflow_type: rule.workflow_type.clone(),
+        task_queue: rule.task_queue.clone(),
+        args,
+        id_reuse: rule.id_reuse,
     })
 }
 

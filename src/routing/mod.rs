@@ -14,7 +14,7 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::event::{Closed, Delivery, Event};
+use crate::event::{AfterPark, Closed, Delivery, Event, IdReuse};
 use crate::expr::template::{JsonTemplate, Template};
 use crate::expr::{Body, Error, EventFields, Expr, Variables};
 use matcher::Matcher;
@@ -51,18 +51,40 @@ pub struct Signal {
     /// None: the body as sent.
     pub args: Option<JsonTemplate>,
     pub missing: MissingRule,
-    pub closed: Closed,
+    pub closed: ClosedRule,
+    pub lane: LaneRules,
+}
+
+/// What a route asks of the lanes of its workflows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LaneRules {
+    pub after_park: AfterPark,
+    /// Least time between two attempts at one workflow.
+    pub pace_ms: Option<u32>,
 }
 
 /// `missing` as compiled: start arguments are still templates.
 #[derive(Debug)]
 pub enum MissingRule {
     Fixed(crate::event::Missing),
-    Start {
-        workflow_type: String,
-        task_queue: String,
-        args: Option<JsonTemplate>,
-    },
+    Start(StartRule),
+}
+
+/// `closed` as compiled.
+#[derive(Debug)]
+pub enum ClosedRule {
+    Fixed(Closed),
+    Start(StartRule),
+}
+
+/// `start = { … }` as compiled.
+#[derive(Debug)]
+pub struct StartRule {
+    pub workflow_type: String,
+    pub task_queue: String,
+    pub id_reuse: IdReuse,
+    /// None: no arguments.
+    pub args: Option<JsonTemplate>,
 }
 
 /// What one route whose `on` fits says to one event.

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{Effect, MissingRule, On, Route, Routes, Signal, Verdict};
+use super::{
+    ClosedRule, Effect, LaneRules, MissingRule, On, Route, Routes, Signal, StartRule, Verdict,
+};
 use crate::clock::Timestamp;
 use crate::event::{
-    Closed, Content, Delivery, Event, EventId, Missing, Reason, Start, State, samples,
+    Closed, Content, Delivery, Event, EventId, IdReuse, Missing, Reason, Start, State, samples,
 };
 use crate::expr::template::{JsonTemplate, Template, Written};
 use crate::expr::{Expr, Scope};
@@ -39,7 +41,17 @@ fn signal(workflow: &str) -> Signal {
         signal: template("paid"),
         args: None,
         missing: MissingRule::Fixed(Missing::default()),
-        closed: Closed::Drop,
+        closed: ClosedRule::Fixed(Closed::Drop),
+        lane: LaneRules::default(),
+    }
+}
+
+fn start(args: Option<JsonTemplate>) -> StartRule {
+    StartRule {
+        workflow_type: "OrderWorkflow".to_owned(),
+        task_queue: "orders".to_owned(),
+        id_reuse: IdReuse::AllowDuplicate,
+        args,
     }
 }
 
@@ -184,11 +196,7 @@ fn what_cannot_be_rendered_parks_once_with_its_reason() {
         ..signal("order-${body.id}")
     };
     let starts = Signal {
-        missing: MissingRule::Start {
-            workflow_type: "W".to_owned(),
-            task_queue: "q".to_owned(),
-            args: Some(values(&["${body.nope}"])),
-        },
+        missing: MissingRule::Start(start(Some(values(&["${body.nope}"])))),
         ..signal("order-${body.id}")
     };
     let body = json!({"id": 1, "none": null, "empty": "", "list": [],
@@ -235,24 +243,25 @@ fn a_bad_id_does_not_hold_up_its_neighbours() {
 
 #[test]
 fn start_arguments_are_rendered_when_the_event_is_accepted() {
-    let start = |args: Option<JsonTemplate>| Signal {
-        missing: MissingRule::Start {
+    let given = || start(Some(values(&["${body.n}"])));
+    for (missing, closed, args) in [
+        (given(), given(), "[1e2]"),
+        (start(None), start(None), "[]"),
+    ] {
+        let signal = Signal {
+            missing: MissingRule::Start(missing),
+            closed: ClosedRule::Start(closed),
+            ..signal("w")
+        };
+        let [delivery] = resolve(signal, r#"{"n":1e2}"#).try_into().unwrap();
+        let expected = Start {
             workflow_type: "OrderWorkflow".to_owned(),
             task_queue: "orders".to_owned(),
-            args,
-        },
-        ..signal("w")
-    };
-    for (args, expected) in [(Some(values(&["${body.n}"])), "[1e2]"), (None, "[]")] {
-        let [delivery] = resolve(start(args), r#"{"n":1e2}"#).try_into().unwrap();
-        assert_eq!(
-            delivery.rules.missing,
-            Missing::Start(Start {
-                workflow_type: "OrderWorkflow".to_owned(),
-                task_queue: "orders".to_owned(),
-                args: expected.to_owned(),
-            })
-        );
+            args: args.to_owned(),
+            id_reuse: IdReuse::AllowDuplicate,
+        };
+        assert_eq!(delivery.rules.missing, Missing::Start(expected.clone()));
+        assert_eq!(delivery.rules.closed, Closed::Start(expected));
     }
 }
 

@@ -74,6 +74,7 @@ async fn metrics(State(ops): State<Ops>) -> Response {
             .oldest_pending
             .map(|at| clock::now().since(at))
             .unwrap_or_default(),
+        overdue: store.overdue.events,
         bytes: store.bytes,
     });
     (

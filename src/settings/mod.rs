@@ -15,6 +15,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
+use crate::inbox::Retention;
 use crate::secret::Secret;
 use crate::server::{body, listener};
 use crate::telemetry::log;
@@ -55,6 +56,18 @@ pub struct ServeSettings {
     #[arg(long, env = "SIGNALPOST_MAX_BACKLOG", value_name = "COUNT")]
     #[arg(default_value = "1000000", value_parser = values::count)]
     pub max_backlog: NonZeroU64,
+
+    /// How long events are kept once all their deliveries have settled: ms, s, m, h, d. What is pending or
+    /// parked is kept whatever its age.
+    #[arg(long, env = "SIGNALPOST_RETENTION", value_name = "DURATION")]
+    #[arg(default_value = "30d", value_parser = duration)]
+    pub retention: Duration,
+
+    /// How large the store may become, about: bytes, or KiB, MiB, GiB. Beyond it the oldest settled events
+    /// leave before their time. Unless given: as large as it must.
+    #[arg(long, env = "SIGNALPOST_RETENTION_SIZE", value_name = "SIZE")]
+    #[arg(value_parser = size)]
+    pub retention_size: Option<Size>,
 
     /// Largest body of a request: bytes, or KiB, MiB, GiB. Larger ones are answered 413.
     #[arg(long, env = "SIGNALPOST_MAX_BODY", value_name = "SIZE")]
@@ -143,6 +156,7 @@ pub struct ServeOptions {
     pub routes: PathBuf,
     pub store: PathBuf,
     pub max_backlog: u64,
+    pub retention: Retention,
     pub log: log::Options,
     pub drain_delay: Duration,
     pub drain: Duration,
@@ -212,6 +226,10 @@ impl ServeSettings {
             routes: self.routes,
             store: self.store.into(),
             max_backlog: self.max_backlog.get(),
+            retention: Retention {
+                age: self.retention,
+                size: self.retention_size.map(|size| size.bytes() as u64),
+            },
             log: log::Options {
                 filter: self.log,
                 format: self.log_format,

@@ -41,6 +41,7 @@ labels! {
     ByQueryOutcome { query: String, outcome: &'static str }
     ByMethodCode { method: &'static str, code: &'static str }
     ByDigest { digest: String }
+    ByWhat { what: &'static str }
 }
 
 /// How a family makes the histogram of a new series.
@@ -66,10 +67,12 @@ pub(super) struct Metrics {
     pub(super) delivery_lag: Histograms<ByRoute>,
     pub(super) inbox_deliveries: Family<ByState, Gauge>,
     pub(super) inbox_oldest: Gauge,
+    pub(super) inbox_overdue: Gauge,
     pub(super) store_bytes: Gauge,
     pub(super) queries: Family<ByQueryOutcome, Counter>,
     pub(super) query_duration: Histograms<ByQuery>,
     pub(super) temporal_requests: Family<ByMethodCode, Counter>,
+    pub(super) temporal_refusals: Family<ByWhat, Counter>,
     pub(super) reload_successful: Gauge,
     pub(super) reload_success_time: Gauge,
     pub(super) config_info: Family<ByDigest, Gauge>,
@@ -90,10 +93,12 @@ impl Metrics {
             delivery_lag: Family::new_with_constructor(Buckets(&LAG_BUCKETS)),
             inbox_deliveries: Family::default(),
             inbox_oldest: Gauge::default(),
+            inbox_overdue: Gauge::default(),
             store_bytes: Gauge::default(),
             queries: Family::default(),
             query_duration: Family::new_with_constructor(Buckets(&ANSWER_BUCKETS)),
             temporal_requests: Family::default(),
+            temporal_refusals: Family::default(),
             reload_successful: Gauge::default(),
             reload_success_time: Gauge::default(),
             config_info: Family::default(),
@@ -145,6 +150,11 @@ impl Metrics {
             "Age of the oldest pending delivery",
             &self.inbox_oldest,
         );
+        add.metric(
+            "inbox_overdue",
+            "Events past retention that are kept for what is pending or parked",
+            &self.inbox_overdue,
+        );
         add.metric("queries", "Queries answered", &self.queries);
         add.metric(
             "query_duration_seconds",
@@ -161,6 +171,11 @@ impl Metrics {
             "temporal_requests",
             "Calls to Temporal",
             &self.temporal_requests,
+        );
+        add.metric(
+            "temporal_refusals",
+            "Calls that Temporal refused for our namespace or our credentials",
+            &self.temporal_refusals,
         );
         add.metric(
             "config_last_reload_successful",

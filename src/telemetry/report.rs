@@ -10,7 +10,7 @@ use super::Telemetry;
 use super::audit;
 use super::metrics::{
     ByDigest, ByMethodCode, ByQuery, ByQueryOutcome, ByRoute, ByRouteOutcome, BySource,
-    BySourceOutcome, BySourceReason, ByState,
+    BySourceOutcome, BySourceReason, ByState, ByWhat,
 };
 use crate::clock;
 use crate::event::{Delivery, Reason, State};
@@ -74,6 +74,8 @@ pub struct InboxNumbers {
     pub dropped: u64,
     /// Age of the oldest pending delivery; zero if there is none.
     pub oldest: Duration,
+    /// Events past retention that are kept all the same.
+    pub overdue: u64,
     pub bytes: u64,
 }
 
@@ -248,6 +250,17 @@ impl Telemetry {
         tracing::error!(error, "Temporal cannot be reached; events are kept");
     }
 
+    /// `what` is a constant and becomes a label: our namespace, our credentials. `aloud`: not only counted.
+    pub fn temporal_refused(&self, what: &'static str, message: &str, aloud: bool) {
+        if aloud {
+            tracing::error!(what, message, "Temporal refuses us: deliveries wait");
+        }
+        self.metrics
+            .temporal_refusals
+            .get_or_create(&ByWhat { what })
+            .inc();
+    }
+
     /// A routing file is now the one served.
     pub fn config_loaded(&self, digest: &str) {
         tracing::info!(digest, "configuration loaded");
@@ -300,6 +313,7 @@ impl Telemetry {
         self.metrics
             .inbox_oldest
             .set(gauge(numbers.oldest.as_secs()));
+        self.metrics.inbox_overdue.set(gauge(numbers.overdue));
         self.metrics.store_bytes.set(gauge(numbers.bytes));
     }
 

@@ -6,7 +6,7 @@
 //! below it.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -19,10 +19,11 @@ use tokio::sync::{Notify, watch};
 use tonic::{Code, Request, Response, Status};
 
 use super::options::Settings;
-use super::signal::present_run;
+use super::refusal::Refusals;
+use super::run::present_run;
 use super::{FailureKind, error};
 use crate::chance;
-use crate::clock::{self, Timestamp};
+use crate::clock;
 use crate::telemetry::{Telemetry, log};
 
 /// First and longest pause between two attempts to connect. With [`PROBE_DEADLINE`] the longest one
@@ -37,8 +38,6 @@ const DOUBT_INTERVAL: Duration = Duration::from_secs(1);
 const IDLE_INTERVAL: Duration = Duration::from_secs(30);
 /// The client's own timer ends a call first; this one covers a channel that never gets ready.
 const GRACE: Duration = Duration::from_millis(250);
-/// What Temporal refuses us stays in the status this long; deliveries and probes ask more often.
-const REFUSAL_SHOWN: Duration = Duration::from_mins(1);
 /// No workflow has this id. Describing it asks the whole cluster, not only its front end.
 const PROBE_WORKFLOW: &str = "signalpost-connection-probe";
 
@@ -55,7 +54,7 @@ pub(super) struct Link {
     connections: watch::Sender<u64>,
     doubt: Notify,
     telemetry: Telemetry,
-    refusal: Mutex<Option<(Timestamp, String)>>,
+    refusals: Refusals,
 }
 
 impl Link {
@@ -69,7 +68,7 @@ impl Link {
             connections: watch::Sender::default(),
             doubt: Notify::new(),
             telemetry,
-            refusal: Mutex::new(None),
+            refusals: Refusals::default(),
         }
     }
 
@@ -85,10 +84,14 @@ impl Link {
         self.connections.subscribe()
     }
 
+    pub(super) fn is_connected(&self) -> bool {
+        self.status.borrow().connected
+    }
+
     pub(super) fn status(&self) -> super::Status {
         let mut status = self.status.borrow().clone();
         if status.trouble.is_none() {
-            status.trouble = self.recent_refusal(clock::now());
+            status.trouble = self.refusals.recent(clock::now());
         }
         status
     }
@@ -103,7 +106,8 @@ impl Link {
         send: impl for<'a> FnOnce(&'a mut dyn WorkflowService, Request<Q>) -> Call<'a, A>,
     ) -> Result<A, Status> {
         let Some(connection) = self.connection.load_full() else {
-            return Err(Status::unavailable("not connected to Temporal yet"));
+            let never = tonic::ConnectError("not connected to Temporal yet".into());
+            return Err(Status::from_error(Box::new(never)));
         };
         let mut request = Request::new(message);
         request.set_timeout(deadline);
@@ -122,9 +126,8 @@ impl Link {
     pub(super) fn observe(&self, failure: &super::Failure) {
         match failure.kind {
             FailureKind::Transient | FailureKind::Ambiguous => self.doubt.notify_one(),
-            FailureKind::NamespaceNotFound | FailureKind::Unauthorized => {
-                self.refused(clock::now(), &failure.message);
-            }
+            FailureKind::NamespaceNotFound => self.refused("namespace", &failure.message),
+            FailureKind::Unauthorized => self.refused("credentials", &failure.message),
             FailureKind::WorkflowNotFound
             | FailureKind::AlreadyStarted { .. }
             | FailureKind::PayloadTooLarge
@@ -249,21 +252,9 @@ impl Link {
         });
     }
 
-    /// Loud once, then once again whenever it has been quiet for a while.
-    fn refused(&self, now: Timestamp, message: &str) {
-        if self.recent_refusal(now).is_none() {
-            tracing::error!(message, "Temporal refuses us: deliveries wait");
-        }
-        let mut refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
-        *refusal = Some((now, message.to_owned()));
-    }
-
-    fn recent_refusal(&self, now: Timestamp) -> Option<String> {
-        let refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
-        refusal
-            .as_ref()
-            .filter(|(at, _)| now.since(*at) < REFUSAL_SHOWN)
-            .map(|(_, message)| message.clone())
+    fn refused(&self, what: &'static str, message: &str) {
+        let aloud = self.refusals.note(message, clock::now());
+        self.telemetry.temporal_refused(what, message, aloud);
     }
 }
 

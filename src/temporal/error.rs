@@ -189,13 +189,9 @@ fn undetailed_exhaustion(message: &str) -> FailureKind {
     }
 }
 
-/// A status that this side made of a broken connection has a source; one that the server sent has
-/// none. Only where no connection was had is it certain that nothing was sent.
+/// Only where no connection was had is it certain that nothing was done.
 fn transient(status: &Status) -> FailureKind {
     let mut source = std::error::Error::source(status);
-    if source.is_none() {
-        return FailureKind::Transient;
-    }
     while let Some(error) = source {
         if error.is::<tonic::ConnectError>() {
             return FailureKind::Transient;

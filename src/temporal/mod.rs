@@ -1,4 +1,4 @@
-//! The only gRPC: signal, signal-with-start, describe, query.
+//! The only gRPC: signal, signal-with-start, describe, query, and the search of histories.
 //!
 //! One attempt for each call, with a deadline of its own and no retries of the client: when to try
 //! again is for `delivery` to say, which is why a failure comes back as a [`FailureKind`]. What the
@@ -8,13 +8,18 @@
 mod connection;
 mod error;
 mod options;
+mod proof;
 mod query;
+mod refusal;
+mod run;
 mod signal;
 
 use std::sync::Arc;
 
 use connection::Link;
 pub use options::{Error, Options};
+pub use proof::{CLOCK_SKEW, Proof, Search};
+pub use run::{Run, RunState};
 
 use crate::telemetry::Telemetry;
 
@@ -60,20 +65,14 @@ pub enum FailureKind {
     SystemThrottled,
     /// PermissionDenied, Unauthenticated: our credentials.
     Unauthorized,
-    /// Unavailable, Internal, Unknown, Aborted, DataLoss, OutOfRange, FailedPrecondition+NamespaceNotActive.
+    /// Temporal is away, or the namespace is active elsewhere: certainly nothing was done.
     Transient,
-    /// The end of the attempt was not seen: deadline, cancelled, broken connection.
+    /// What was done is not known. The end was not seen (deadline, cancelled, broken connection), or the server failed
+    /// on the way (Unavailable, Internal, Unknown, Aborted, DataLoss, OutOfRange): a write that it gave up waiting for
+    /// may have succeeded.
     Ambiguous,
     Unimplemented,
     Other,
-}
-
-/// What describe says of a workflow id's present run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WorkflowStatus {
-    Running,
-    Closed,
-    Missing,
 }
 
 /// Why a query gave no result.
@@ -127,6 +126,12 @@ impl Temporal {
     #[must_use]
     pub fn namespace(&self) -> &str {
         self.link.namespace()
+    }
+
+    /// Whether calls are worth making now.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.link.is_connected()
     }
 
     #[must_use]

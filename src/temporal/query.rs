@@ -19,8 +19,9 @@ use temporalio_common::protos::temporal::api::workflowservice::v1::{
 use tonic::{Code, Status};
 
 use super::error::{self, Detail};
-use super::signal::{payloads, present_run};
-use super::{FailureKind, QueryError, Temporal, WorkflowStatus};
+use super::run::present_run;
+use super::signal::payloads;
+use super::{FailureKind, QueryError, RunState, Temporal};
 use crate::access::Permit;
 use crate::clock::{self, Timestamp};
 
@@ -83,11 +84,11 @@ impl Temporal {
     async fn why_not_ready(&self, permit: &Permit) -> QueryError {
         let (namespace, workflow) = (permit.namespace(), permit.workflow());
         match self.describe(namespace, workflow, DIAGNOSIS_DEADLINE).await {
-            Ok(WorkflowStatus::Closed) => {
+            Ok(None) => QueryError::WorkflowNotFound,
+            Ok(Some(run)) if run.state != RunState::Open => {
                 QueryError::Failed("the workflow closed before it could be asked".to_owned())
             }
-            Ok(WorkflowStatus::Missing) => QueryError::WorkflowNotFound,
-            Ok(WorkflowStatus::Running) | Err(_) => QueryError::NoWorker,
+            Ok(Some(_)) | Err(_) => QueryError::NoWorker,
         }
     }
 

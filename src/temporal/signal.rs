@@ -1,4 +1,4 @@
-//! Signal, signal-with-start and describe: what `delivery` asks for.
+//! Signal and signal-with-start.
 //!
 //! Every attempt of a delivery carries the same request id and the same two header fields, by which
 //! a repeat can be known. Arguments go out as the JSON text they are. Imports `event`.
@@ -8,20 +8,21 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 use temporalio_common::protos::temporal::api::common::v1::{
-    Header, Link, Payload, Payloads, WorkflowExecution, WorkflowType, link,
+    Header, Link, Payload, Payloads, WorkflowType, link,
 };
-use temporalio_common::protos::temporal::api::enums::v1::{
-    TaskQueueKind, WorkflowExecutionStatus, WorkflowIdReusePolicy,
-};
+use temporalio_common::protos::temporal::api::enums::v1::{TaskQueueKind, WorkflowIdReusePolicy};
 use temporalio_common::protos::temporal::api::taskqueue::v1::TaskQueue;
 use temporalio_common::protos::temporal::api::workflowservice::v1::{
-    DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse,
     SignalWithStartWorkflowExecutionRequest, SignalWorkflowExecutionRequest,
 };
 use tonic::Status;
 
-use super::{Done, Failure, FailureKind, Temporal, WorkflowStatus, error};
-use crate::event::{Delivery, MAX_NAME, Start, Target};
+use super::run::present_run;
+use super::{Done, Failure, FailureKind, Temporal, error};
+use crate::event::{Delivery, IdReuse, MAX_NAME, Start, Target};
+
+/// The header field by which a signal is found in history.
+pub(super) const DELIVERY_HEADER: &str = "signalpost-delivery";
 
 impl Temporal {
     /// One attempt to signal the present run.
@@ -52,8 +53,9 @@ impl Temporal {
         })
     }
 
-    /// One attempt to signal the present run, or to start one with that signal. A run that has closed
-    /// is never followed by a new one: that would deliver twice when a repeat meets a closed run.
+    /// One attempt to signal the present run, or to start one with that signal. Whether a closed run may be followed
+    /// by a new one, the start says; where it may, a repeat that meets a closed run delivers twice, so that the
+    /// caller must have looked before.
     pub async fn signal_with_start(
         &self,
         delivery: &Delivery,
@@ -75,7 +77,7 @@ impl Temporal {
             input: Some(payloads(&start.args)?),
             identity: self.link.identity().to_owned(),
             request_id: delivery.request_id.clone(),
-            workflow_id_reuse_policy: WorkflowIdReusePolicy::RejectDuplicate.into(),
+            workflow_id_reuse_policy: reuse_policy(start.id_reuse).into(),
             signal_name: delivery.target.signal.clone(),
             signal_input: Some(payloads(&delivery.args)?),
             header: Some(header(delivery)),
@@ -96,45 +98,6 @@ impl Temporal {
         })
     }
 
-    /// Whether a workflow id has a run, and whether its latest one is open.
-    pub async fn describe(
-        &self,
-        namespace: &str,
-        workflow: &str,
-        deadline: Duration,
-    ) -> Result<WorkflowStatus, Failure> {
-        match self.describe_run(namespace, workflow, deadline).await {
-            Ok(run) => Ok(status_of(&run)),
-            Err(status) => {
-                let failure = self.failed(&status, "");
-                match failure.kind {
-                    FailureKind::WorkflowNotFound => Ok(WorkflowStatus::Missing),
-                    _ => Err(failure),
-                }
-            }
-        }
-    }
-
-    pub(super) async fn describe_run(
-        &self,
-        namespace: &str,
-        workflow: &str,
-        deadline: Duration,
-    ) -> Result<DescribeWorkflowExecutionResponse, Status> {
-        let message = DescribeWorkflowExecutionRequest {
-            namespace: namespace.to_owned(),
-            execution: Some(present_run(workflow)),
-        };
-        self.link
-            .call(
-                "DescribeWorkflowExecution",
-                deadline,
-                message,
-                |service, request| service.describe_workflow_execution(request),
-            )
-            .await
-    }
-
     /// Classifies a failed call and takes note of it.
     pub(super) fn failed(&self, status: &Status, request_id: &str) -> Failure {
         let mut failure = error::classify(status, request_id);
@@ -145,14 +108,6 @@ impl Temporal {
         }
         self.link.observe(&failure);
         failure
-    }
-}
-
-/// Never a fixed run: the workflow may continue as new between two attempts.
-pub(super) fn present_run(workflow: &str) -> WorkflowExecution {
-    WorkflowExecution {
-        workflow_id: workflow.to_owned(),
-        run_id: String::new(),
     }
 }
 
@@ -175,6 +130,14 @@ fn json_payload(text: &str) -> Payload {
     }
 }
 
+fn reuse_policy(id_reuse: IdReuse) -> WorkflowIdReusePolicy {
+    match id_reuse {
+        IdReuse::RejectDuplicate => WorkflowIdReusePolicy::RejectDuplicate,
+        IdReuse::AllowDuplicateFailedOnly => WorkflowIdReusePolicy::AllowDuplicateFailedOnly,
+        IdReuse::AllowDuplicate => WorkflowIdReusePolicy::AllowDuplicate,
+    }
+}
+
 /// Kept in history with the signal: the proof of delivery, and how a workflow knows a repeat.
 fn header(delivery: &Delivery) -> Header {
     // A UUID needs no escaping in JSON.
@@ -182,7 +145,7 @@ fn header(delivery: &Delivery) -> Header {
     Header {
         fields: HashMap::from([
             field("signalpost-event", delivery.event.to_string()),
-            field("signalpost-delivery", delivery.id.to_string()),
+            field(DELIVERY_HEADER, delivery.id.to_string()),
         ]),
     }
 }
@@ -212,24 +175,6 @@ fn run_of(link: Link) -> Option<String> {
     match link.variant? {
         link::Variant::WorkflowEvent(event) => Some(event.run_id).filter(|id| !id.is_empty()),
         _ => None,
-    }
-}
-
-/// A run that has continued as new has a successor, which is the one to signal.
-pub(super) fn status_of(run: &DescribeWorkflowExecutionResponse) -> WorkflowStatus {
-    let Some(info) = &run.workflow_execution_info else {
-        return WorkflowStatus::Running;
-    };
-    match info.status() {
-        WorkflowExecutionStatus::Unspecified
-        | WorkflowExecutionStatus::Running
-        | WorkflowExecutionStatus::Paused
-        | WorkflowExecutionStatus::ContinuedAsNew => WorkflowStatus::Running,
-        WorkflowExecutionStatus::Completed
-        | WorkflowExecutionStatus::Failed
-        | WorkflowExecutionStatus::Canceled
-        | WorkflowExecutionStatus::Terminated
-        | WorkflowExecutionStatus::TimedOut => WorkflowStatus::Closed,
     }
 }
 

@@ -6,17 +6,19 @@ use signalpost::delivery::{self, Options};
 use signalpost::event::{Delivery, DeliveryId, Reason, State};
 use signalpost::inbox::{Acceptance, Inbox, embedded};
 use signalpost::telemetry::Telemetry;
+use temporalio_common::protos::temporal::api::errordetails::v1::NamespaceNotActiveFailure;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tonic::Code;
 
 use super::super::support::deliveries::{Connected, delivery, event_of};
+use super::super::support::grpc;
 use super::super::support::temporal::{FakeTemporal, Reply};
 use super::super::support::{eventually, until};
 use super::bare;
 
 /// Inbox and loop, with everything that they need.
-struct Running {
+pub(super) struct Running {
     inbox: Inbox,
     connected: Connected,
     stop: oneshot::Sender<()>,
@@ -25,7 +27,7 @@ struct Running {
 }
 
 impl Running {
-    fn start(address: &str, concurrency: usize) -> Self {
+    pub(super) fn start(address: &str, concurrency: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("signalpost.db");
         let inbox = Inbox::open_embedded(&embedded::Options::new(path)).unwrap();
@@ -53,7 +55,7 @@ impl Running {
         }
     }
 
-    async fn accept(&self, delivery: &Delivery) {
+    pub(super) async fn accept(&self, delivery: &Delivery) {
         let acceptance = Acceptance {
             event: event_of(delivery),
             deliveries: vec![delivery.clone()],
@@ -62,7 +64,7 @@ impl Running {
     }
 
     /// Waits until the inbox shows this many delivered.
-    async fn until_delivered(&self, count: u64) {
+    pub(super) async fn until_delivered(&self, count: u64) {
         let delivered = || self.inbox.stats().delivered >= count;
         until("all delivered", delivered).await;
     }
@@ -74,7 +76,7 @@ impl Running {
         kept().await
     }
 
-    async fn stop(self) {
+    pub(super) async fn stop(self) {
         self.stop.send(()).unwrap();
         self.ended.await.unwrap();
     }
@@ -88,7 +90,15 @@ fn to_order(workflow: &str, count: usize) -> Vec<Delivery> {
 async fn signals_of_a_workflow_leave_one_by_one_and_in_order_over_retries() {
     let fake = FakeTemporal::start().await;
     fake.hold("order-1");
-    let failing = || bare(Code::Unavailable, "later");
+    // Certainly not done: no describe comes between two attempts.
+    let failing = || {
+        let inactive = NamespaceNotActiveFailure::default();
+        Reply::Fail(grpc::status(
+            Code::FailedPrecondition,
+            "elsewhere",
+            &inactive,
+        ))
+    };
     fake.script("order-1", [failing(), failing(), Reply::Ok, failing()]);
     let running = Running::start(&fake.address.to_string(), 16);
     let sent = to_order("order-1", 5);

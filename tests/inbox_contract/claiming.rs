@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use signalpost::clock;
 use signalpost::event::{Reason, State};
-use signalpost::inbox::Settlement;
+use signalpost::inbox::{SOON, Settlement};
 
 use super::Home;
-use super::samples::{accept, acceptance, assert_nothing_ready, claim, in_an_hour, key_of, keys};
-
-const DONE: Settlement = Settlement::Delivered { run_id: None };
+use super::samples::{
+    DONE, accept, acceptance, assert_nothing_ready, claim, in_an_hour, key_of, keys,
+};
 
 fn retry_in_an_hour() -> Settlement {
     Settlement::Retry {
@@ -74,12 +74,22 @@ pub(super) async fn a_retry_keeps_what_happened(home: impl Home) {
     assert_eq!(claim.delivery.last_error.as_deref(), Some("error 2"));
 }
 
-pub(super) async fn waking_makes_waiting_lanes_ready(home: impl Home) {
+pub(super) async fn waking_makes_lanes_ready_that_wait_for_temporal(home: impl Home) {
     let inbox = home.open();
     accept(&inbox, acceptance("evt_1", &["order-1"])).await;
     accept(&inbox, acceptance("evt_2", &["order-2"])).await;
-    for claim in claim(&inbox, 10).await {
-        inbox.settle(claim, retry_in_an_hour()).await.unwrap();
+    accept(&inbox, acceptance("evt_3", &["order-3"])).await;
+    let soon = Settlement::Retry {
+        at: clock::now().plus(SOON),
+        error: "away".to_owned(),
+    };
+    for (claim, settlement) in
+        claim(&inbox, 10)
+            .await
+            .into_iter()
+            .zip([soon.clone(), soon, retry_in_an_hour()])
+    {
+        inbox.settle(claim, settlement).await.unwrap();
     }
     let waiting = tokio::spawn({
         let inbox = inbox.clone();
@@ -226,6 +236,30 @@ pub(super) async fn a_backlog_larger_than_memory_holds_is_claimed_in_order(home:
         }
     }
     assert_eq!(inbox.stats().pending, 0);
+}
+
+pub(super) async fn a_long_backlog_outlives_a_restart_in_order(home: impl Home) {
+    const EVENTS: usize = 1_000;
+    let inbox = home.open();
+    let workflows: Vec<_> = (0..100).map(|n| format!("order-{n}")).collect();
+    let workflows: Vec<_> = workflows.iter().map(String::as_str).collect();
+    for n in 0..EVENTS {
+        accept(&inbox, acceptance(&format!("{n}"), &workflows)).await;
+    }
+    inbox.close().await;
+    let inbox = home.open();
+    assert_eq!(inbox.stats().pending, 100_000);
+    for n in 0..5 {
+        let mut claims = Vec::new();
+        while claims.len() < workflows.len() {
+            claims.extend(claim(&inbox, 64).await);
+        }
+        assert_nothing_ready(&inbox).await;
+        for claim in claims {
+            assert_eq!(key_of(&claim.delivery), n.to_string());
+            inbox.settle(claim, DONE).await.unwrap();
+        }
+    }
 }
 
 pub(super) async fn a_settlement_is_shown(home: impl Home) {

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use signalpost::clock::{self, Timestamp};
-use signalpost::event::{Content, DedupKey, Delivery, Event, EventId, Target};
-use signalpost::inbox::{Acceptance, Claim, Inbox, Receipt};
+use signalpost::event::{Content, DedupKey, Delivery, Event, EventId, Reason, Target};
+use signalpost::inbox::{Acceptance, Claim, Inbox, Receipt, Settlement};
+
+pub(super) const DONE: Settlement = Settlement::Delivered { run_id: None };
 
 pub(super) const HOUR: Duration = Duration::from_hours(1);
 
@@ -97,4 +99,11 @@ pub(super) fn key_of(delivery: &Delivery) -> String {
 
 pub(super) fn in_an_hour() -> Timestamp {
     clock::now().plus(HOUR)
+}
+
+pub(super) fn park() -> Settlement {
+    Settlement::Parked {
+        reason: Reason::WorkflowClosed,
+        detail: "closed".to_owned(),
+    }
 }

@@ -5,7 +5,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use signalpost::clock::{self, Timestamp};
-use signalpost::event::{Content, DedupKey, Delivery, Event, EventId, Missing, Start, Target};
+use signalpost::delivery::{Attempt, End};
+use signalpost::event::{
+    Content, DedupKey, Delivery, Event, EventId, IdReuse, Missing, Start, Target,
+};
+use signalpost::inbox::Settlement;
 use signalpost::telemetry::Telemetry;
 use signalpost::temporal::{Options, Temporal};
 use tokio::task::JoinHandle;
@@ -29,12 +33,58 @@ pub(crate) fn delivery(workflow: &str) -> Delivery {
 /// The same, starting a workflow that is not there.
 pub(crate) fn starting(workflow: &str) -> Delivery {
     let mut delivery = delivery(workflow);
-    delivery.rules.missing = Missing::Start(Start {
+    delivery.rules.missing = Missing::Start(start(IdReuse::RejectDuplicate));
+    delivery
+}
+
+pub(crate) fn start(id_reuse: IdReuse) -> Start {
+    Start {
         workflow_type: "Order".to_owned(),
         task_queue: "nobody-polls".to_owned(),
         args: r#"["first"]"#.to_owned(),
-    });
-    delivery
+        id_reuse,
+    }
+}
+
+/// One attempt of a delivery that was certainly not sent before. A workflow that is waited for is a retry, as it is in the
+/// inbox.
+pub(crate) async fn attempt(
+    temporal: &Temporal,
+    delivery: &Delivery,
+    deadline: Duration,
+) -> Settlement {
+    settlement(temporal, delivery, deadline, false).await
+}
+
+/// One attempt of a delivery that may have been sent before.
+pub(crate) async fn doubtful_attempt(
+    temporal: &Temporal,
+    delivery: &Delivery,
+    deadline: Duration,
+) -> Settlement {
+    settlement(temporal, delivery, deadline, true).await
+}
+
+async fn settlement(
+    temporal: &Temporal,
+    delivery: &Delivery,
+    deadline: Duration,
+    doubtful: bool,
+) -> Settlement {
+    let attempt = Attempt {
+        temporal,
+        delivery,
+        doubtful,
+        known_missing: false,
+        deadline,
+    };
+    match attempt.make(&|_, _| {}).await {
+        End::Settled(settlement) => settlement,
+        End::Waiting { at, .. } => Settlement::Retry {
+            at,
+            error: "missing".to_owned(),
+        },
+    }
 }
 
 /// The event that a delivery belongs to.
@@ -67,6 +117,7 @@ fn event(id: EventId, received_at: Timestamp) -> Event {
 /// A handle that keeps its connection until it is dropped.
 pub(crate) struct Connected {
     pub(crate) temporal: Temporal,
+    pub(crate) telemetry: Telemetry,
     running: JoinHandle<()>,
 }
 
@@ -77,10 +128,15 @@ impl Connected {
             address: Some(address.to_owned()),
             namespace: None,
         };
-        let temporal = Temporal::new(&options, Telemetry::new()).expect("a plain address");
+        let telemetry = Telemetry::new();
+        let temporal = Temporal::new(&options, telemetry.clone()).expect("a plain address");
         let handle = temporal.clone();
         let running = tokio::spawn(async move { handle.run(std::future::pending()).await });
-        Self { temporal, running }
+        Self {
+            temporal,
+            telemetry,
+            running,
+        }
     }
 
     pub(crate) async fn to(address: &str) -> Self {

@@ -12,7 +12,8 @@ use temporalio_common::protos::temporal::api::history::v1::{
 };
 use temporalio_common::protos::temporal::api::taskqueue::v1::TaskQueue;
 use temporalio_common::protos::temporal::api::workflowservice::v1::{
-    GetWorkflowExecutionHistoryRequest, StartWorkflowExecutionRequest,
+    DescribeWorkflowExecutionRequest, GetWorkflowExecutionHistoryRequest,
+    ListWorkflowExecutionsRequest, ResetWorkflowExecutionRequest, StartWorkflowExecutionRequest,
     TerminateWorkflowExecutionRequest,
 };
 use tokio::sync::OnceCell;
@@ -110,17 +111,96 @@ impl Observer {
             .unwrap();
     }
 
+    /// The id of the present run.
+    pub(crate) async fn run_id(&self, workflow: &str) -> String {
+        let request = DescribeWorkflowExecutionRequest {
+            namespace: "default".to_owned(),
+            execution: Some(run(workflow)),
+        };
+        let mut service = self.client.connection().workflow_service();
+        let described = service
+            .describe_workflow_execution(Request::new(request))
+            .await
+            .unwrap()
+            .into_inner();
+        let info = described.workflow_execution_info.unwrap();
+        info.execution.unwrap().run_id
+    }
+
+    /// Resets the present run to the end of a workflow task; the id of the run that takes over.
+    pub(crate) async fn reset(&self, workflow: &str, finished_task: i64) -> String {
+        let request = ResetWorkflowExecutionRequest {
+            namespace: "default".to_owned(),
+            workflow_execution: Some(run(workflow)),
+            reason: "test".to_owned(),
+            workflow_task_finish_event_id: finished_task,
+            request_id: uuid::Uuid::new_v4().to_string(),
+            ..Default::default()
+        };
+        let mut service = self.client.connection().workflow_service();
+        let reset = service.reset_workflow_execution(Request::new(request));
+        reset.await.unwrap().into_inner().run_id
+    }
+
+    /// Waits until visibility knows that a run has closed.
+    pub(crate) async fn until_listed_closed(&self, run_id: &str) {
+        super::eventually("the run is listed as closed", || async {
+            let request = ListWorkflowExecutionsRequest {
+                namespace: "default".to_owned(),
+                query: format!("RunId = '{run_id}' AND ExecutionStatus != 'Running'"),
+                ..Default::default()
+            };
+            let mut service = self.client.connection().workflow_service();
+            let listed = service
+                .list_workflow_executions(Request::new(request))
+                .await;
+            !listed.unwrap().into_inner().executions.is_empty()
+        })
+        .await;
+    }
+
+    /// How many signals stand in the present run and in those that it continues.
+    pub(crate) async fn all_signals(&self, workflow: &str) -> usize {
+        let mut count = 0;
+        let mut execution = run(workflow);
+        loop {
+            let mut before = String::new();
+            for attributes in self.history(execution.clone()).await {
+                match attributes {
+                    Attributes::WorkflowExecutionSignaledEventAttributes(_) => count += 1,
+                    Attributes::WorkflowExecutionStartedEventAttributes(started) => {
+                        before = started.continued_execution_run_id;
+                    }
+                    _ => {}
+                }
+            }
+            if before.is_empty() {
+                return count;
+            }
+            execution.run_id = before;
+        }
+    }
+
     /// The signals in the history of the workflow's latest run.
     pub(crate) async fn signals(
         &self,
         workflow: &str,
     ) -> Vec<WorkflowExecutionSignaledEventAttributes> {
-        let mut signals = Vec::new();
+        let history = self.history(run(workflow)).await.into_iter();
+        let signals = history.filter_map(|attributes| match attributes {
+            Attributes::WorkflowExecutionSignaledEventAttributes(signal) => Some(signal),
+            _ => None,
+        });
+        signals.collect()
+    }
+
+    async fn history(&self, execution: WorkflowExecution) -> Vec<Attributes> {
+        let mut events = Vec::new();
         let mut page = Vec::new();
         loop {
             let request = GetWorkflowExecutionHistoryRequest {
                 namespace: "default".to_owned(),
-                execution: Some(run(workflow)),
+                execution: Some(execution.clone()),
                 next_page_token: page,
                 ..Default::default()
             };
@@ -130,16 +210,11 @@ impl Observer {
                 .await
                 .unwrap()
                 .into_inner();
-            for event in answer.history.unwrap_or_default().events {
-                if let Some(Attributes::WorkflowExecutionSignaledEventAttributes(signal)) =
-                    event.attributes
-                {
-                    signals.push(signal);
-                }
-            }
+            let history = answer.history.unwrap_or_default().events.into_iter();
+            events.extend(history.filter_map(|event| event.attributes));
             page = answer.next_page_token;
             if page.is_empty() {
-                return signals;
+                return events;
             }
         }
     }

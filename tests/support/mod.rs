@@ -6,8 +6,10 @@ pub(crate) mod devserver;
 pub(crate) mod exchange;
 pub(crate) mod gateway;
 pub(crate) mod grpc;
+pub(crate) mod handworker;
 pub(crate) mod issuer;
 pub(crate) mod ledger;
+pub(crate) mod relay;
 #[path = "../../examples/orders/sender.rs"]
 pub(crate) mod sender;
 pub(crate) mod temporal;

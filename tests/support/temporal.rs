@@ -21,9 +21,10 @@ use temporalio_common::protos::temporal::api::enums::v1::WorkflowExecutionStatus
 use temporalio_common::protos::temporal::api::workflow::v1::WorkflowExecutionInfo;
 use temporalio_common::protos::temporal::api::workflowservice::v1::{
     DescribeTaskQueueRequest, DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse,
-    GetSystemInfoResponse, QueryWorkflowRequest, SignalWithStartWorkflowExecutionRequest,
-    SignalWithStartWorkflowExecutionResponse, SignalWorkflowExecutionRequest,
-    SignalWorkflowExecutionResponse,
+    GetSystemInfoResponse, GetWorkflowExecutionHistoryReverseRequest,
+    ListWorkflowExecutionsRequest, ListWorkflowExecutionsResponse, QueryWorkflowRequest,
+    SignalWithStartWorkflowExecutionRequest, SignalWithStartWorkflowExecutionResponse,
+    SignalWorkflowExecutionRequest, SignalWorkflowExecutionResponse,
 };
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
@@ -60,16 +61,18 @@ pub(crate) struct Received {
     pub(crate) args: Vec<String>,
     pub(crate) header: BTreeMap<String, String>,
     pub(crate) reuse_policy: i32,
+    pub(crate) namespace: String,
+    /// Of the history that is read.
+    pub(crate) run_id: String,
 }
 
-#[derive(Debug)]
 pub(crate) struct FakeTemporal {
     pub(crate) address: SocketAddr,
     state: Arc<State>,
     accepting: JoinHandle<()>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     scripts: Mutex<HashMap<String, VecDeque<Reply>>>,
     received: Mutex<Vec<Received>>,
@@ -79,7 +82,12 @@ struct State {
     disconnect: Notify,
     /// The workflow whose answers wait.
     held: watch::Sender<Option<String>>,
+    /// Answers where no script says otherwise.
+    otherwise: Mutex<Option<Rule>>,
 }
+
+/// What a request is answered, by what it is.
+type Rule = Box<dyn Fn(&Received) -> Reply + Send>;
 
 impl FakeTemporal {
     pub(crate) async fn start() -> Self {
@@ -112,6 +120,11 @@ impl FakeTemporal {
 
     pub(crate) fn release(&self) {
         self.state.held.send_replace(None);
+    }
+
+    /// What requests are answered that no script is for.
+    pub(crate) fn otherwise(&self, rule: impl Fn(&Received) -> Reply + Send + 'static) {
+        *self.state.otherwise.lock().unwrap() = Some(Box::new(rule));
     }
 
     /// The requests about this workflow so far.
@@ -217,11 +230,16 @@ impl State {
         *now += 1;
         *most = (*now).max(*most);
         drop(in_flight);
+        let mut scripts = self.scripts.lock().unwrap();
+        let scripted = scripts.get_mut(&workflow).and_then(VecDeque::pop_front);
+        drop(scripts);
+        let reply = scripted.unwrap_or_else(|| {
+            let otherwise = self.otherwise.lock().unwrap();
+            otherwise.as_ref().map_or(Reply::Ok, |rule| rule(&received))
+        });
         self.received.lock().unwrap().push(received);
         self.count.send_modify(|count| *count += 1);
-        let mut scripts = self.scripts.lock().unwrap();
-        let script = scripts.get_mut(&workflow);
-        script.and_then(VecDeque::pop_front).unwrap_or(Reply::Ok)
+        reply
     }
 
     fn leave(&self, workflow: &str) {
@@ -232,66 +250,77 @@ impl State {
 }
 
 fn read(method: &str, body: &Bytes) -> Received {
-    let method_name = method.to_owned();
+    let received = match method {
+        "SignalWorkflowExecution" | "SignalWithStartWorkflowExecution" => read_signal(method, body),
+        _ => read_question(method, body),
+    };
+    Received {
+        method: method.to_owned(),
+        ..received
+    }
+}
+
+fn read_signal(method: &str, body: &Bytes) -> Received {
+    if method == "SignalWorkflowExecution" {
+        let message: SignalWorkflowExecutionRequest = grpc::decode(body);
+        return Received {
+            workflow: message.workflow_execution.unwrap_or_default().workflow_id,
+            signal: message.signal_name,
+            request_id: message.request_id,
+            identity: message.identity,
+            args: texts(message.input),
+            header: fields(message.header),
+            namespace: message.namespace,
+            ..Received::default()
+        };
+    }
+    let message: SignalWithStartWorkflowExecutionRequest = grpc::decode(body);
+    Received {
+        workflow: message.workflow_id,
+        signal: message.signal_name,
+        request_id: message.request_id,
+        identity: message.identity,
+        args: texts(message.signal_input),
+        header: fields(message.header),
+        reuse_policy: message.workflow_id_reuse_policy,
+        namespace: message.namespace,
+        ..Received::default()
+    }
+}
+
+/// What changes nothing on the server.
+fn read_question(method: &str, body: &Bytes) -> Received {
+    let mut received = Received::default();
     match method {
-        "SignalWorkflowExecution" => {
-            let message: SignalWorkflowExecutionRequest = grpc::decode(body);
-            Received {
-                method: method_name,
-                workflow: message.workflow_execution.unwrap_or_default().workflow_id,
-                signal: message.signal_name,
-                request_id: message.request_id,
-                identity: message.identity,
-                args: texts(message.input),
-                header: fields(message.header),
-                reuse_policy: 0,
-            }
-        }
-        "SignalWithStartWorkflowExecution" => {
-            let message: SignalWithStartWorkflowExecutionRequest = grpc::decode(body);
-            Received {
-                method: method_name,
-                workflow: message.workflow_id,
-                signal: message.signal_name,
-                request_id: message.request_id,
-                identity: message.identity,
-                args: texts(message.signal_input),
-                header: fields(message.header),
-                reuse_policy: message.workflow_id_reuse_policy,
-            }
-        }
         "DescribeWorkflowExecution" => {
             let message: DescribeWorkflowExecutionRequest = grpc::decode(body);
-            Received {
-                method: method_name,
-                workflow: message.execution.unwrap_or_default().workflow_id,
-                ..Received::default()
-            }
+            received.workflow = message.execution.unwrap_or_default().workflow_id;
+        }
+        "GetWorkflowExecutionHistoryReverse" => {
+            let message: GetWorkflowExecutionHistoryReverseRequest = grpc::decode(body);
+            let execution = message.execution.unwrap_or_default();
+            received.workflow = execution.workflow_id;
+            received.run_id = execution.run_id;
+        }
+        "ListWorkflowExecutions" => {
+            let message: ListWorkflowExecutionsRequest = grpc::decode(body);
+            let id = message.query.split('"').nth(1).unwrap_or_default();
+            id.clone_into(&mut received.workflow);
         }
         "QueryWorkflow" => {
             let message: QueryWorkflowRequest = grpc::decode(body);
             let query = message.query.unwrap_or_default();
-            Received {
-                method: method_name,
-                workflow: message.execution.unwrap_or_default().workflow_id,
-                signal: query.query_type,
-                args: texts(query.query_args),
-                ..Received::default()
-            }
+            received.workflow = message.execution.unwrap_or_default().workflow_id;
+            received.signal = query.query_type;
+            received.args = texts(query.query_args);
         }
         "DescribeTaskQueue" => {
             let message: DescribeTaskQueueRequest = grpc::decode(body);
-            Received {
-                method: method_name,
-                workflow: message.task_queue.unwrap_or_default().name,
-                ..Received::default()
-            }
+            received.workflow = message.task_queue.unwrap_or_default().name;
         }
-        _ => Received {
-            method: method_name,
-            ..Received::default()
-        },
+        _ => {}
     }
+    received
 }
 
 fn texts(payloads: Option<Payloads>) -> Vec<String> {
@@ -325,6 +354,7 @@ fn success(method: &str, state: WorkflowExecutionStatus) -> Response<Body> {
             ..Default::default()
         }
         .encode_to_vec(),
+        "ListWorkflowExecutions" => ListWorkflowExecutionsResponse::default().encode_to_vec(),
         "GetSystemInfo" => GetSystemInfoResponse {
             server_version: "1.29.1".to_owned(),
             capabilities: None,

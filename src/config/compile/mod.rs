@@ -4,8 +4,10 @@
 //! is still checked, so that one mistake is one finding. Reads secrets and key files, nothing else.
 //! May import what `config` may.
 
+mod absence;
 mod identity;
 mod issuers;
+mod lane;
 mod limits;
 mod queries;
 mod reach;

@@ -1,17 +1,17 @@
 //! `[[routes]]`: which events become signals, and where they go.
 //!
 //! Makes what `routing` evaluates and evaluates nothing itself. Whether a route can be reached at all
-//! is `reach`'s.
+//! is `reach`'s; what it does without an open workflow, `absence`'s.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use toml::Spanned;
 
-use crate::event::{Closed, Missing, Then};
+use crate::event::{Closed, Missing};
 use crate::expr::Scope;
 use crate::expr::template::Template;
-use crate::routing::{Effect, MissingRule, On, Route, Signal};
+use crate::routing::{ClosedRule, Effect, MissingRule, On, Route, Signal};
 
 use super::super::file;
 use super::super::problem::Finding;
@@ -145,6 +145,8 @@ impl Compiler<'_> {
             ("args", written.args.as_ref().map(Spanned::span)),
             ("missing", written.missing.as_ref().map(Spanned::span)),
             ("closed", written.closed.as_ref().map(Spanned::span)),
+            ("after_park", written.after_park.as_ref().map(Spanned::span)),
+            ("pace", written.pace.as_ref().map(Spanned::span)),
         ];
         for (key, span) in beside {
             if let Some(span) = span {
@@ -184,13 +186,10 @@ impl Compiler<'_> {
             None => Some(MissingRule::Fixed(Missing::default())),
         };
         let closed = match &written.closed {
-            Some(text) => self.word(
-                "closed",
-                text,
-                &[("park", Closed::Park), ("drop", Closed::Drop)],
-            ),
-            None => Some(Closed::default()),
+            Some(closed) => self.closed(closed),
+            None => Some(ClosedRule::Fixed(Closed::default())),
         };
+        let lane = self.lane(written);
         Some(Signal {
             namespace: namespace?.into(),
             workflow: workflow?,
@@ -198,6 +197,7 @@ impl Compiler<'_> {
             args: args?,
             missing: missing?,
             closed: closed?,
+            lane: lane?,
         })
     }
 
@@ -213,46 +213,5 @@ impl Compiler<'_> {
             );
         }
         self.limited("workflow", text, template)
-    }
-
-    fn missing(&mut self, written: &Spanned<file::Missing>) -> Option<MissingRule> {
-        const THEN: [(&str, Then); 2] = [("park", Then::Park), ("drop", Then::Drop)];
-        match written.get_ref() {
-            file::Missing::Word(word) => {
-                let text = Spanned::new(written.span(), word.clone());
-                let then = self.word("missing", &text, &THEN)?;
-                Some(MissingRule::Fixed(match then {
-                    Then::Park => Missing::Park,
-                    Then::Drop => Missing::Drop,
-                }))
-            }
-            file::Missing::Wait { wait, then } => {
-                let wait = wait.as_ref().and_then(|text| self.duration(text));
-                let then = match then {
-                    Some(text) => self.word("then", text, &THEN),
-                    None => Some(Then::Park),
-                };
-                Some(MissingRule::Fixed(Missing::Wait {
-                    for_ms: u64::try_from(wait?.as_millis()).ok()?,
-                    then: then?,
-                }))
-            }
-            file::Missing::Start {
-                kind,
-                task_queue,
-                args,
-            } => {
-                let workflow_type = kind.as_ref().and_then(|text| self.constant("type", text));
-                let task_queue = task_queue
-                    .as_ref()
-                    .and_then(|text| self.constant("task_queue", text));
-                let args = optional(args.as_ref(), |args| self.args(args, Scope::ROUTE));
-                Some(MissingRule::Start {
-                    workflow_type: workflow_type?,
-                    task_queue: task_queue?,
-                    args: args?,
-                })
-            }
-        }
     }
 }

@@ -11,7 +11,7 @@ use super::cache::Cache;
 use super::lanes::{Arrival, Lanes, Seq};
 use crate::clock::{self, Timestamp};
 use crate::event::{Delivery, State};
-use crate::inbox::{Error, Stats};
+use crate::inbox::{Error, Overdue, SOON, Stats};
 
 /// A claim dropped unsettled waits this long: a task that panics on a delivery must not spin on it.
 const RETURN_AFTER: Duration = Duration::from_secs(1);
@@ -25,11 +25,14 @@ pub(super) struct Board {
     max_backlog: u64,
 }
 
+/// What is guarded by one short lock; operators' actions have their own way in, beside this file.
 #[derive(Debug, Default)]
-struct Desk {
-    lanes: Lanes,
-    cache: Cache,
-    tally: Tally,
+pub(super) struct Desk {
+    pub(super) lanes: Lanes,
+    pub(super) cache: Cache,
+    pub(super) tally: Tally,
+    /// As the last round of retention found it.
+    pub(super) overdue: Overdue,
 }
 
 /// Deliveries by state, pending ones apart, and events without any.
@@ -47,13 +50,14 @@ pub(crate) struct Hold {
     board: Arc<Board>,
     pub(super) seq: Seq,
     pub(super) claimed_at: Timestamp,
+    pub(super) doubtful: bool,
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
         let due = clock::now().plus(RETURN_AFTER);
         // Settled heads are gone from the lanes already: nothing to give back then.
-        if self.board.desk().lanes.retry_at(self.seq, due) {
+        if self.board.desk().lanes.retry_at(self.seq, due, true) {
             self.board.changed.notify_waiters();
         }
     }
@@ -72,7 +76,7 @@ impl Board {
         }
     }
 
-    /// Puts one that was found pending at start into its lane.
+    /// Puts one that was found at start into its lane.
     pub(super) fn restore(&self, arrival: &Arrival<'_>) {
         self.desk().lanes.push(arrival);
     }
@@ -100,16 +104,18 @@ impl Board {
         self: &Arc<Self>,
         now: Timestamp,
         max: usize,
+        room: impl Fn(&str) -> usize,
     ) -> (Vec<(Hold, Option<Delivery>)>, Option<Timestamp>) {
         let mut desk = self.desk();
-        let taken = desk.lanes.take_ready(now, max);
+        let taken = desk.lanes.take_ready(now, max, room);
         let taken = taken
             .into_iter()
-            .map(|seq| {
+            .map(|(seq, doubtful)| {
                 let hold = Hold {
                     board: Arc::clone(self),
                     seq,
                     claimed_at: now,
+                    doubtful,
                 };
                 (hold, desk.cache.take(seq))
             })
@@ -117,26 +123,49 @@ impl Board {
         (taken, desk.lanes.next_due())
     }
 
-    /// Frees the lane of a settled head, or lets the lane wait for its next attempt.
-    pub(super) fn settle(&self, seq: Seq, state: State, retry: Option<(Timestamp, Delivery)>) {
+    /// Frees the lane of a settled head, has the lane wait for its next attempt, or has it stand where that was parked to hold it.
+    ///
+    /// `delivery` as the settlement left it.
+    pub(super) fn settle(
+        &self,
+        seq: Seq,
+        retry_at: Option<Timestamp>,
+        delivery: Delivery,
+        doubtful: bool,
+    ) {
         let mut desk = self.desk();
-        // Most lanes are empty then, and nobody need be told.
-        let news = if let Some((at, delivery)) = retry {
+        let due = desk.lanes.next_due();
+        if let Some(at) = retry_at {
             desk.cache.insert(seq, delivery);
-            desk.lanes.retry_at(seq, at)
+            desk.lanes.retry_at(seq, at, doubtful);
         } else {
-            desk.lanes.settle(seq);
-            desk.tally.count(state);
-            desk.lanes.any_ready()
-        };
+            if delivery.holds_lane() {
+                desk.lanes.hold(seq);
+            } else {
+                desk.lanes.settle(seq);
+            }
+            desk.tally.count(delivery.state);
+        }
+        // Most lanes are empty then, and nobody need be told.
+        let news = desk.lanes.any_ready() || desk.lanes.next_due() != due;
         drop(desk);
         if news {
             self.changed.notify_waiters();
         }
     }
 
+    /// The head waits as if it had not been claimed.
+    pub(super) fn put_back(&self, hold: Hold, delivery: Delivery, until: Timestamp) {
+        let mut desk = self.desk();
+        desk.cache.insert(hold.seq, delivery);
+        desk.lanes.retry_at(hold.seq, until, hold.doubtful);
+        drop(desk);
+        drop(hold);
+        self.changed.notify_waiters();
+    }
+
     pub(super) fn wake(&self) {
-        self.desk().lanes.wake_all();
+        self.desk().lanes.wake(clock::now().plus(SOON));
         self.changed.notify_waiters();
     }
 
@@ -167,8 +196,21 @@ impl Board {
             unrouted: desk.tally.unrouted,
             oldest_pending: desk.lanes.oldest(),
             bytes: 0,
+            overdue: desk.overdue,
             trouble,
         }
+    }
+
+    /// Settled deliveries and unrouted events that are no longer kept.
+    pub(super) fn forget(&self, gone: Tally) {
+        let tally = &mut self.desk().tally;
+        tally.delivered = tally.delivered.saturating_sub(gone.delivered);
+        tally.dropped = tally.dropped.saturating_sub(gone.dropped);
+        tally.unrouted = tally.unrouted.saturating_sub(gone.unrouted);
+    }
+
+    pub(super) fn set_overdue(&self, overdue: Overdue) {
+        self.desk().overdue = overdue;
     }
 
     /// None: a write has succeeded.
@@ -189,7 +231,7 @@ impl Board {
     }
 
     // What these locks guard is whole between any two statements, so that a panic elsewhere does not spoil it.
-    fn desk(&self) -> MutexGuard<'_, Desk> {
+    pub(super) fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -199,33 +241,52 @@ impl Board {
 }
 
 impl Desk {
-    fn enter(&mut self, seq: Seq, delivery: Delivery) {
-        if delivery.state != State::Pending {
-            self.tally.count(delivery.state);
-            return;
+    pub(super) fn enter(&mut self, seq: Seq, delivery: Delivery) {
+        self.tally.count(delivery.state);
+        let pending = delivery.state == State::Pending;
+        if pending || delivery.holds_lane() {
+            self.lanes.push(&arrival(seq, &delivery));
         }
-        self.lanes.push(&arrival(seq, &delivery));
-        self.cache.insert(seq, delivery);
+        if pending {
+            self.cache.insert(seq, delivery);
+        }
     }
 }
 
 impl Tally {
-    fn count(&mut self, state: State) {
+    pub(super) fn count(&mut self, state: State) {
+        if let Some(count) = self.of(state) {
+            *count += 1;
+        }
+    }
+
+    pub(super) fn uncount(&mut self, state: State) {
+        if let Some(count) = self.of(state) {
+            *count = count.saturating_sub(1);
+        }
+    }
+
+    /// Pending ones are counted by the lanes.
+    fn of(&mut self, state: State) -> Option<&mut u64> {
         match state {
-            State::Pending => {}
-            State::Delivered => self.delivered += 1,
-            State::Parked => self.parked += 1,
-            State::Dropped => self.dropped += 1,
+            State::Pending => None,
+            State::Delivered => Some(&mut self.delivered),
+            State::Parked => Some(&mut self.parked),
+            State::Dropped => Some(&mut self.dropped),
         }
     }
 }
 
-fn arrival(seq: Seq, delivery: &Delivery) -> Arrival<'_> {
+pub(super) fn arrival(seq: Seq, delivery: &Delivery) -> Arrival<'_> {
     Arrival {
         seq,
         namespace: &delivery.target.namespace,
         workflow: &delivery.target.workflow,
         source: &delivery.source,
         accepted_at: delivery.accepted_at,
+        due: None,
+        doubtful: false,
+        pace: delivery.rules.pace(),
+        held: delivery.holds_lane(),
     }
 }

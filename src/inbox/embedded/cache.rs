@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::lanes::Seq;
-use crate::event::{Delivery, Missing};
+use crate::event::{Closed, Delivery, Missing};
 
 const MAX_DELIVERIES: usize = 4_096;
 const MAX_BYTES: usize = 16 << 20;
@@ -44,6 +44,9 @@ fn weight(delivery: &Delivery) -> usize {
     let start = match &delivery.rules.missing {
         Missing::Start(start) => start.args.len(),
         Missing::Park | Missing::Drop | Missing::Wait { .. } => 0,
+    } + match &delivery.rules.closed {
+        Closed::Start(start) => start.args.len(),
+        Closed::Park | Closed::Drop => 0,
     };
     let error = delivery.last_error.as_ref().map_or(0, String::len);
     FIXED_BYTES + delivery.args.len() + start + error + delivery.target.workflow.len()

@@ -13,7 +13,11 @@ use crate::inbox::{Claim, Ticket};
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 impl Store {
-    pub(in crate::inbox) async fn claim(&self, max: usize) -> Vec<Claim> {
+    pub(in crate::inbox) async fn claim(
+        &self,
+        max: usize,
+        room: impl Fn(&str) -> usize + Sync,
+    ) -> Vec<Claim> {
         loop {
             let changed = self.board.changed.notified();
             tokio::pin!(changed);
@@ -23,7 +27,7 @@ impl Store {
                 std::future::pending::<()>().await;
             }
             let now = clock::now();
-            let (taken, due) = self.board.take_ready(now, max);
+            let (taken, due) = self.board.take_ready(now, max, &room);
             if taken.is_empty() {
                 let wait = due.map_or(LONGEST_WAIT, |due| due.since(now).min(LONGEST_WAIT));
                 tokio::select! {
@@ -67,6 +71,7 @@ impl Store {
                 let delivery = delivery.or_else(|| read.remove(&hold.seq))?;
                 Some(Claim {
                     delivery,
+                    doubtful: hold.doubtful,
                     ticket: Ticket::Embedded(hold),
                 })
             })

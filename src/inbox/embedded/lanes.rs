@@ -1,14 +1,26 @@
 //! The lanes: what is pending, in which order, and what is due.
 //!
 //! A pure structure in memory: no clock (time is an argument), no lock, no I/O. It holds places in line, not deliveries:
-//! about 120 bytes for each pending one, so that a backlog of a million stays affordable. May import `clock`.
+//! about 150 bytes for each pending one, so that a backlog of a million stays affordable. `line` strings the members of a
+//! lane together, `turns` chooses among heads that are ready, `operators` is what people do to lanes. May import `clock`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::num::NonZeroU64;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::Timestamp;
+
+mod line;
+mod operators;
+mod pace;
+mod turns;
+
+#[cfg(test)]
+mod tests;
+
+use turns::Turns;
 
 /// Place of a delivery in the order of acceptance.
 pub(super) type Seq = NonZeroU64;
@@ -16,26 +28,60 @@ pub(super) type Seq = NonZeroU64;
 /// A keyed hash of namespace and workflow id. Two workflows that collide merely share a lane.
 type LaneHash = u64;
 
-/// Invariant: a head is either in `ready`, in `later`, or claimed; whoever is not a head is in none of these.
+/// Due at once: no clock is earlier.
+const AT_ONCE: Timestamp = Timestamp::from_millis(0);
+
+/// Invariants: a lane's members stand in order of `seq`, but that a claimed head keeps the front. A head that waits is in
+/// `turns` or in `later`; a claimed or held one, and whoever is not a head, is in neither.
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
     hasher: RandomState,
     entries: BTreeMap<Seq, Entry>,
-    tails: HashMap<LaneHash, Seq>,
-    ready: BTreeSet<Seq>,
+    ends: HashMap<LaneHash, Lane>,
+    turns: Turns,
     later: BTreeSet<(Timestamp, Seq)>,
-    /// As many as there are sources in the routing file, over time; never shrinks.
-    sources: Vec<u64>,
-    source_numbers: HashMap<Arc<str>, u32>,
+    /// Empty lanes whose pace counts on, and until when.
+    resting: BTreeSet<(Timestamp, LaneHash)>,
+    pending: u64,
+    /// The latest time that a claim has seen.
+    clock: Timestamp,
 }
 
+/// Kept small: there is one for each pending delivery.
 #[derive(Debug)]
 struct Entry {
     lane: LaneHash,
+    before: Option<Seq>,
     next: Option<Seq>,
     accepted_at: Timestamp,
+    /// Not tried before then.
+    due: Timestamp,
     source: u32,
-    claimed: bool,
+    namespace: u16,
+    /// May have been sent, and nobody saw the end.
+    doubtful: bool,
+    /// Milliseconds since the lane's attempt before; 0: no pace.
+    pace: u32,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    Waiting,
+    /// In the hands of an attempt, or of an operator's action.
+    Claimed,
+    /// Parked, and the lane stands: not pending, and never ready.
+    Held,
+}
+
+#[derive(Debug, Default)]
+struct Lane {
+    head: Option<Seq>,
+    tail: Option<Seq>,
+    /// The last one that came back to its old place: where the next one looks for its own.
+    returned: Option<Seq>,
+    /// When its last attempt was claimed, where that one had a pace.
+    tried_at: Timestamp,
 }
 
 /// Who joins a lane.
@@ -46,98 +92,137 @@ pub(super) struct Arrival<'a> {
     pub workflow: &'a str,
     pub source: &'a Arc<str>,
     pub accepted_at: Timestamp,
+    /// Not before then; none: at once.
+    pub due: Option<Timestamp>,
+    /// It may have been sent, and nobody saw the end.
+    pub doubtful: bool,
+    /// Least time between two attempts of the lane.
+    pub pace: Option<Duration>,
+    /// It is parked, and the lane stands at it.
+    pub held: bool,
 }
 
 impl Lanes {
-    /// Appends to the end of its lane; the first one of a lane is ready at once.
-    ///
-    /// Arrivals come in rising order of `seq`.
+    /// Takes its place in its lane: at the end, but for one that comes back. The first one of a lane is ready at once.
     pub(super) fn push(&mut self, arrival: &Arrival<'_>) {
-        let lane = self.hasher.hash_one((arrival.namespace, arrival.workflow));
-        let source = self.enter(arrival.source);
+        let source = self.turns.source(arrival.source);
         let entry = Entry {
-            lane,
+            lane: self.hasher.hash_one((arrival.namespace, arrival.workflow)),
+            before: None,
             next: None,
             accepted_at: arrival.accepted_at,
+            due: arrival.due.unwrap_or(AT_ONCE),
             source,
-            claimed: false,
+            namespace: self.turns.namespace(arrival.namespace),
+            doubtful: arrival.doubtful,
+            pace: arrival.pace.map_or(0, pace::millis),
+            stage: Stage::Held,
         };
-        self.entries.insert(arrival.seq, entry);
-        let before = self.tails.insert(lane, arrival.seq);
-        match before.and_then(|tail| self.entries.get_mut(&tail)) {
-            Some(tail) => tail.next = Some(arrival.seq),
-            None => {
-                self.ready.insert(arrival.seq);
-            }
+        self.link(arrival.seq, entry);
+        if !arrival.held {
+            self.resume(arrival);
         }
     }
 
-    /// Claims up to `max` heads that are due, oldest first.
-    pub(super) fn take_ready(&mut self, now: Timestamp, max: usize) -> Vec<Seq> {
+    /// Claims up to `max` heads that are due, and of each namespace no more than it has room for: sources take turns, each
+    /// gives its oldest. Beside each, whether it may have been sent already.
+    pub(super) fn take_ready(
+        &mut self,
+        now: Timestamp,
+        max: usize,
+        room: impl Fn(&str) -> usize,
+    ) -> Vec<(Seq, bool)> {
+        self.follow_clock(now);
         while let Some(&(due, seq)) = self.later.first()
             && due <= now
         {
             self.later.pop_first();
-            self.ready.insert(seq);
+            if let Some(entry) = self.entries.get(&seq) {
+                self.turns.insert(entry.namespace, entry.source, seq);
+            }
         }
-        let mut taken = Vec::with_capacity(max.min(self.ready.len()));
+        let mut rooms = self.turns.rooms(room);
+        let mut taken = Vec::new();
         while taken.len() < max
-            && let Some(seq) = self.ready.pop_first()
+            && let Some(seq) = self.turns.pop(&mut rooms)
         {
-            if let Some(entry) = self.entries.get_mut(&seq) {
-                entry.claimed = true;
-                taken.push(seq);
+            if let Some(entry) = self.entries.get_mut(&seq)
+                && entry.stage == Stage::Waiting
+            {
+                entry.stage = Stage::Claimed;
+                if entry.pace > 0
+                    && let Some(lane) = self.ends.get_mut(&entry.lane)
+                {
+                    lane.tried_at = now;
+                }
+                taken.push((seq, entry.doubtful));
             }
         }
         taken
     }
 
-    /// The claimed head waits until `due` and holds its lane. False if it was not claimed.
-    pub(super) fn retry_at(&mut self, seq: Seq, due: Timestamp) -> bool {
+    /// The claimed one waits until `due` and holds its lane, unless one came back that goes before it. False if it was
+    /// not claimed.
+    pub(super) fn retry_at(&mut self, seq: Seq, due: Timestamp, doubtful: bool) -> bool {
         match self.entries.get_mut(&seq) {
-            Some(entry) if entry.claimed => {
-                entry.claimed = false;
-                self.later.insert((due, seq));
+            Some(entry) if entry.stage == Stage::Claimed => {
+                entry.stage = Stage::Waiting;
+                (entry.due, entry.doubtful) = (due, doubtful);
+            }
+            _ => return false,
+        }
+        let head = self.restore_order(seq);
+        self.offer(head);
+        true
+    }
+
+    /// The claimed one leaves; the next of its lane may go. False if it was not claimed.
+    pub(super) fn settle(&mut self, seq: Seq) -> bool {
+        let claimed = self.stage(seq) == Some(Stage::Claimed);
+        claimed && self.remove(seq)
+    }
+
+    /// The claimed head was parked, and its lane stands. False if it was not claimed.
+    pub(super) fn hold(&mut self, seq: Seq) -> bool {
+        match self.entries.get_mut(&seq) {
+            Some(entry) if entry.stage == Stage::Claimed => {
+                entry.stage = Stage::Held;
+                self.turns.one_less_pending(entry.source);
+                self.pending = self.pending.saturating_sub(1);
                 true
             }
             _ => false,
         }
     }
 
-    /// The claimed head leaves; the next of its lane is ready at once. False if it was not claimed.
-    pub(super) fn settle(&mut self, seq: Seq) -> bool {
-        if !self.entries.get(&seq).is_some_and(|entry| entry.claimed) {
-            return false;
-        }
-        let Some(entry) = self.entries.remove(&seq) else {
+    /// It leaves from wherever it stands. False if it is not there.
+    pub(super) fn remove(&mut self, seq: Seq) -> bool {
+        self.withdraw(seq);
+        let Some(entry) = self.unlink(seq) else {
             return false;
         };
-        match entry.next {
-            Some(next) => {
-                self.ready.insert(next);
-            }
-            None => {
-                self.tails.remove(&entry.lane);
-            }
+        if entry.stage != Stage::Held {
+            self.turns.one_less_pending(entry.source);
+            self.pending = self.pending.saturating_sub(1);
         }
-        if let Some(pending) = self.sources.get_mut(entry.source as usize) {
-            *pending = pending.saturating_sub(1);
+        let head = self.ends.get(&entry.lane).and_then(|lane| lane.head);
+        match head {
+            Some(head) if entry.before.is_none() => self.offer(head),
+            Some(_) => {}
+            None => self.rest(entry.lane, entry.pace),
         }
         true
     }
 
-    /// Whether a claim would find a head, even without any more time passing.
-    pub(super) fn any_ready(&self) -> bool {
-        !self.ready.is_empty()
-    }
-
-    /// Every waiting head is ready now.
-    pub(super) fn wake_all(&mut self) {
-        self.ready.extend(
-            std::mem::take(&mut self.later)
-                .into_iter()
-                .map(|(_, seq)| seq),
-        );
+    /// Ends the wait of every lane that waits until `until` at most, as far as its pace allows.
+    pub(super) fn wake(&mut self, until: Timestamp) {
+        let after = self.later.split_off(&(until, Seq::MAX));
+        for (_, seq) in std::mem::replace(&mut self.later, after) {
+            if let Some(entry) = self.entries.get_mut(&seq) {
+                entry.due = AT_ONCE;
+            }
+            self.offer(seq);
+        }
     }
 
     /// When the next waiting head is due; heads that are ready already do not count.
@@ -145,145 +230,77 @@ impl Lanes {
         self.later.first().map(|&(due, _)| due)
     }
 
+    /// Whether a claim might find a head, even without any more time passing.
+    pub(super) fn any_ready(&self) -> bool {
+        self.turns.any_ready()
+    }
+
+    pub(super) fn is_doubtful(&self, seq: Seq) -> bool {
+        self.entries.get(&seq).is_some_and(|entry| entry.doubtful)
+    }
+
+    pub(super) fn stage(&self, seq: Seq) -> Option<Stage> {
+        self.entries.get(&seq).map(|entry| entry.stage)
+    }
+
     pub(super) fn pending(&self) -> u64 {
-        self.entries.len() as u64
+        self.pending
     }
 
     pub(super) fn pending_of(&self, source: &str) -> u64 {
-        self.source_numbers
-            .get(source)
-            .and_then(|&number| self.sources.get(number as usize))
-            .copied()
-            .unwrap_or(0)
+        self.turns.pending_of(source)
     }
 
     /// Acceptance of the pending one that was accepted first.
     pub(super) fn oldest(&self) -> Option<Timestamp> {
         self.entries
-            .first_key_value()
-            .map(|(_, entry)| entry.accepted_at)
+            .values()
+            .find(|entry| entry.stage != Stage::Held)
+            .map(|entry| entry.accepted_at)
     }
 
-    /// Counts one more pending delivery of the source and returns the source's number.
-    fn enter(&mut self, source: &Arc<str>) -> u32 {
-        let known = self.source_numbers.get(source).copied();
-        let number = known.unwrap_or_else(|| {
-            let number = u32::try_from(self.sources.len()).unwrap_or(u32::MAX);
-            self.sources.push(0);
-            self.source_numbers.insert(Arc::clone(source), number);
-            number
-        });
-        if let Some(pending) = self.sources.get_mut(number as usize) {
-            *pending += 1;
+    /// A held one is pending. False if it is not held.
+    fn resume(&mut self, arrival: &Arrival<'_>) -> bool {
+        let seq = arrival.seq;
+        match self.entries.get_mut(&seq) {
+            Some(entry) if entry.stage == Stage::Held => {
+                entry.stage = Stage::Waiting;
+                entry.due = arrival.due.unwrap_or(AT_ONCE);
+                entry.doubtful = arrival.doubtful;
+                self.turns.one_more_pending(entry.source);
+                self.pending += 1;
+                self.offer(seq);
+                true
+            }
+            _ => false,
         }
-        number
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: Timestamp = Timestamp::from_seconds(1_000);
-    const LATER: Timestamp = Timestamp::from_seconds(2_000);
-
-    fn seq(n: u64) -> Seq {
-        Seq::new(n).unwrap()
     }
 
-    /// One arrival for each workflow, numbered from 1.
-    fn lanes(workflows: &[&str]) -> Lanes {
-        let mut lanes = Lanes::default();
-        for (n, workflow) in (1..).zip(workflows) {
-            lanes.push(&Arrival {
-                seq: seq(n),
-                namespace: "default",
-                workflow,
-                source: &Arc::from("stripe"),
-                accepted_at: Timestamp::from_seconds(i64::try_from(n).unwrap()),
-            });
+    /// Makes it ready, or has it wait for its time, if it waits and is the head of its lane. It must not be offered already.
+    fn offer(&mut self, seq: Seq) {
+        let Some(entry) = self.entries.get_mut(&seq) else {
+            return;
+        };
+        let lane = self.ends.get(&entry.lane);
+        let Some(lane) = lane.filter(|lane| lane.head == Some(seq)) else {
+            return;
+        };
+        if entry.stage != Stage::Waiting {
+            return;
         }
-        lanes
-    }
-
-    #[test]
-    fn a_lane_gives_one_at_a_time_in_order() {
-        let mut lanes = lanes(&["a", "a", "b"]);
-        assert_eq!(lanes.take_ready(NOW, 9), [seq(1), seq(3)]);
-        assert!(lanes.take_ready(NOW, 9).is_empty());
-        assert!(lanes.settle(seq(1)));
-        assert_eq!(lanes.take_ready(NOW, 9), [seq(2)]);
-    }
-
-    #[test]
-    fn the_same_workflow_in_two_namespaces_has_two_lanes() {
-        let mut lanes = lanes(&["a"]);
-        lanes.push(&Arrival {
-            seq: seq(2),
-            namespace: "other",
-            workflow: "a",
-            source: &Arc::from("stripe"),
-            accepted_at: NOW,
-        });
-        assert_eq!(lanes.take_ready(NOW, 9), [seq(1), seq(2)]);
-    }
-
-    #[test]
-    fn the_oldest_ready_goes_first_and_max_is_kept() {
-        let mut lanes = lanes(&["a", "b", "c"]);
-        assert_eq!(lanes.take_ready(NOW, 2), [seq(1), seq(2)]);
-        assert!(lanes.retry_at(seq(1), NOW));
-        assert_eq!(lanes.take_ready(NOW, 2), [seq(1), seq(3)]);
-    }
-
-    #[test]
-    fn a_retry_holds_its_own_lane_only() {
-        let mut lanes = lanes(&["a", "a", "b"]);
-        lanes.take_ready(NOW, 1);
-        assert!(lanes.retry_at(seq(1), LATER));
-        assert_eq!(lanes.next_due(), Some(LATER));
-        assert_eq!(lanes.take_ready(NOW, 9), [seq(3)]);
-        assert_eq!(lanes.take_ready(LATER, 9), [seq(1)]);
-        assert_eq!(lanes.next_due(), None);
-    }
-
-    #[test]
-    fn waking_makes_all_waiting_ready() {
-        let mut lanes = lanes(&["a", "b"]);
-        for taken in lanes.take_ready(NOW, 9) {
-            lanes.retry_at(taken, LATER);
+        entry.due = entry.due.max(pace::earliest(lane.tried_at, entry.pace));
+        if entry.due == AT_ONCE {
+            self.turns.insert(entry.namespace, entry.source, seq);
+        } else {
+            self.later.insert((entry.due, seq));
         }
-        lanes.wake_all();
-        assert_eq!(lanes.take_ready(NOW, 9), [seq(1), seq(2)]);
     }
 
-    #[test]
-    fn what_is_not_claimed_cannot_be_settled() {
-        let mut lanes = lanes(&["a", "a"]);
-        assert!(!lanes.settle(seq(1)) && !lanes.settle(seq(2)) && !lanes.settle(seq(7)));
-        lanes.take_ready(NOW, 1);
-        assert!(lanes.settle(seq(1)) && !lanes.settle(seq(1)));
-        assert!(!lanes.retry_at(seq(1), NOW));
-    }
-
-    #[test]
-    fn counts_follow_what_is_pending() {
-        let mut lanes = lanes(&["a", "a", "b"]);
-        assert_eq!((lanes.pending(), lanes.pending_of("stripe")), (3, 3));
-        assert_eq!(lanes.oldest(), Some(Timestamp::from_seconds(1)));
-        lanes.take_ready(NOW, 9);
-        lanes.settle(seq(1));
-        assert_eq!((lanes.pending(), lanes.pending_of("stripe")), (2, 2));
-        assert_eq!(lanes.oldest(), Some(Timestamp::from_seconds(2)));
-        assert_eq!(lanes.pending_of("unknown"), 0);
-    }
-
-    #[test]
-    fn an_emptied_lane_leaves_nothing_behind() {
-        let mut lanes = lanes(&["a"]);
-        lanes.take_ready(NOW, 1);
-        lanes.settle(seq(1));
-        assert!(lanes.tails.is_empty() && lanes.entries.is_empty());
-        assert!(size_of::<Entry>() <= 32);
+    /// Takes it out of `turns` and `later`, wherever it is.
+    fn withdraw(&mut self, seq: Seq) {
+        if let Some(entry) = self.entries.get(&seq) {
+            self.later.remove(&(entry.due, seq));
+            self.turns.remove(entry.namespace, entry.source, seq);
+        }
     }
 }

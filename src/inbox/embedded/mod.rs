@@ -11,16 +11,23 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{Semaphore, oneshot};
 
+mod acting;
+mod actions;
 mod board;
 mod cache;
 mod checkpoint;
 mod claiming;
+mod deliveries;
 mod lanes;
 mod lock;
 mod page;
 mod reader;
+mod records;
+mod replaying;
+mod retention;
 mod rows;
 mod schema;
+mod seizure;
 mod step;
 mod sweep;
 mod writer;
@@ -31,10 +38,13 @@ mod tests;
 use board::Board;
 pub(super) use board::Hold;
 use reader::Readers;
+use retention::Keeper;
 use step::{Mark, Prepared};
 use writer::{Job, QUEUE, Writer};
 
-use super::{Acceptance, Error, EventFilter, EventRecord, Page, Receipt, Settlement, Stats};
+use super::{
+    Acceptance, Error, EventFilter, EventRecord, Page, Receipt, Retention, Settlement, Stats,
+};
 use crate::clock;
 use crate::event::{Delivery, DeliveryId, EventId, State};
 
@@ -44,6 +54,7 @@ pub struct Options {
     pub path: PathBuf,
     /// Pending deliveries, about; one source may hold half of them.
     pub max_backlog: u64,
+    pub retention: Retention,
 }
 
 impl Options {
@@ -51,6 +62,7 @@ impl Options {
         Self {
             path: path.into(),
             max_backlog: 1_000_000,
+            retention: Retention::default(),
         }
     }
 }
@@ -89,7 +101,7 @@ impl Store {
         };
         let tally = reader::tally(&connection).map_err(unreadable)?;
         let board = Arc::new(Board::new(options.max_backlog, tally));
-        reader::restore(&connection, &board).map_err(unreadable)?;
+        reader::restore(&connection, &board, clock::now()).map_err(unreadable)?;
         let no_thread = |error: std::io::Error| {
             Error::Open(format!(
                 "cannot start a thread for the store: {error}; raise the limit on processes"
@@ -104,6 +116,7 @@ impl Store {
             jobs: queue,
             board: Arc::clone(&board),
             checkpoints,
+            keeper: Keeper::new(options.retention),
             lock,
         };
         let writer = std::thread::Builder::new()
@@ -154,25 +167,37 @@ impl Store {
         hold: Hold,
         settlement: Settlement,
     ) -> Result<(), Error> {
+        if let Settlement::Postponed { until } = settlement {
+            self.board.put_back(hold, delivery, until);
+            return Ok(());
+        }
         // Cancelled while it waits here, the claim is merely dropped: nothing has been said yet.
         let permit = Arc::clone(&self.room)
             .acquire_owned()
             .await
             .map_err(|_| closed())?;
         let seq = hold.seq;
-        let mark = Box::new(Mark::new(seq, hold.claimed_at, settlement, clock::now()));
-        let state = mark.state;
-        let retry = mark.retry_at().map(|at| {
-            mark.apply(&mut delivery);
-            (at, delivery)
-        });
+        // Where an attempt before this one went unseen, the time of acceptance stands for it.
+        let first = if hold.doubtful {
+            delivery.accepted_at
+        } else {
+            hold.claimed_at
+        };
+        let doubtful = matches!(settlement, Settlement::Unseen { .. });
+        let mark = Box::new(Mark::new(seq, first, settlement, clock::now()));
+        let retry_at = mark.retry_at();
+        mark.apply(&mut delivery);
         // Queued before the lane is free, so that the marks of one delivery are written in order.
         self.jobs
             .try_send(Job::Settle { mark, permit })
             .map_err(|_| closed())?;
-        self.board.settle(seq, state, retry);
+        self.board.settle(seq, retry_at, delivery, doubtful);
         drop(hold);
         Ok(())
+    }
+
+    pub(super) fn look_again(&self) {
+        self.board.changed.notify_waiters();
     }
 
     pub(super) fn wake(&self) {
@@ -188,6 +213,22 @@ impl Store {
         self.history
             .run(move |connection| page::events(connection, &filter, start))
             .await
+    }
+
+    pub(super) async fn count_events(&self, filter: &EventFilter) -> Result<u64, Error> {
+        let mut count = 0;
+        let mut start = Some(page::Position::NEWEST);
+        // One read for each window: none lingers.
+        while let Some(position) = start {
+            let filter = filter.clone();
+            let (found, floor) = self
+                .history
+                .run(move |connection| page::count_window(connection, &filter, position))
+                .await?;
+            count += found;
+            start = floor;
+        }
+        Ok(count)
     }
 
     pub(super) async fn event(&self, id: EventId) -> Result<Option<EventRecord>, Error> {

@@ -26,7 +26,7 @@ pub(super) struct Position {
 }
 
 impl Position {
-    const NEWEST: Self = Self {
+    pub(super) const NEWEST: Self = Self {
         received_at: i64::MAX,
         seq: i64::MAX,
     };
@@ -129,21 +129,48 @@ fn window_floor(
         .optional()
 }
 
-/// Names of filters are ours, values are bound: nothing that a caller sent stands in the text.
 fn query(
     filter: &EventFilter,
     start: Position,
     floor: Option<Position>,
     limit: usize,
 ) -> (String, Vec<Value>) {
+    let (condition, mut values) = condition(filter, start, floor);
+    values.push(Value::Integer(i64::try_from(limit + 1).unwrap_or(i64::MAX)));
+    let sql = format!(
+        "SELECT {EVENT_COLUMNS} {condition} ORDER BY e.received_at DESC, e.seq DESC LIMIT ?"
+    );
+    (sql, values)
+}
+
+/// How many events fit in the window below `start`, and where the next one begins; none if that was the last.
+pub(super) fn count_window(
+    connection: &Connection,
+    filter: &EventFilter,
+    start: Position,
+) -> rusqlite::Result<(u64, Option<Position>)> {
+    let floor = window_floor(connection, filter, start)?;
+    let (condition, values) = condition(filter, start, floor);
+    let count: i64 = connection
+        .prepare_cached(&format!("SELECT count(*) {condition}"))?
+        .query_row(params_from_iter(values), |row| row.get(0))?;
+    Ok((count.unsigned_abs(), floor))
+}
+
+/// Names of filters are ours, values are bound: nothing that a caller sent stands in the text.
+fn condition(
+    filter: &EventFilter,
+    start: Position,
+    floor: Option<Position>,
+) -> (String, Vec<Value>) {
     let mut values = vec![
         Value::Integer(since(filter)),
         Value::Integer(top(filter, start)),
         Value::Integer(below(filter, start)),
     ];
-    let mut sql = format!(
-        "SELECT {EVENT_COLUMNS} FROM event e INDEXED BY event_received \
-         WHERE e.received_at BETWEEN ?1 AND ?2 AND (e.received_at < ?2 OR e.seq < ?3)"
+    let mut sql = String::from(
+        "FROM event e INDEXED BY event_received \
+         WHERE e.received_at BETWEEN ?1 AND ?2 AND (e.received_at < ?2 OR e.seq < ?3)",
     );
     if let Some(floor) = floor {
         values.push(Value::Integer(floor.received_at));
@@ -173,8 +200,6 @@ fn query(
         Some(EventState::Unrouted) => sql.push_str(" AND e.unrouted"),
         None => {}
     }
-    values.push(Value::Integer(i64::try_from(limit + 1).unwrap_or(i64::MAX)));
-    sql.push_str(" ORDER BY e.received_at DESC, e.seq DESC LIMIT ?");
     (sql, values)
 }
 

@@ -5,17 +5,19 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::Semaphore;
 
 use super::board::{Board, Tally};
 use super::lanes::{Arrival, Seq};
+use super::records;
 use super::rows::{self, DELIVERY_COLUMNS, EVENT_COLUMNS};
 use super::schema;
 use crate::clock::Timestamp;
 use crate::event::{Delivery, DeliveryId, EventId};
-use crate::inbox::{Error, EventRecord};
+use crate::inbox::{Error, EventRecord, SOON};
 
 /// A few connections, opened when first needed.
 #[derive(Debug)]
@@ -85,11 +87,22 @@ pub(super) fn tally(connection: &Connection) -> rusqlite::Result<Tally> {
     })
 }
 
-/// Puts everything pending back into its lane, in order, due at once.
-pub(super) fn restore(connection: &Connection, board: &Board) -> rusqlite::Result<()> {
+/// Puts everything pending back into its lane, in order; due at once, save what was to wait for longer than [`SOON`]. What
+/// was parked to hold its lane holds it again.
+pub(super) fn restore(
+    connection: &Connection,
+    board: &Board,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(
-        "SELECT seq, namespace, workflow, source, accepted_at FROM delivery INDEXED BY delivery_pending \
-         WHERE state = 'pending' ORDER BY seq",
+        "SELECT seq, namespace, workflow, source, accepted_at, next_attempt_at, \
+         iif(json_valid(rules), rules ->> 'pace_ms', NULL), 0 \
+         FROM delivery INDEXED BY delivery_pending WHERE state = 'pending' \
+         UNION ALL \
+         SELECT seq, namespace, workflow, source, accepted_at, NULL, NULL, 1 \
+         FROM delivery INDEXED BY delivery_parked \
+         WHERE state = 'parked' AND iif(json_valid(rules), rules ->> 'after_park', '') = 'hold' AND workflow <> '' \
+         ORDER BY seq",
     )?;
     let mut found = statement.query([])?;
     while let Some(row) = found.next()? {
@@ -99,6 +112,15 @@ pub(super) fn restore(connection: &Connection, board: &Board) -> rusqlite::Resul
             workflow: row.get_ref(2)?.as_str()?,
             source: &Arc::from(row.get_ref(3)?.as_str()?),
             accepted_at: Timestamp::from_millis(row.get(4)?),
+            due: row
+                .get::<_, Option<i64>>(5)?
+                .map(Timestamp::from_millis)
+                .filter(|due| *due > now.plus(SOON)),
+            pace: row
+                .get::<_, Option<u32>>(6)?
+                .map(|ms| Duration::from_millis(ms.into())),
+            doubtful: true,
+            held: row.get(7)?,
         });
     }
     Ok(())
@@ -151,7 +173,7 @@ pub(super) fn event(connection: &Connection, id: EventId) -> rusqlite::Result<Op
         .transpose()
 }
 
-/// Adds the deliveries of the event at this place, in order of acceptance.
+/// Adds the deliveries of the event at this place, in order of acceptance, and its notes.
 pub(super) fn with_deliveries(
     connection: &Connection,
     seq: i64,
@@ -163,5 +185,6 @@ pub(super) fn with_deliveries(
         ))?
         .query_map([seq], rows::delivery_from)?
         .collect::<rusqlite::Result<_>>()?;
+    record.notes = records::notes(connection, seq)?;
     Ok(record)
 }

@@ -128,7 +128,7 @@ fn insert_event(
     ])
 }
 
-fn insert_delivery(
+pub(super) fn insert_delivery(
     connection: &Connection,
     event: i64,
     delivery: &Delivery,
@@ -207,6 +207,7 @@ pub(super) fn event_from(row: &Row<'_>) -> rusqlite::Result<(i64, EventRecord)> 
         conflicts: row.get::<_, i64>("conflicts")?.unsigned_abs(),
         erased_at: time(row, "erased_at")?,
         deliveries: Vec::new(),
+        notes: Vec::new(),
     };
     Ok((row.get("seq")?, record))
 }
@@ -294,6 +295,6 @@ fn maybe_parsed<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::R
 }
 
 /// Says what is wrong with a row, never what stands in it.
-fn unreadable(what: &'static str) -> rusqlite::Error {
+pub(super) fn unreadable(what: &'static str) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(0, Type::Text, what.into())
 }

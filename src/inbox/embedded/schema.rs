@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::inbox::Error;
 
 /// Raised with every change of the tables; a file from a newer program is refused.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 const TABLES: &str = "
 CREATE TABLE event (
@@ -74,6 +74,17 @@ CREATE INDEX delivery_event ON delivery(event);
 CREATE INDEX delivery_pending ON delivery(seq) WHERE state = 'pending';
 CREATE INDEX delivery_parked ON delivery(seq) WHERE state = 'parked';
 CREATE INDEX delivery_dropped ON delivery(seq) WHERE state = 'dropped';
+
+CREATE TABLE note (
+    seq      INTEGER PRIMARY KEY,
+    event    INTEGER NOT NULL,
+    delivery BLOB,
+    at       INTEGER NOT NULL,
+    who      TEXT NOT NULL,
+    action   TEXT NOT NULL,
+    text     TEXT
+);
+CREATE INDEX note_event ON note(event);
 ";
 
 /// The writing connection: settings checked, tables in place.
@@ -152,6 +163,12 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Error> {
         .map_err(failed)?;
     if found == VERSION {
         return Ok(());
+    }
+    if (1..VERSION).contains(&found) {
+        return Err(Error::Open(format!(
+            "the store {} has schema version {found}, which no released program has written: choose another path with --store",
+            path.display()
+        )));
     }
     if found != 0 {
         return Err(Error::Open(format!(

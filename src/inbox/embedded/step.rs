@@ -157,10 +157,14 @@ impl Mark {
                 mark.reason = Some(reason);
                 mark.last_error = Some(detail);
             }
-            Settlement::Retry { at, error } => {
+            Settlement::Retry { at, error } | Settlement::Unseen { at, error } => {
                 mark.next_attempt_at = Some(at);
                 mark.settled_at = None;
                 mark.last_error = Some(error);
+            }
+            Settlement::Postponed { until } => {
+                mark.next_attempt_at = Some(until);
+                mark.settled_at = None;
             }
         }
         mark

@@ -8,16 +8,20 @@ use bytes::Bytes;
 use tempfile::TempDir;
 use tokio::sync::{Semaphore, oneshot};
 
+use super::actions::{Act, Work};
 use super::board::{Board, Tally};
 use super::checkpoint::Checkpoints;
 use super::lanes::Seq;
 use super::lock::StoreLock;
+use super::retention::Keeper;
 use super::step::{self, Mark, Prepared};
 use super::writer::{Job, QUEUE, Writer};
 use super::{Options, Store, page, reader, schema};
 use crate::clock::Timestamp;
 use crate::event::{Content, DedupKey, Delivery, DeliveryId, Event, EventId, Rules, State, Target};
-use crate::inbox::{Acceptance, Error, EventFilter, Receipt, Settlement};
+use crate::inbox::{
+    Acceptance, ActionError, Error, EventFilter, Note, Receipt, Retention, Settlement,
+};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_000);
 
@@ -92,6 +96,7 @@ impl Desk {
                 jobs: queue,
                 board: Arc::new(Board::new(1_000, Tally::default())),
                 checkpoints,
+                keeper: Keeper::new(Retention::default()),
                 lock,
             },
             room: Arc::new(Semaphore::new(100)),
@@ -116,6 +121,25 @@ impl Desk {
             mark: Box::new(Mark::new(Seq::new(seq).unwrap(), NOW, delivered, NOW)),
             permit: Arc::clone(&self.room).try_acquire_owned().unwrap(),
         }
+    }
+
+    fn give_up(
+        &self,
+        id: DeliveryId,
+        why: &str,
+    ) -> (Job, oneshot::Receiver<Result<Vec<Delivery>, ActionError>>) {
+        let (answer, answered) = oneshot::channel();
+        let act = Act {
+            work: Work::Drop(id),
+            note: Some(Note {
+                who: "anna".to_owned(),
+                text: Some(why.to_owned()),
+            }),
+            at: NOW,
+            answer,
+            permit: Arc::clone(&self.room).try_acquire_owned().unwrap(),
+        };
+        (Job::Act(Box::new(act)), answered)
     }
 
     fn limit_pages(&self, pages: i64) {
@@ -163,6 +187,43 @@ fn a_full_disk_refuses_and_is_over_when_there_is_room() {
         1
     );
     assert_eq!(desk.room.available_permits(), 100);
+}
+
+#[test]
+fn an_action_on_a_full_disk_changes_nothing() {
+    let mut desk = Desk::new();
+    let first = acceptance("1", 10);
+    let id = first.deliveries[0].id;
+    let (job, _answered) = desk.accept(first);
+    desk.writer.commit(vec![job]);
+    desk.limit_pages(1);
+    let long = "x".repeat(100_000);
+    let (drop_it, mut refused) = desk.give_up(id, &long);
+    desk.writer.commit(vec![drop_it]);
+    let refused = refused.try_recv().unwrap();
+    assert!(
+        matches!(refused, Err(ActionError::Store(Error::Unavailable(_)))),
+        "{refused:?}"
+    );
+    assert_eq!(desk.writer.board.stats().pending, 1);
+    desk.limit_pages(1_000_000);
+    let (drop_it, mut done) = desk.give_up(id, &long);
+    desk.writer.commit(vec![drop_it]);
+    assert_eq!(done.try_recv().unwrap().unwrap().len(), 1);
+    assert_eq!(desk.writer.board.stats().pending, 0);
+    assert_eq!(desk.room.available_permits(), 100);
+}
+
+#[test]
+fn a_disk_that_has_room_again_is_noticed_without_traffic() {
+    let mut desk = Desk::new();
+    desk.limit_pages(1);
+    let (large, _refused) = desk.accept(acceptance("1", 100_000));
+    desk.writer.commit(vec![large]);
+    assert!(desk.writer.board.troubled());
+    desk.limit_pages(1_000_000);
+    desk.writer.idle(&mut super::sweep::Sweep::default());
+    assert!(!desk.writer.board.troubled());
 }
 
 #[test]
@@ -300,6 +361,29 @@ fn a_rare_event_is_found_in_bounded_steps() {
     let second = page::events(connection, &filter, Some(start)).unwrap();
     assert_eq!(second.events.len(), 1);
     assert_eq!(second.next, None);
+}
+
+#[test]
+fn a_step_of_retention_is_small_and_goes_on_where_it_ended() {
+    let mut desk = Desk::new();
+    for n in 0..250 {
+        let mut unrouted = acceptance(&n.to_string(), 10);
+        unrouted.deliveries.clear();
+        let (job, _answered) = desk.accept(unrouted);
+        desk.writer.commit(vec![job]);
+    }
+    let mut keeper = Keeper::new(Retention::default());
+    let mut left = Vec::new();
+    while left.last() != Some(&0) {
+        keeper.step(&mut desk.writer.connection, &desk.writer.board);
+        let now = desk.count("SELECT count(*) FROM event");
+        if left.last() != Some(&now) {
+            left.push(now);
+        }
+    }
+    assert_eq!(left, [150, 50, 0]);
+    assert_eq!(desk.writer.board.stats().unrouted, 0);
+    assert_eq!(desk.count("SELECT count(*) FROM dedup"), 250);
 }
 
 #[tokio::test]

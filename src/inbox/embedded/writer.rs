@@ -12,11 +12,15 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use super::acting;
+use super::actions::Act;
 use super::board::Board;
 use super::checkpoint::Checkpoints;
 use super::lock::StoreLock;
+use super::retention::Keeper;
 use super::step::{self, Kept, Mark, Prepared};
 use super::sweep::Sweep;
+use crate::clock;
 use crate::inbox::{Error, Receipt};
 
 /// Pieces of work that may wait, answered ones not counted.
@@ -43,6 +47,8 @@ pub(super) enum Job {
         )]
         permit: OwnedSemaphorePermit,
     },
+    /// An operator's action.
+    Act(Box<Act>),
     /// Finish what is queued and end.
     Stop,
 }
@@ -54,6 +60,7 @@ pub(super) struct Writer {
     pub jobs: Receiver<Job>,
     pub board: Arc<Board>,
     pub checkpoints: Checkpoints,
+    pub keeper: Keeper,
     #[expect(dead_code, reason = "held for as long as the writer runs")]
     pub lock: StoreLock,
 }
@@ -91,6 +98,7 @@ impl Writer {
                 self.board.set_trouble(Some(error.to_string()));
             }
             sweep.step(&self.connection);
+            self.keeper.step(&mut self.connection, &self.board);
         }
         if let Err(error) = self.checkpoints.close(&self.connection) {
             tracing::warn!(%error, "the store's log stays beside its database; the next start reads it");
@@ -100,7 +108,9 @@ impl Writer {
     /// Waits for one job, then takes what else is there. Nothing and not told to stop: the queue was idle.
     fn gather(&self, owed: Vec<Job>) -> (Vec<Job>, bool) {
         let mut batch = owed;
-        let mut next = self.jobs.recv_timeout(IDLE);
+        let mut next = self
+            .jobs
+            .recv_timeout(IDLE.min(self.keeper.rest(clock::now())));
         let departure = Instant::now() + RIDE;
         let mut awaited = false;
         loop {
@@ -112,7 +122,7 @@ impl Writer {
                 }
                 Err(RecvTimeoutError::Timeout) => return (batch, false),
                 Ok(job) => {
-                    awaited |= matches!(job, Job::Accept { .. });
+                    awaited |= matches!(job, Job::Accept { .. } | Job::Act(_));
                     batch.push(job);
                 }
             }
@@ -132,7 +142,27 @@ impl Writer {
     }
 
     /// Commits and answers; returns the marks that could not be written.
+    ///
+    /// Actions come last, in a transaction of their own: they find the marks written, and no accept waits for them.
     pub(super) fn commit(&mut self, batch: Vec<Job>) -> Vec<Job> {
+        let (mut acts, mut rest) = (Vec::new(), Vec::with_capacity(batch.len()));
+        for job in batch {
+            match job {
+                Job::Act(act) => acts.push(*act),
+                other => rest.push(other),
+            }
+        }
+        let owed = self.commit_batch(rest);
+        if !acts.is_empty() {
+            acting::perform(&mut self.connection, &self.board, acts);
+        }
+        owed
+    }
+
+    fn commit_batch(&mut self, batch: Vec<Job>) -> Vec<Job> {
+        if batch.is_empty() {
+            return batch;
+        }
         match self.transact(&batch) {
             Ok(done) => {
                 self.board.set_trouble(None);
@@ -184,7 +214,7 @@ impl Writer {
                     mark.write(&transaction)?;
                     Done::Marked
                 }
-                Job::Stop => Done::Marked,
+                Job::Act(_) | Job::Stop => Done::Marked,
             });
         }
         transaction.commit()?;
@@ -222,12 +252,16 @@ impl Writer {
     }
 
     /// The queue is empty: looks whether the disk has come back, sweeps, lets the log shrink.
-    fn idle(&mut self, sweep: &mut Sweep) {
+    pub(super) fn idle(&mut self, sweep: &mut Sweep) {
         if self.board.troubled() && probe(&mut self.connection).is_ok() {
             self.board.set_trouble(None);
         }
         sweep.step(&self.connection);
-        self.checkpoints.when_idle();
+        if !self.keeper.step(&mut self.connection, &self.board) {
+            self.checkpoints.when_idle();
+        } else if let Err(error) = self.checkpoints.after_batch(&self.connection) {
+            self.board.set_trouble(Some(error.to_string()));
+        }
     }
 }
 
@@ -247,7 +281,7 @@ fn refuse(job: Job, error: Error) -> Option<Job> {
             None
         }
         Job::Settle { .. } => Some(job),
-        Job::Stop => None,
+        Job::Act(_) | Job::Stop => None,
     }
 }
 

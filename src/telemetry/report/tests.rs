@@ -31,6 +31,7 @@ fn after_everything_happened() -> String {
     telemetry.set_inbox(&InboxNumbers {
         pending: 3,
         oldest: SECOND * 7,
+        overdue: 5,
         bytes: 4096,
         ..InboxNumbers::default()
     });
@@ -51,6 +52,7 @@ fn all_metrics_of_the_contract_are_there() {
         r#"signalpost_delivery_lag_seconds_sum{route="paid"} 1.0"#,
         r#"signalpost_inbox_deliveries{state="pending"} 3"#,
         "signalpost_inbox_oldest_seconds 7",
+        "signalpost_inbox_overdue 5",
         r#"signalpost_queries_total{query="status",outcome="answered"} 1"#,
         r#"signalpost_query_duration_seconds_count{query="status"} 1"#,
         "signalpost_config_last_reload_successful 0",
