@@ -166,21 +166,6 @@ impl Delivery {
             settled_at: None,
         }
     }
-
-    /// Parked, and its lane stands at it. One without a workflow stands in no lane.
-    #[must_use]
-    pub fn holds_lane(&self) -> bool {
-        self.state == State::Parked
-            && self.rules.after_park == AfterPark::Hold
-            && !self.target.workflow.is_empty()
-    }
-
-    /// Whether there is something to send: a target and arguments that were rendered.
-    #[must_use]
-    pub fn is_sendable(&self) -> bool {
-        let rendered = !self.reason.is_some_and(Reason::is_of_rendering);
-        rendered && !self.target.workflow.is_empty() && !self.target.signal.is_empty()
-    }
 }
 
 /// State of one delivery. An event without deliveries is *unrouted*.
@@ -308,4 +293,21 @@ pub enum IdReuse {
     /// Unless it completed.
     AllowDuplicateFailedOnly,
     AllowDuplicate,
+}
+
+impl Delivery {
+    /// Parked, and its lane stands at it. One without a workflow stands in no lane.
+    #[must_use]
+    pub fn holds_lane(&self) -> bool {
+        self.state == State::Parked
+            && self.rules.after_park == AfterPark::Hold
+            && !self.target.workflow.is_empty()
+    }
+
+    /// Whether there is something to send: a target and arguments that were rendered.
+    #[must_use]
+    pub fn is_sendable(&self) -> bool {
+        let rendered = !self.reason.is_some_and(Reason::is_of_rendering);
+        rendered && !self.target.workflow.is_empty() && !self.target.signal.is_empty()
+    }
 }

@@ -1,6 +1,5 @@
 //! Cases about operators' actions: retry, drop, replay, erase, and the notes they leave.
 
-use signalpost::clock;
 use signalpost::event::{Delivery, DeliveryId, Event, EventId, Reason, State};
 use signalpost::inbox::{Action, ActionError, Inbox, Note, Settlement};
 
@@ -97,7 +96,7 @@ pub(super) async fn what_has_settled_is_not_retried_or_dropped(home: impl Home) 
         inbox.drop_delivery(id, note("")).await.unwrap_err(),
         settled
     );
-    let unknown = DeliveryId::at(clock::now());
+    let unknown = DeliveryId::at(signalpost::clock::now());
     for refused in [
         inbox.retry(unknown, note("")).await,
         inbox.drop_delivery(unknown, note("")).await,
@@ -315,7 +314,7 @@ pub(super) async fn an_erased_event_keeps_its_keys_only(home: impl Home) {
         Ok(signalpost::inbox::Receipt::Duplicate { .. })
     ));
     assert_eq!(
-        inbox.erase(EventId::at(clock::now())).await,
+        inbox.erase(EventId::at(signalpost::clock::now())).await,
         Err(ActionError::NotFound)
     );
 }

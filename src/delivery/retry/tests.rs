@@ -217,14 +217,15 @@ fn signal_with_start_is_once_in_effect() {
 
 #[test]
 fn a_run_that_this_delivery_began_has_its_signal() {
+    let closed = Closed::Start(reusing(IdReuse::AllowDuplicate));
+    let sent = delivery(Missing::Park, closed);
     let began = Answer::Found(Some(Run {
         run_id: "run-1".to_owned(),
         state: RunState::Completed,
         began_at: NOON,
-        began_by: vec!["0".repeat(32)],
+        began_by: vec![sent.request_id.clone()],
     }));
-    let closed = Closed::Start(reusing(IdReuse::AllowDuplicate));
-    let next = next(&delivery(Missing::Park, closed), began, after(0, 0, 0.0));
+    let next = next(&sent, began, after(0, 0, 0.0));
     let run_id = Some("run-1".to_owned());
     assert_eq!(next, Next::Settle(Settlement::Delivered { run_id }));
 }

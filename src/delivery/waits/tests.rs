@@ -9,7 +9,9 @@ fn after(seconds: u64) -> Timestamp {
 }
 
 fn ids(count: usize) -> Vec<DeliveryId> {
-    (0..count).map(|_| DeliveryId::at(NOON)).collect()
+    (0..count)
+        .map(|_| DeliveryId::at(crate::clock::now()))
+        .collect()
 }
 
 #[test]
@@ -41,7 +43,7 @@ fn beyond_that_the_budget_stretches_the_interval_and_is_kept() {
     let last = looks.keys().max().unwrap();
     assert_eq!(*last, after(5 + 499).seconds());
     // Another namespace has a budget of its own.
-    let id = DeliveryId::at(NOON);
+    let id = DeliveryId::at(crate::clock::now());
     assert_eq!(waits.wait(id, "b", after(5), true, NOON), after(5));
 }
 
@@ -71,7 +73,7 @@ fn what_lies_beyond_the_horizon_shares_its_last_second() {
 #[test]
 fn describe_is_asked_at_every_fourth_look() {
     let mut waits = Waits::default();
-    let id = DeliveryId::at(NOON);
+    let id = DeliveryId::at(crate::clock::now());
     let mut known = Vec::new();
     for _ in 0..9 {
         let this = waits.known_missing(id);
@@ -87,7 +89,7 @@ fn describe_is_asked_at_every_fourth_look() {
 #[test]
 fn a_look_gives_way_for_a_few_seconds_and_a_signal_never() {
     let mut waits = Waits::default();
-    let id = DeliveryId::at(NOON);
+    let id = DeliveryId::at(crate::clock::now());
     assert_eq!(waits.give_way(id, "a", NOON), None);
     waits.wait(id, "a", NOON, true, NOON);
     for _ in 0..3 {
@@ -99,9 +101,9 @@ fn a_look_gives_way_for_a_few_seconds_and_a_signal_never() {
 #[test]
 fn a_wait_that_somebody_else_has_ended_is_forgotten_in_the_end() {
     let mut waits = Waits::default();
-    let gone = DeliveryId::at(NOON);
+    let gone = DeliveryId::at(crate::clock::now());
     waits.wait(gone, "a", after(1), true, NOON);
-    let other = DeliveryId::at(NOON);
+    let other = DeliveryId::at(crate::clock::now());
     waits.wait(other, "a", after(602), true, after(601));
     assert!(!waits.is_waiting(gone) && waits.is_waiting(other));
 }

@@ -215,7 +215,15 @@ impl Board {
 
     /// None: a write has succeeded.
     pub(super) fn set_trouble(&self, why: Option<String>) {
-        *self.trouble() = why;
+        let before = std::mem::replace(&mut *self.trouble(), why.clone());
+        // Said when it begins and when it ends, not for each acceptance in between.
+        match (before, why) {
+            (None, Some(error)) => {
+                tracing::error!(error, "the store cannot promise: webhooks are answered 503");
+            }
+            (Some(_), None) => tracing::info!("the store can promise again"),
+            (None, None) | (Some(_), Some(_)) => {}
+        }
     }
 
     pub(super) fn troubled(&self) -> bool {
