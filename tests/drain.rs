@@ -71,4 +71,9 @@ async fn a_second_sigterm_does_not_wait_for_load_balancers() {
     eventually("/ready says no", async || ready(&gateway).await == 503).await;
     gateway.terminate();
     assert!(gateway.exited().await.success());
+    let log = gateway.log();
+    assert!(
+        !log.contains("cannot promise"),
+        "an orderly end is no trouble: {log}"
+    );
 }

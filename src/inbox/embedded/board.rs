@@ -226,6 +226,11 @@ impl Board {
         }
     }
 
+    /// An orderly end is no trouble to report, yet nothing is promised any more.
+    pub(super) fn set_stopped(&self) {
+        *self.trouble() = Some("its writer has stopped".to_owned());
+    }
+
     pub(super) fn troubled(&self) -> bool {
         self.trouble().is_some()
     }

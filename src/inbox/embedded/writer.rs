@@ -67,8 +67,12 @@ pub(super) struct Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.board
-            .set_trouble(Some("its writer has stopped".to_owned()));
+        if std::thread::panicking() {
+            let why = "its writer has panicked; restart the process";
+            self.board.set_trouble(Some(why.to_owned()));
+        } else {
+            self.board.set_stopped();
+        }
     }
 }
 
