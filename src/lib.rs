@@ -5,6 +5,7 @@
 
 pub mod chance;
 pub mod clock;
+pub mod crash;
 pub mod duration;
 pub mod secret;
 

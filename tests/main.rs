@@ -13,6 +13,7 @@ mod bodies;
 mod cli;
 mod cli_events;
 mod config;
+mod crashes;
 mod delivery;
 mod dev;
 mod devserver;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::chance;
 use crate::clock::{self, Timestamp};
+use crate::crash;
 use crate::event::{Closed, Delivery, Missing, Reason};
 use crate::inbox::Settlement;
 use crate::temporal::{CLOCK_SKEW, Failure, FailureKind, Search, Temporal};
@@ -101,6 +102,7 @@ impl Attempt<'_> {
         } = *self;
         let target = &delivery.target;
         let rules = &delivery.rules;
+        crash::point("attempt.begun");
         let begun = tokio::time::Instant::now();
         let answer = match (call, &rules.missing, &rules.closed) {
             (Call::Describe, _, _) => temporal
@@ -118,6 +120,7 @@ impl Attempt<'_> {
                 .await
                 .map_or_else(Answer::Failed, Answer::Done),
         };
+        crash::point("attempt.answered");
         let failure = match &answer {
             Answer::Failed(failure) => Some(failure),
             Answer::Done(_) | Answer::Found(_) => None,

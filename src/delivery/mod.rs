@@ -18,6 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinSet};
 
 use crate::clock::{self, Timestamp};
+use crate::crash;
 use crate::event::Delivery;
 use crate::inbox::{Claim, Inbox, Settlement};
 use crate::telemetry::Telemetry;
@@ -171,6 +172,7 @@ impl Courier {
         if let Err(error) = self.inbox.settle(claim, settlement).await {
             tracing::error!(delivery = %id, %error, "a settlement could not be kept");
         }
+        crash::point("settle.asked");
     }
 }
 

@@ -107,6 +107,17 @@ impl Gateway {
         self.running = Running::start(&self.setup, self.folder.path()).await;
     }
 
+    /// Whether it has ended by itself.
+    pub(crate) fn is_gone(&mut self) -> bool {
+        self.running.child.try_wait().expect("try_wait").is_some()
+    }
+
+    /// As [`Self::restart`], without this variable.
+    pub(crate) async fn restart_without(&mut self, name: &str) {
+        self.setup.env.retain(|(known, _)| known != name);
+        self.restart().await;
+    }
+
     /// SIGTERM, without waiting for the end.
     pub(crate) fn terminate(&self) {
         self.signal("-TERM");

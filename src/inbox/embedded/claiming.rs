@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::board::Hold;
 use super::{Store, reader};
 use crate::clock;
+use crate::crash;
 use crate::event::Delivery;
 use crate::inbox::{Claim, Ticket};
 
@@ -38,6 +39,7 @@ impl Store {
             }
             let claims = self.load(taken).await;
             if !claims.is_empty() {
+                crash::point("claim.taken");
                 return claims;
             }
         }

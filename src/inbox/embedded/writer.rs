@@ -21,6 +21,7 @@ use super::retention::Keeper;
 use super::step::{self, Kept, Mark, Prepared};
 use super::sweep::Sweep;
 use crate::clock;
+use crate::crash;
 use crate::inbox::{Error, Receipt};
 
 /// Pieces of work that may wait, answered ones not counted.
@@ -221,7 +222,9 @@ impl Writer {
                 Job::Act(_) | Job::Stop => Done::Marked,
             });
         }
+        crash::point("store.written");
         transaction.commit()?;
+        crash::point("store.committed");
         Ok(done)
     }
 
