@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::support::chaos::Wire;
+use crate::support::disk::Disk;
 use crate::support::gateway::{Gateway, Setup};
 use crate::support::workflows::{PrivateServer, Workflows, unique};
 use crate::support::{ledger, sender, within};
@@ -54,7 +55,7 @@ impl Plan {
                 usize::try_from(events).expect("a count")
             }),
             kills: read("LEDGER_KILLS")
-                .map_or(6, |kills: u64| usize::try_from(kills).expect("a count")),
+                .map_or(8, |kills: u64| usize::try_from(kills).expect("a count")),
             seed: read("LEDGER_SEED").unwrap_or_else(clock),
         }
     }
@@ -80,15 +81,18 @@ enum Fault {
     Temporal,
     Wire,
     SlowWire,
+    /// Full, until somebody has been refused for it.
+    Disk,
 }
 
 impl Fault {
     fn roll(dice: &mut Dice) -> Self {
-        match dice.below(10) {
+        match dice.below(12) {
             0..6 => Self::Gateway,
             6 | 7 => Self::Temporal,
             8 => Self::Wire,
-            _ => Self::SlowWire,
+            9 => Self::SlowWire,
+            _ => Self::Disk,
         }
     }
 }
@@ -99,9 +103,42 @@ struct Stage {
     wire: Wire,
     gateway: Gateway,
     base: watch::Sender<String>,
+    progress: Arc<Progress>,
+    /// Last, for the gateway's store is on it.
+    disk: Disk,
+}
+
+/// What the providers have seen.
+#[derive(Default)]
+struct Progress {
+    /// Answered 2xx.
+    answered: AtomicUsize,
+    /// Answered 503: to be repeated.
+    refused: AtomicUsize,
 }
 
 impl Stage {
+    async fn set(plan: &Plan) -> Self {
+        let server = PrivateServer::quick().await;
+        let wire = Wire::to(server.address()).await;
+        // Room for everything, so that it is full only when it is filled.
+        let disk = Disk::of_mebibytes(128 + plan.events / 100);
+        let gateway = Setup::new(ROUTES, wire.address())
+            .env("SECRET", sender::STRIPE_SECRET)
+            .store(disk.path().join("store.db"))
+            .start()
+            .await;
+        let base = watch::Sender::new(gateway.public().to_owned());
+        Self {
+            server,
+            wire,
+            gateway,
+            base,
+            progress: Arc::default(),
+            disk,
+        }
+    }
+
     async fn strike(&mut self, fault: Fault) {
         match fault {
             Fault::Gateway => {
@@ -114,10 +151,24 @@ impl Stage {
             }
             Fault::Wire => self.wire.cut(),
             Fault::SlowWire => self.wire.slow_down(Duration::from_millis(40)),
+            Fault::Disk if self.disk.can_be_filled() => self.fill_the_disk().await,
+            Fault::Disk => {
+                eprintln!("ledger: the disk stays as it is: nothing may be mounted here")
+            }
         }
         if !matches!(fault, Fault::SlowWire) {
             self.wire.slow_down(Duration::ZERO);
         }
+    }
+
+    async fn fill_the_disk(&self) {
+        let before = self.progress.refused.load(Ordering::Relaxed);
+        self.disk.fill();
+        within(PATIENCE, "a full disk is a 503", || {
+            std::future::ready(self.progress.refused.load(Ordering::Relaxed) > before)
+        })
+        .await;
+        self.disk.make_room();
     }
 }
 
@@ -129,40 +180,19 @@ async fn nothing_is_lost_twice_or_out_of_order_while_everything_dies() {
         plan.events, plan.kills, plan.seed
     );
     let started = Instant::now();
-    let server = PrivateServer::quick().await;
-    let wire = Wire::to(server.address()).await;
-    let gateway = Setup::new(ROUTES, wire.address())
-        .env("SECRET", sender::STRIPE_SECRET)
-        .start()
-        .await;
+    let mut stage = Stage::set(&plan).await;
     let orders: Vec<String> = (0..WORKFLOWS).map(|_| unique("l")).collect();
+    let workflows = stage.server.workflows().await;
     for order in &orders {
-        server
-            .workflows()
-            .await
-            .start(&format!("order-{order}"))
-            .await;
+        workflows.start(&format!("order-{order}")).await;
     }
-    let base = watch::Sender::new(gateway.public().to_owned());
-    let mut stage = Stage {
-        server,
-        wire,
-        gateway,
-        base,
-    };
-
-    let answered = Arc::new(AtomicUsize::new(0));
     let mut providers = JoinSet::new();
     let each = plan.events.div_ceil(WORKFLOWS);
     for order in &orders {
-        providers.spawn(provide(
-            order.clone(),
-            each,
-            stage.base.subscribe(),
-            Arc::clone(&answered),
-        ));
+        let (base, progress) = (stage.base.subscribe(), Arc::clone(&stage.progress));
+        providers.spawn(provide(order.clone(), each, base, progress));
     }
-    let in_flight = kill_along_the_way(&plan, &mut stage, &answered).await;
+    let in_flight = kill_along_the_way(&plan, &mut stage).await;
     assert!(
         in_flight > 0,
         "no kill met work in flight: this run has shown nothing"
@@ -211,7 +241,7 @@ async fn provide(
     order: String,
     each: usize,
     base: watch::Receiver<String>,
-    answered: Arc<AtomicUsize>,
+    progress: Arc<Progress>,
 ) {
     let mut pause = tokio::time::interval(Duration::from_millis(5));
     for number in 0..each {
@@ -219,17 +249,21 @@ async fn provide(
         loop {
             let base = base.borrow().clone();
             let answer = sender::stripe(&base, sender::STRIPE_SECRET, &body).await;
-            if answer.is_ok_and(|answer| answer.status == 200) {
-                break;
+            match answer.map(|answer| answer.status).unwrap_or_default() {
+                200 => break,
+                503 => {
+                    progress.refused.fetch_add(1, Ordering::Relaxed);
+                }
+                _ => {}
             }
             pause.tick().await;
         }
-        answered.fetch_add(1, Ordering::Relaxed);
+        progress.answered.fetch_add(1, Ordering::Relaxed);
     }
 }
 
 /// Strikes at even distances of progress; how many strikes met deliveries in flight.
-async fn kill_along_the_way(plan: &Plan, stage: &mut Stage, answered: &AtomicUsize) -> usize {
+async fn kill_along_the_way(plan: &Plan, stage: &mut Stage) -> usize {
     let mut dice = Dice(plan.seed);
     let mut in_flight = 0;
     for kill in 1..=plan.kills {
@@ -237,7 +271,7 @@ async fn kill_along_the_way(plan: &Plan, stage: &mut Stage, answered: &AtomicUsi
         let jitter = usize::try_from(dice.below(1 + step as u64 / 2)).expect("a small number");
         let at = (kill * step + jitter).min(plan.events.saturating_sub(WORKFLOWS));
         within(PATIENCE, &format!("{at} events are answered"), || {
-            std::future::ready(answered.load(Ordering::Relaxed) >= at)
+            std::future::ready(stage.progress.answered.load(Ordering::Relaxed) >= at)
         })
         .await;
         let fault = Fault::roll(&mut dice);

@@ -24,6 +24,8 @@ pub(crate) struct Setup {
     pub(crate) temporal: String,
     /// Files beside routes.toml: name and content.
     pub(crate) files: Vec<(String, String)>,
+    /// None: beside routes.toml.
+    pub(crate) store: Option<PathBuf>,
 }
 
 impl Setup {
@@ -34,7 +36,19 @@ impl Setup {
             flags: Vec::new(),
             temporal: temporal.to_owned(),
             files: Vec::new(),
+            store: None,
         }
+    }
+
+    pub(crate) fn store(mut self, path: PathBuf) -> Self {
+        self.store = Some(path);
+        self
+    }
+
+    fn store_in(&self, folder: &Path) -> PathBuf {
+        self.store
+            .clone()
+            .unwrap_or_else(|| folder.join("store.db"))
     }
 
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
@@ -92,7 +106,7 @@ impl Gateway {
     }
 
     pub(crate) fn store(&self) -> PathBuf {
-        self.folder.path().join("store.db")
+        self.setup.store_in(self.folder.path())
     }
 
     /// SIGKILL: no goodbye of any kind.
@@ -229,7 +243,7 @@ impl Running {
             .arg("--routes")
             .arg(folder.join("routes.toml"))
             .arg("--store")
-            .arg(folder.join("store.db"))
+            .arg(setup.store_in(folder))
             .args(&setup.flags)
             .envs(setup.env.iter().map(|(name, value)| (name, value)))
             .env("TEMPORAL_ADDRESS", &setup.temporal)

@@ -3,6 +3,7 @@
 pub(crate) mod chaos;
 pub(crate) mod deliveries;
 pub(crate) mod devserver;
+pub(crate) mod disk;
 pub(crate) mod exchange;
 pub(crate) mod gateway;
 pub(crate) mod grpc;
