@@ -1,7 +1,7 @@
 //! How much at once, for each namespace: grown while Temporal keeps up, halved when it does not. Pure.
 //!
-//! Additive increase, multiplicative decrease, as in TCP: there is no right constant, and a backlog of
-//! a million must not be what takes Temporal down. A throttled namespace pauses alone; what concerns
+//! Slow start, then additive increase and multiplicative decrease, as in TCP (RFC 5681): there is no right
+//! constant, and a backlog of a million must not be what takes Temporal down. A throttled namespace pauses alone; what concerns
 //! the whole cluster pauses all. Time is an argument. Imports `clock` and the kinds of failure.
 
 use std::collections::HashMap;
@@ -69,6 +69,8 @@ pub(super) struct Pressure {
 struct Namespace {
     /// How many calls may be in flight; its fraction is growth that has not added up to one yet.
     window: f64,
+    /// Below it the window doubles with each full window of answers: nothing has ever gone wrong there.
+    proven: f64,
     in_flight: usize,
     /// How many of these are looks at a workflow that is waited for.
     looks: usize,
@@ -178,6 +180,7 @@ impl Pressure {
             .entry(name.into())
             .or_insert_with(|| Namespace {
                 window,
+                proven: f64::INFINITY,
                 in_flight: 0,
                 looks: 0,
                 pause: Pause::default(),
@@ -192,16 +195,23 @@ impl Namespace {
         slots(self.window)
     }
 
-    /// By one for each full window of answers; a window that is not used says nothing about a larger one.
+    /// By one for each answer, and once something has gone wrong, from half of that on, by one for each full window of
+    /// answers. A window that is not used says nothing about a larger one.
     fn grow(&mut self, most: f64) {
         if self.in_flight * 2 >= self.slots() {
-            self.window = (self.window + 1.0 / self.window).min(most);
+            let step = if self.window < self.proven {
+                1.0
+            } else {
+                1.0 / self.window
+            };
+            self.window = (self.window + step).min(most);
         }
     }
 
     fn halve(&mut self, now: Timestamp) {
         if now.since(self.halved_at) >= ROUND {
             self.window = (self.window / 2.0).max(1.0);
+            self.proven = self.window;
             self.halved_at = now;
             // What is slow at half the load is measured anew.
             if let Some(latency) = &mut self.latency {

@@ -34,10 +34,23 @@ fn window(pressure: &mut Pressure, now: Timestamp) -> usize {
 fn a_namespace_begins_modestly_and_grows_to_the_most_while_it_is_used() {
     let mut pressure = Pressure::new(64);
     assert_eq!(pressure.room("a", NOON), 16);
-    busy(&mut pressure, 18);
-    assert_eq!(window(&mut pressure, NOON), 17);
+    busy(&mut pressure, 16);
+    assert_eq!(
+        window(&mut pressure, NOON),
+        32,
+        "doubled by one window of answers"
+    );
     busy(&mut pressure, 10_000);
     assert_eq!(window(&mut pressure, NOON), 64);
+}
+
+#[test]
+fn once_something_went_wrong_growth_is_careful() {
+    let mut pressure = Pressure::new(64);
+    pressure.observe("a", Sign::TimedOut, FAST, NOON);
+    assert_eq!(window(&mut pressure, NOON), 8);
+    busy(&mut pressure, 9);
+    assert_eq!(window(&mut pressure, NOON), 9, "one more for a full window");
 }
 
 #[test]
