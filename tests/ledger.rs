@@ -153,7 +153,7 @@ impl Stage {
             Fault::SlowWire => self.wire.slow_down(Duration::from_millis(40)),
             Fault::Disk if self.disk.can_be_filled() => self.fill_the_disk().await,
             Fault::Disk => {
-                eprintln!("ledger: the disk stays as it is: nothing may be mounted here")
+                eprintln!("ledger: the disk stays as it is: nothing may be mounted here");
             }
         }
         if !matches!(fault, Fault::SlowWire) {
