@@ -11,26 +11,13 @@ use crate::support::{eventually, ledger, sender};
 
 const EVENTS: usize = 30;
 
-const ROUTES: &str = r#"
-[sources.stripe]
-provider = "stripe"
-secrets  = ["env:SECRET"]
-
-[[routes]]
-name     = "payment"
-source   = "stripe"
-workflow = "order-${body.data.object.metadata.order_id}"
-signal   = "payment_received"
-args     = [{ payment = "${body.data.object.id}" }]
-"#;
-
 #[tokio::test]
 async fn a_crash_between_any_two_steps_loses_nothing_and_repeats_nothing() {
     let workflows = Workflows::connect().await;
     for point in POINTS {
         let order = unique("c");
         workflows.start(&format!("order-{order}")).await;
-        let mut gateway = Setup::new(ROUTES, workflows.address())
+        let mut gateway = Setup::new(ledger::ROUTES, workflows.address())
             .env("SECRET", sender::STRIPE_SECRET)
             .env("CRASH_AT", &format!("{point}:7"))
             .start()

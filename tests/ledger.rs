@@ -21,20 +21,6 @@ const WORKFLOWS: usize = 32;
 /// Long runs have their own patience: a provider repeats for days.
 const PATIENCE: Duration = Duration::from_mins(30);
 
-const ROUTES: &str = r#"
-[sources.stripe]
-provider = "stripe"
-secrets  = ["env:SECRET"]
-
-[[routes]]
-name     = "payment"
-source   = "stripe"
-on       = "payment_intent.succeeded"
-workflow = "order-${body.data.object.metadata.order_id}"
-signal   = "payment_received"
-args     = [{ payment = "${body.data.object.id}" }]
-"#;
-
 /// What a run does; from the environment, so that one test is both the short and the long run.
 struct Plan {
     events: usize,
@@ -123,7 +109,7 @@ impl Stage {
         let wire = Wire::to(server.address()).await;
         // Room for everything, so that it is full only when it is filled.
         let disk = Disk::of_mebibytes(128 + plan.events / 100);
-        let gateway = Setup::new(ROUTES, wire.address())
+        let gateway = Setup::new(ledger::ROUTES, wire.address())
             .env("SECRET", sender::STRIPE_SECRET)
             .store(disk.path().join("store.db"))
             .start()

@@ -8,6 +8,7 @@ use signalpost::inbox::{Acceptance, Inbox, Overdue, Receipt, Retention};
 
 use super::Home;
 use super::samples::{DONE, HOUR, accept, acceptance, claim, park};
+use crate::support::within;
 
 const DAY: Retention = Retention {
     age: Duration::from_hours(24),
@@ -34,14 +35,7 @@ async fn delivered(inbox: &Inbox, acceptance: Acceptance) -> EventId {
 }
 
 async fn until(inbox: &Inbox, what: &str, holds: impl AsyncFn(&Inbox) -> bool) {
-    let wait = async {
-        while !holds(inbox).await {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), wait)
-        .await
-        .unwrap_or_else(|_| panic!("{what}: {:?}", inbox.stats()));
+    within(Duration::from_secs(30), what, || holds(inbox)).await;
 }
 
 async fn is_kept(inbox: &Inbox, id: EventId) -> bool {

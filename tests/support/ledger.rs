@@ -6,6 +6,21 @@ use serde_json::Value;
 
 use super::workflows::Signaled;
 
+/// Payments of `sender::payment`, each a signal whose one argument [`payment`] reads.
+pub(crate) const ROUTES: &str = r#"
+[sources.stripe]
+provider = "stripe"
+secrets  = ["env:SECRET"]
+
+[[routes]]
+name     = "payment"
+source   = "stripe"
+on       = "payment_intent.succeeded"
+workflow = "order-${body.data.object.metadata.order_id}"
+signal   = "payment_received"
+args     = [{ payment = "${body.data.object.id}" }]
+"#;
+
 /// The payment's id in a signal's first argument.
 pub(crate) fn payment(argument: &str) -> String {
     let value: Value = serde_json::from_str(argument).expect("JSON");
