@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, PlanHandle, Problem};
 use crate::delivery;
-use crate::inbox::{self, Inbox, embedded};
+use crate::inbox::{self, Inbox};
 use crate::jwks::{self, Jwks};
 use crate::server::limits::InFlight;
 use crate::server::listener::Listener;
@@ -30,7 +30,7 @@ use crate::temporal::Temporal;
 pub struct Options {
     pub routes: PathBuf,
     pub config: config::Options,
-    pub store: embedded::Options,
+    pub store: inbox::Options,
     pub delivery: delivery::Options,
     pub listen: SocketAddr,
     pub listener: listener::Options,
@@ -101,7 +101,7 @@ impl Gateway {
         }
         let public = Listener::bind(options.listen, "--listen").await?;
         let ops = Listener::bind(options.ops_listen, "--ops-listen").await?;
-        let inbox = Inbox::open_embedded(&options.store)?;
+        let inbox = Inbox::open(&options.store).await?;
         let jwks = Arc::new(Jwks::new(jwks::Options::default())?);
         let mut gateway = Self {
             public: public.local_addr(),

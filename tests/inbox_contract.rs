@@ -25,30 +25,30 @@ mod standing;
 
 /// A place where an inbox can be opened, closed and opened again.
 trait Home: Sized {
-    fn fresh() -> Self;
-    fn open_as(&self, max_backlog: u64, retention: Retention) -> Inbox;
+    async fn fresh() -> Self;
+    async fn open_as(&self, max_backlog: u64, retention: Retention) -> Inbox;
 
-    fn open(&self) -> Inbox {
-        self.open_with(1_000_000)
+    async fn open(&self) -> Inbox {
+        self.open_with(1_000_000).await
     }
 
-    fn open_with(&self, max_backlog: u64) -> Inbox {
-        self.open_as(max_backlog, Retention::default())
+    async fn open_with(&self, max_backlog: u64) -> Inbox {
+        self.open_as(max_backlog, Retention::default()).await
     }
 
-    fn open_keeping(&self, retention: Retention) -> Inbox {
-        self.open_as(1_000_000, retention)
+    async fn open_keeping(&self, retention: Retention) -> Inbox {
+        self.open_as(1_000_000, retention).await
     }
 }
 
 struct Embedded(tempfile::TempDir);
 
 impl Home for Embedded {
-    fn fresh() -> Self {
+    async fn fresh() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn open_as(&self, max_backlog: u64, retention: Retention) -> Inbox {
+    async fn open_as(&self, max_backlog: u64, retention: Retention) -> Inbox {
         Inbox::open_embedded(&embedded::Options {
             max_backlog,
             retention,
@@ -65,7 +65,7 @@ macro_rules! contract_suite {
             $($(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $case() {
-                    $file::$case(<$home as Home>::fresh()).await;
+                    $file::$case(<$home as Home>::fresh().await).await;
                 }
             )+)+
         }

@@ -5,7 +5,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{End, complain};
 use crate::gateway::{Gateway, Options};
-use crate::inbox::embedded;
+use crate::inbox::{self, embedded};
 use crate::settings::{ServeOptions, ServeSettings};
 use crate::telemetry::{Telemetry, log};
 use crate::temporal::{self, Temporal};
@@ -68,7 +68,7 @@ pub(super) fn options(settings: ServeOptions, namespace: &str) -> Options {
     Options {
         routes: settings.routes,
         config,
-        store,
+        store: inbox::Options::Embedded(store),
         delivery: delivery::Options::default(),
         listen: settings.listen,
         listener: settings.listener,

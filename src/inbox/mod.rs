@@ -4,7 +4,7 @@
 //! nothing is. *claim* hands out heads of lanes, at most one per lane at a time, in the order in which
 //! their events were accepted. *settle* says what became of a claim and frees its lane. A claim that is
 //! never settled is pending again: at once where it was merely dropped, after a restart where the process
-//! died. No SQL, row id or transaction shows here. May import `event` and `clock`.
+//! died or its lease went to another replica. No SQL, row id, script or transaction shows here. May import `event` and `clock`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,14 +13,22 @@ use crate::clock::Timestamp;
 use crate::event::{Delivery, DeliveryId, Event, EventId, Reason};
 
 mod actions;
+mod board;
+mod cache;
+mod dedup;
 pub mod embedded;
 mod history;
+mod lanes;
+mod lease;
+mod mark;
+pub mod redis;
 
 pub use actions::{Action, ActionError, Note, NoteRecord};
 pub use history::{
     DeliveryFilter, DeliveryPage, EventFilter, EventRecord, EventState, Overdue, Page, Retention,
     Stats,
 };
+pub use lease::Lease;
 
 /// No failed attempt is followed by a longer pause. What is due later than this waits for its workflow to appear, among
 /// so many others that it is looked for only now and then.
@@ -30,6 +38,14 @@ pub const SOON: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 pub enum Inbox {
     Embedded(Arc<embedded::Store>),
+    Redis(Arc<redis::Store>),
+}
+
+/// Which home, and how it is opened.
+#[derive(Clone, Debug)]
+pub enum Options {
+    Embedded(embedded::Options),
+    Redis(redis::Options),
 }
 
 /// An event with everything that routing decided about it.
@@ -65,13 +81,16 @@ pub struct Claim {
     /// It may have been sent already, and nobody has seen the end: it was found pending at start, its claim was
     /// dropped, or its last attempt was [`Settlement::Unseen`].
     pub doubtful: bool,
+    /// How long this process may go on sending for this lane.
+    pub lease: Lease,
     ticket: Ticket,
 }
 
 /// What binds a claim to its lane: one arm for each home.
 #[derive(Debug)]
 enum Ticket {
-    Embedded(embedded::Hold),
+    Embedded(board::Hold),
+    Redis(redis::Hold),
 }
 
 /// What became of a claim. Each of them but [`Settlement::Postponed`] ends one attempt and counts it.
@@ -138,15 +157,31 @@ pub enum Error {
 }
 
 impl Inbox {
-    /// Opens the embedded store, or says in one sentence what keeps it from being opened. Blocks on the disk.
+    /// Opens the store, or says in one sentence what keeps it from being opened.
+    pub async fn open(options: &Options) -> Result<Self, Error> {
+        match options {
+            Options::Embedded(options) => Self::open_embedded(options),
+            Options::Redis(options) => Self::open_redis(options).await,
+        }
+    }
+
+    /// The same for the embedded one. Blocks on the disk.
     pub fn open_embedded(options: &embedded::Options) -> Result<Self, Error> {
         embedded::Store::open(options).map(|store| Self::Embedded(Arc::new(store)))
+    }
+
+    /// The same for the shared one.
+    pub async fn open_redis(options: &redis::Options) -> Result<Self, Error> {
+        redis::Store::open(options)
+            .await
+            .map(|store| Self::Redis(Arc::new(store)))
     }
 
     /// Keeps the event and its deliveries, or finds that it was kept before. `Ok` is durable.
     pub async fn accept(&self, acceptance: Acceptance) -> Result<Receipt, Error> {
         match self {
             Self::Embedded(store) => store.accept(acceptance).await,
+            Self::Redis(store) => store.accept(acceptance).await,
         }
     }
 
@@ -166,6 +201,7 @@ impl Inbox {
     ) -> Vec<Claim> {
         match self {
             Self::Embedded(store) => store.claim(max, room).await,
+            Self::Redis(store) => store.claim(max, room).await,
         }
     }
 
@@ -173,6 +209,7 @@ impl Inbox {
     pub fn look_again(&self) {
         match self {
             Self::Embedded(store) => store.look_again(),
+            Self::Redis(store) => store.look_again(),
         }
     }
 
@@ -185,6 +222,13 @@ impl Inbox {
             (Self::Embedded(store), Ticket::Embedded(hold)) => {
                 store.settle(claim.delivery, hold, settlement).await
             }
+            (Self::Redis(store), Ticket::Redis(hold)) => {
+                store.settle(claim.delivery, hold, settlement).await
+            }
+            // A claim of another inbox: dropped, it returns there.
+            (Self::Embedded(_), Ticket::Redis(_)) | (Self::Redis(_), Ticket::Embedded(_)) => Err(
+                Error::Unavailable("the claim is another store's".to_owned()),
+            ),
         }
     }
 
@@ -193,6 +237,7 @@ impl Inbox {
     pub fn wake(&self) {
         match self {
             Self::Embedded(store) => store.wake(),
+            Self::Redis(store) => store.wake(),
         }
     }
 
@@ -203,18 +248,21 @@ impl Inbox {
     pub async fn events(&self, filter: EventFilter) -> Result<Page, Error> {
         match self {
             Self::Embedded(store) => store.events(filter).await,
+            Self::Redis(store) => store.events(filter).await,
         }
     }
 
     pub async fn event(&self, id: EventId) -> Result<Option<EventRecord>, Error> {
         match self {
             Self::Embedded(store) => store.event(id).await,
+            Self::Redis(store) => store.event(id).await,
         }
     }
 
     pub async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, Error> {
         match self {
             Self::Embedded(store) => store.delivery(id).await,
+            Self::Redis(store) => store.delivery(id).await,
         }
     }
 
@@ -225,6 +273,7 @@ impl Inbox {
     pub async fn deliveries(&self, filter: DeliveryFilter) -> Result<DeliveryPage, Error> {
         match self {
             Self::Embedded(store) => store.deliveries(filter).await,
+            Self::Redis(store) => store.deliveries(filter).await,
         }
     }
 
@@ -232,6 +281,7 @@ impl Inbox {
     pub async fn count_deliveries(&self, filter: &DeliveryFilter) -> Result<u64, Error> {
         match self {
             Self::Embedded(store) => store.count_deliveries(filter).await,
+            Self::Redis(store) => store.count_deliveries(filter).await,
         }
     }
 
@@ -239,6 +289,7 @@ impl Inbox {
     pub async fn count_events(&self, filter: &EventFilter) -> Result<u64, Error> {
         match self {
             Self::Embedded(store) => store.count_events(filter).await,
+            Self::Redis(store) => store.count_events(filter).await,
         }
     }
 
@@ -249,6 +300,7 @@ impl Inbox {
     pub async fn retry(&self, delivery: DeliveryId, note: Note) -> Result<Delivery, ActionError> {
         match self {
             Self::Embedded(store) => store.retry(delivery, note).await,
+            Self::Redis(store) => store.retry(delivery, note).await,
         }
     }
 
@@ -260,6 +312,7 @@ impl Inbox {
     ) -> Result<Delivery, ActionError> {
         match self {
             Self::Embedded(store) => store.drop_delivery(delivery, note).await,
+            Self::Redis(store) => store.drop_delivery(delivery, note).await,
         }
     }
 
@@ -278,6 +331,7 @@ impl Inbox {
     ) -> Result<Vec<Delivery>, ActionError> {
         match self {
             Self::Embedded(store) => store.replay(event, deliveries, again, note).await,
+            Self::Redis(store) => store.replay(event, deliveries, again, note).await,
         }
     }
 
@@ -285,6 +339,7 @@ impl Inbox {
     pub async fn erase(&self, event: EventId) -> Result<(), ActionError> {
         match self {
             Self::Embedded(store) => store.erase(event).await,
+            Self::Redis(store) => store.erase(event).await,
         }
     }
 
@@ -292,6 +347,7 @@ impl Inbox {
     pub fn stats(&self) -> Stats {
         match self {
             Self::Embedded(store) => store.stats(),
+            Self::Redis(store) => store.stats(),
         }
     }
 
@@ -299,6 +355,7 @@ impl Inbox {
     pub async fn close(&self) {
         match self {
             Self::Embedded(store) => store.close().await,
+            Self::Redis(store) => store.close().await,
         }
     }
 }

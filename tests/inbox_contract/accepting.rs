@@ -11,7 +11,7 @@ use super::Home;
 use super::samples::{HOUR, accept, acceptance, event, routed};
 
 pub(super) async fn racing_duplicates_are_accepted_once(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     let tasks: Vec<_> = (0..50)
         .map(|_| {
             let inbox = inbox.clone();
@@ -34,10 +34,10 @@ pub(super) async fn racing_duplicates_are_accepted_once(home: impl Home) {
 }
 
 pub(super) async fn a_duplicate_names_the_first_and_is_counted(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     let first = accept(&inbox, acceptance("evt_1", &["order-1"])).await;
     inbox.close().await;
-    let inbox = home.open();
+    let inbox = home.open().await;
     for _ in 0..3 {
         let again = inbox.accept(acceptance("evt_1", &["order-1"])).await;
         assert_eq!(
@@ -54,7 +54,7 @@ pub(super) async fn a_duplicate_names_the_first_and_is_counted(home: impl Home) 
 }
 
 pub(super) async fn an_expired_key_is_accepted_anew(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     let mut old = acceptance("evt_1", &["order-1"]);
     old.event.received_at = old.event.received_at.minus(HOUR + Duration::from_secs(1));
     let mut recent = acceptance("evt_2", &["order-2"]);
@@ -80,14 +80,14 @@ pub(super) async fn an_expired_key_is_accepted_anew(home: impl Home) {
 }
 
 pub(super) async fn the_same_key_of_two_sources_is_two_events(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     accept(&inbox, routed(event("stripe", "1"), &["order-1"])).await;
     accept(&inbox, routed(event("shopify", "1"), &["order-1"])).await;
     assert_eq!(inbox.stats().pending, 2);
 }
 
 pub(super) async fn another_body_is_marked_as_a_conflict(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     let first = accept(&inbox, acceptance("evt_1", &["order-1"])).await;
     let mut other = acceptance("evt_1", &["order-1"]);
     other.event.body = Bytes::from_static(b"{}");
@@ -103,7 +103,7 @@ pub(super) async fn another_body_is_marked_as_a_conflict(home: impl Home) {
 }
 
 pub(super) async fn another_body_of_a_strict_key_is_refused(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     let strict = |body: &'static [u8]| {
         let mut acceptance = acceptance("evt_1", &["order-1"]);
         acceptance.event.key.strict = true;
@@ -127,7 +127,7 @@ pub(super) async fn another_body_of_a_strict_key_is_refused(home: impl Home) {
 }
 
 pub(super) async fn an_unrouted_event_is_kept(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     let sent = acceptance("evt_1", &[]);
     let id = sent.event.id;
     assert_eq!(
@@ -148,7 +148,7 @@ pub(super) async fn an_unrouted_event_is_kept(home: impl Home) {
 }
 
 pub(super) async fn everything_of_an_event_is_kept(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     let mut sent = event("stripe", "evt_1");
     sent.headers.push(("x-id".to_owned(), "ü\"".to_owned()));
     sent.query = vec![
@@ -180,7 +180,7 @@ pub(super) async fn everything_of_an_event_is_kept(home: impl Home) {
 }
 
 pub(super) async fn a_long_backlog_is_refused(home: impl Home) {
-    let inbox = home.open_with(4);
+    let inbox = home.open_with(4).await;
     accept(&inbox, routed(event("a", "1"), &["w1", "w2"])).await;
     accept(&inbox, routed(event("b", "1"), &["w1", "w2"])).await;
     let refused = inbox.accept(routed(event("c", "1"), &["w1"])).await;
@@ -193,7 +193,7 @@ pub(super) async fn a_long_backlog_is_refused(home: impl Home) {
 }
 
 pub(super) async fn one_source_may_fill_half_of_the_backlog(home: impl Home) {
-    let inbox = home.open_with(4);
+    let inbox = home.open_with(4).await;
     accept(&inbox, routed(event("a", "1"), &["w1", "w2"])).await;
     let refused = inbox.accept(routed(event("a", "2"), &["w1"])).await;
     assert_eq!(refused, Err(Error::Backlog { source_only: true }));
@@ -201,7 +201,7 @@ pub(super) async fn one_source_may_fill_half_of_the_backlog(home: impl Home) {
 }
 
 pub(super) async fn a_closed_inbox_promises_nothing(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     inbox.close().await;
     inbox.close().await;
     let refused = inbox.accept(acceptance("evt_1", &["w"])).await;

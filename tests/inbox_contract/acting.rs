@@ -33,7 +33,7 @@ async fn parked(inbox: &Inbox, key: &str) -> (EventId, DeliveryId) {
 }
 
 pub(super) async fn a_retried_delivery_goes_next_and_keeps_its_request_id(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     let (_, first) = parked(&inbox, "evt_1").await;
     let (_, second) = parked(&inbox, "evt_2").await;
     for key in ["evt_3", "evt_4"] {
@@ -59,7 +59,7 @@ pub(super) async fn a_retried_delivery_goes_next_and_keeps_its_request_id(home: 
 }
 
 pub(super) async fn a_retry_ends_the_wait_of_a_lane(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     accept(&inbox, acceptance("evt_1", &["order-1"])).await;
     let behind = acceptance("evt_2", &["order-1"]);
     let behind_id = behind.deliveries[0].id;
@@ -85,7 +85,7 @@ pub(super) async fn a_retry_ends_the_wait_of_a_lane(home: impl Home) {
 }
 
 pub(super) async fn what_has_settled_is_not_retried_or_dropped(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     accept(&inbox, acceptance("evt_1", &["order-1"])).await;
     let claim = claim(&inbox, 1).await.remove(0);
     let id = claim.delivery.id;
@@ -119,7 +119,7 @@ async fn event_notes(inbox: &Inbox, id: EventId) -> Vec<(Action, Option<Delivery
 }
 
 pub(super) async fn a_dropped_delivery_frees_its_lane(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     let mut ids = Vec::new();
     for key in ["evt_1", "evt_2", "evt_3"] {
         let acceptance = acceptance(key, &["order-1"]);
@@ -136,14 +136,14 @@ pub(super) async fn a_dropped_delivery_frees_its_lane(home: impl Home) {
     inbox.settle(in_flight, DONE).await.unwrap();
     assert_eq!(keys(&claim(&inbox, 10).await), ["evt_3"]);
     inbox.close().await;
-    let inbox = home.open();
+    let inbox = home.open().await;
     assert_eq!(keys(&claim(&inbox, 10).await), ["evt_3"]);
     let stats = inbox.stats();
     assert_eq!((stats.pending, stats.dropped), (1, 1));
 }
 
 pub(super) async fn a_dropped_head_lets_the_next_one_go(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     accept(&inbox, acceptance("evt_1", &["order-1"])).await;
     accept(&inbox, acceptance("evt_2", &["order-1"])).await;
     let head = claim(&inbox, 1).await.remove(0);
@@ -158,7 +158,7 @@ pub(super) async fn a_dropped_head_lets_the_next_one_go(home: impl Home) {
 }
 
 pub(super) async fn what_was_never_rendered_cannot_be_retried(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     let mut sent = acceptance("evt_1", &["order-1"]);
     sent.deliveries[0].state = State::Parked;
     sent.deliveries[0].reason = Some(Reason::TemplateFailed);
@@ -172,7 +172,7 @@ pub(super) async fn what_was_never_rendered_cannot_be_retried(home: impl Home) {
 }
 
 pub(super) async fn notes_stand_with_the_event(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     let (event, id) = parked(&inbox, "evt_1").await;
     inbox.retry(id, note("is up again")).await.unwrap();
     let quiet = Note {
@@ -185,7 +185,7 @@ pub(super) async fn notes_stand_with_the_event(home: impl Home) {
         .await
         .unwrap();
     inbox.close().await;
-    let inbox = home.open();
+    let inbox = home.open().await;
     assert_eq!(
         event_notes(&inbox, event).await,
         [
@@ -199,7 +199,7 @@ pub(super) async fn notes_stand_with_the_event(home: impl Home) {
 }
 
 pub(super) async fn a_replay_takes_the_place_of_what_is_unfinished(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     let event = accept(
         &inbox,
         acceptance("evt_1", &["order-1", "order-2", "order-3"]),
@@ -239,13 +239,13 @@ pub(super) async fn a_replay_takes_the_place_of_what_is_unfinished(home: impl Ho
     let stats = inbox.stats();
     assert_eq!((stats.pending, stats.parked, stats.dropped), (2, 0, 2));
     inbox.close().await;
-    let inbox = home.open();
+    let inbox = home.open().await;
     assert_eq!(claim(&inbox, 10).await.len(), 2);
     assert_nothing_ready(&inbox).await;
 }
 
 pub(super) async fn a_replay_delivers_again_only_when_told(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     let event = accept(&inbox, acceptance("evt_1", &["order-1"])).await;
     let first = claim(&inbox, 1).await.remove(0);
     inbox.settle(first, DONE).await.unwrap();
@@ -267,7 +267,7 @@ pub(super) async fn a_replay_delivers_again_only_when_told(home: impl Home) {
 }
 
 pub(super) async fn a_replay_routes_what_was_unrouted(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     let event = accept(&inbox, acceptance("evt_1", &[])).await;
     let kept = event_of(&inbox, event).await;
     inbox
@@ -277,11 +277,11 @@ pub(super) async fn a_replay_routes_what_was_unrouted(home: impl Home) {
     let counts = |inbox: &Inbox| (inbox.stats().unrouted, inbox.stats().pending);
     assert_eq!(counts(&inbox), (0, 1));
     inbox.close().await;
-    assert_eq!(counts(&home.open()), (0, 1));
+    assert_eq!(counts(&home.open().await), (0, 1));
 }
 
 pub(super) async fn an_erased_event_keeps_its_keys_only(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     let mut sent = acceptance("evt_1", &["order-1"]);
     sent.event.claims = Some(serde_json::json!({"sub": "u1"}));
     sent.event.query = vec![("card".to_owned(), "4242".to_owned())];
@@ -320,7 +320,7 @@ pub(super) async fn an_erased_event_keeps_its_keys_only(home: impl Home) {
 }
 
 pub(super) async fn actions_race_with_attempts_and_nothing_is_sent_after_a_drop(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     let mut ids = Vec::new();
     for n in 0..200 {
         let acceptance = acceptance(&n.to_string(), &["order-1", "order-2"]);

@@ -19,7 +19,7 @@ fn retry_in_an_hour() -> Settlement {
 }
 
 pub(super) async fn a_lane_gives_one_at_a_time_in_order(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     for n in 0..20 {
         accept(&inbox, acceptance(&format!("evt_{n:02}"), &["order-1"])).await;
     }
@@ -34,7 +34,7 @@ pub(super) async fn a_lane_gives_one_at_a_time_in_order(home: impl Home) {
 }
 
 pub(super) async fn a_retry_holds_its_own_lane_only(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     accept(&inbox, acceptance("evt_1", &["order-1"])).await;
     accept(&inbox, acceptance("evt_2", &["order-1"])).await;
     accept(&inbox, acceptance("evt_3", &["order-2"])).await;
@@ -50,7 +50,7 @@ pub(super) async fn a_retry_holds_its_own_lane_only(home: impl Home) {
 }
 
 pub(super) async fn a_retry_keeps_what_happened(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     accept(&inbox, acceptance("evt_1", &["order-1"])).await;
     let mut first = None;
     for attempt in 0..3 {
@@ -67,7 +67,7 @@ pub(super) async fn a_retry_keeps_what_happened(home: impl Home) {
     }
     assert!(first.is_some());
     inbox.close().await;
-    let inbox = home.open();
+    let inbox = home.open().await;
     let claim = claim(&inbox, 1).await.remove(0);
     assert_eq!(claim.delivery.attempts, 3);
     assert_eq!(claim.delivery.first_attempt_at, first);
@@ -75,7 +75,7 @@ pub(super) async fn a_retry_keeps_what_happened(home: impl Home) {
 }
 
 pub(super) async fn waking_makes_lanes_ready_that_wait_for_temporal(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     accept(&inbox, acceptance("evt_1", &["order-1"])).await;
     accept(&inbox, acceptance("evt_2", &["order-2"])).await;
     accept(&inbox, acceptance("evt_3", &["order-3"])).await;
@@ -100,7 +100,7 @@ pub(super) async fn waking_makes_lanes_ready_that_wait_for_temporal(home: impl H
 }
 
 pub(super) async fn a_dropped_claim_returns_to_its_lane(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     accept(&inbox, acceptance("evt_1", &["order-1"])).await;
     accept(&inbox, acceptance("evt_2", &["order-1"])).await;
     drop(claim(&inbox, 1).await);
@@ -110,7 +110,7 @@ pub(super) async fn a_dropped_claim_returns_to_its_lane(home: impl Home) {
 }
 
 pub(super) async fn a_cancelled_claim_loses_nothing(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     for _ in 0..50 {
         assert_nothing_ready(&inbox).await;
     }
@@ -122,7 +122,7 @@ pub(super) async fn a_cancelled_claim_loses_nothing(home: impl Home) {
         .await;
     }
     inbox.close().await;
-    let inbox = home.open();
+    let inbox = home.open().await;
     // Restored ones are read from the store, so that a claim polled once is cancelled amid its read.
     for _ in 0..5 {
         let reading = std::pin::pin!(inbox.claim(10));
@@ -143,7 +143,7 @@ pub(super) async fn a_cancelled_claim_loses_nothing(home: impl Home) {
 }
 
 pub(super) async fn what_is_parked_or_dropped_is_never_claimed(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     let mut born_settled = acceptance("evt_1", &["order-1", "order-1"]);
     born_settled.deliveries[0].state = State::Parked;
     born_settled.deliveries[0].reason = Some(Reason::TemplateFailed);
@@ -171,14 +171,14 @@ pub(super) async fn what_is_parked_or_dropped_is_never_claimed(home: impl Home) 
     inbox.wake();
     assert_nothing_ready(&inbox).await;
     inbox.close().await;
-    let inbox = home.open();
+    let inbox = home.open().await;
     assert_nothing_ready(&inbox).await;
     let stats = inbox.stats();
     assert_eq!((stats.parked, stats.dropped, stats.pending), (2, 2, 0));
 }
 
 pub(super) async fn a_restart_returns_what_is_pending_and_nothing_settled(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     for n in 0..4 {
         accept(
             &inbox,
@@ -192,7 +192,7 @@ pub(super) async fn a_restart_returns_what_is_pending_and_nothing_settled(home: 
     inbox.settle(claims.remove(0), DONE).await.unwrap();
     inbox.close().await;
     drop(held);
-    let inbox = home.open();
+    let inbox = home.open().await;
     let mut seen = Vec::new();
     while seen.len() < 7 {
         for claim in claim(&inbox, 10).await {
@@ -216,7 +216,7 @@ pub(super) async fn a_restart_returns_what_is_pending_and_nothing_settled(home: 
 
 pub(super) async fn a_backlog_larger_than_memory_holds_is_claimed_in_order(home: impl Home) {
     const EVENTS: usize = 60;
-    let inbox = home.open();
+    let inbox = home.open().await;
     let workflows: Vec<_> = (0..100).map(|n| format!("order-{n}")).collect();
     let workflows: Vec<_> = workflows.iter().map(String::as_str).collect();
     for n in 0..EVENTS {
@@ -240,14 +240,14 @@ pub(super) async fn a_backlog_larger_than_memory_holds_is_claimed_in_order(home:
 
 pub(super) async fn a_long_backlog_outlives_a_restart_in_order(home: impl Home) {
     const EVENTS: usize = 1_000;
-    let inbox = home.open();
+    let inbox = home.open().await;
     let workflows: Vec<_> = (0..100).map(|n| format!("order-{n}")).collect();
     let workflows: Vec<_> = workflows.iter().map(String::as_str).collect();
     for n in 0..EVENTS {
         accept(&inbox, acceptance(&format!("{n}"), &workflows)).await;
     }
     inbox.close().await;
-    let inbox = home.open();
+    let inbox = home.open().await;
     assert_eq!(inbox.stats().pending, 100_000);
     for n in 0..5 {
         let mut claims = Vec::new();
@@ -263,7 +263,7 @@ pub(super) async fn a_long_backlog_outlives_a_restart_in_order(home: impl Home) 
 }
 
 pub(super) async fn a_settlement_is_shown(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     accept(&inbox, acceptance("evt_1", &["order-1"])).await;
     let claim = claim(&inbox, 1).await.remove(0);
     let id = claim.delivery.id;
@@ -278,7 +278,7 @@ pub(super) async fn a_settlement_is_shown(home: impl Home) {
         .await
         .unwrap();
     inbox.close().await;
-    let shown = home.open().delivery(id).await.unwrap().unwrap();
+    let shown = home.open().await.delivery(id).await.unwrap().unwrap();
     assert_eq!((shown.state, shown.attempts), (State::Delivered, 1));
     assert_eq!(shown.run_id, run_id);
     assert!(shown.settled_at >= shown.first_attempt_at && shown.first_attempt_at.is_some());

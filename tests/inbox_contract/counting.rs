@@ -42,7 +42,7 @@ async fn mixed(inbox: &Inbox) {
 
 pub(super) async fn each_filter_finds_its_own_deliveries(home: impl Home) {
     type Case = (fn(&mut DeliveryFilter), &'static [&'static str]);
-    let inbox = home.open();
+    let inbox = home.open().await;
     mixed(&inbox).await;
     let cases: [Case; 13] = [
         (|_| {}, &["c:w2", "b:w2", "b:w1", "a:w1"]),
@@ -82,7 +82,7 @@ pub(super) async fn each_filter_finds_its_own_deliveries(home: impl Home) {
 }
 
 pub(super) async fn pages_of_deliveries_join_both_ways(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     for n in 0..10 {
         accept(&inbox, acceptance(&format!("{n}"), &["w1", "w2"])).await;
     }
@@ -118,7 +118,7 @@ pub(super) async fn pages_of_deliveries_join_both_ways(home: impl Home) {
 }
 
 pub(super) async fn an_ascending_list_is_followed_by_its_cursor(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     let mut filter = DeliveryFilter {
         ascending: true,
         ..all()
@@ -141,7 +141,7 @@ pub(super) async fn an_ascending_list_is_followed_by_its_cursor(home: impl Home)
 }
 
 pub(super) async fn times_bound_a_list_of_deliveries(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     let start = signalpost::clock::now();
     for n in 0..5 {
         let mut sent = event("stripe", &n.to_string());
@@ -159,7 +159,7 @@ pub(super) async fn times_bound_a_list_of_deliveries(home: impl Home) {
 
 pub(super) async fn events_are_counted_as_they_are_listed(home: impl Home) {
     type Case = (fn(&mut EventFilter), u64);
-    let inbox = home.open();
+    let inbox = home.open().await;
     mixed(&inbox).await;
     let cases: [Case; 5] = [
         (|_| {}, 4),

@@ -20,7 +20,7 @@ fn unseen() -> Settlement {
 }
 
 pub(super) async fn what_was_pending_before_a_restart_may_have_been_sent(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     let accepted = acceptance("evt_1", &["order-1"]);
     let accepted_at = accepted.event.received_at;
     accept(&inbox, accepted).await;
@@ -28,7 +28,7 @@ pub(super) async fn what_was_pending_before_a_restart_may_have_been_sent(home: i
     assert!(!claim(&inbox, 1).await[0].doubtful);
     inbox.close().await;
 
-    let inbox = home.open();
+    let inbox = home.open().await;
     accept(&inbox, acceptance("evt_3", &["order-2"])).await;
     let mut claims = claim(&inbox, 10).await;
     assert_eq!(keys(&claims), ["evt_1", "evt_3"]);
@@ -40,7 +40,7 @@ pub(super) async fn what_was_pending_before_a_restart_may_have_been_sent(home: i
 }
 
 pub(super) async fn a_long_wait_goes_on_over_a_restart(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     accept(&inbox, acceptance("evt_1", &["order-1"])).await;
     let long = Settlement::Retry {
         at: in_an_hour(),
@@ -49,14 +49,14 @@ pub(super) async fn a_long_wait_goes_on_over_a_restart(home: impl Home) {
     let head = claim(&inbox, 1).await.remove(0);
     inbox.settle(head, long).await.unwrap();
     inbox.close().await;
-    let inbox = home.open();
+    let inbox = home.open().await;
     inbox.wake();
     assert_nothing_ready(&inbox).await;
     assert_eq!(inbox.stats().pending, 1);
 }
 
 pub(super) async fn an_unseen_attempt_leaves_a_doubt_and_a_seen_one_does_not(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     accept(&inbox, acceptance("evt_1", &["order-1"])).await;
     let seen = Settlement::Retry {
         at: clock::now(),
@@ -73,14 +73,14 @@ pub(super) async fn an_unseen_attempt_leaves_a_doubt_and_a_seen_one_does_not(hom
 }
 
 pub(super) async fn a_dropped_claim_leaves_a_doubt(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     accept(&inbox, acceptance("evt_1", &["order-1"])).await;
     drop(claim(&inbox, 1).await);
     assert!(claim(&inbox, 1).await[0].doubtful);
 }
 
 pub(super) async fn what_is_postponed_counts_no_attempt_and_keeps_its_doubt(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     accept(&inbox, acceptance("evt_1", &["order-1"])).await;
     accept(&inbox, acceptance("evt_2", &["order-1"])).await;
     for doubtful in [false, true] {
@@ -98,7 +98,7 @@ pub(super) async fn what_is_postponed_counts_no_attempt_and_keeps_its_doubt(home
 }
 
 pub(super) async fn a_namespace_without_room_is_not_claimed(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     for (key, namespace) in [("evt_1", "full"), ("evt_2", "full"), ("evt_3", "free")] {
         let mut accepted = routed(event("stripe", key), &[&format!("order-{key}")]);
         namespace.clone_into(&mut accepted.deliveries[0].target.namespace);
@@ -116,7 +116,7 @@ pub(super) async fn a_doubt_outlives_parking_and_bars_a_replay(home: impl Home) 
         who: "anna".to_owned(),
         text: None,
     };
-    let inbox = home.open();
+    let inbox = home.open().await;
     let event = accept(&inbox, acceptance("evt_1", &["order-1"])).await;
     let kept = inbox.event(event).await.unwrap().unwrap().event;
     let head = claim(&inbox, 1).await.remove(0);

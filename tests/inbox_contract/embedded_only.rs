@@ -21,13 +21,13 @@ fn refusal(path: &std::path::Path) -> String {
 
 #[tokio::test]
 async fn a_second_opening_is_refused_and_names_the_first() {
-    let home = Embedded::fresh();
-    let inbox = home.open();
+    let home = Embedded::fresh().await;
+    let inbox = home.open().await;
     let said = refusal(&home.0.path().join("signalpost.db"));
     let expected = format!("is in use by process {}; stop it", std::process::id());
     assert!(said.contains(&expected), "{said}");
     inbox.close().await;
-    home.open().close().await;
+    home.open().await.close().await;
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn what_cannot_be_opened_says_why() {
 
 #[tokio::test]
 async fn nothing_acknowledged_is_lost_to_a_kill() {
-    let home = Embedded::fresh();
+    let home = Embedded::fresh().await;
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
@@ -82,7 +82,7 @@ async fn nothing_acknowledged_is_lost_to_a_kill() {
     }
     child.wait().unwrap();
     assert!(acknowledged.len() >= 2_000);
-    let inbox = home.open();
+    let inbox = home.open().await;
     for id in &acknowledged {
         assert_eq!(inbox.event(*id).await.unwrap().unwrap().deliveries.len(), 1);
     }

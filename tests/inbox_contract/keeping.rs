@@ -43,12 +43,12 @@ async fn is_kept(inbox: &Inbox, id: EventId) -> bool {
 }
 
 pub(super) async fn what_has_settled_leaves_when_it_is_old(home: impl Home) {
-    let inbox = home.open_keeping(DAY);
+    let inbox = home.open_keeping(DAY).await;
     let old = delivered(&inbox, two_days_ago(acceptance("evt_1", &["w1"]))).await;
     let unrouted = accept(&inbox, two_days_ago(acceptance("evt_2", &[]))).await;
     let fresh = delivered(&inbox, acceptance("evt_3", &["w1"])).await;
     inbox.close().await;
-    let inbox = home.open_keeping(DAY);
+    let inbox = home.open_keeping(DAY).await;
     until(&inbox, "the old ones leave", async |inbox| {
         !is_kept(inbox, old).await && !is_kept(inbox, unrouted).await
     })
@@ -59,7 +59,7 @@ pub(super) async fn what_has_settled_leaves_when_it_is_old(home: impl Home) {
 }
 
 pub(super) async fn what_is_pending_or_parked_stays_and_is_told(home: impl Home) {
-    let inbox = home.open_keeping(DAY);
+    let inbox = home.open_keeping(DAY).await;
     let sent = two_days_ago(acceptance("evt_1", &["w1", "w2"]));
     let bytes = sent.event.body.len() as u64;
     let half = accept(&inbox, sent).await;
@@ -69,7 +69,7 @@ pub(super) async fn what_is_pending_or_parked_stays_and_is_told(home: impl Home)
     let pending = accept(&inbox, two_days_ago(acceptance("evt_2", &["w3"]))).await;
     let done = accept(&inbox, two_days_ago(acceptance("evt_3", &[]))).await;
     inbox.close().await;
-    let inbox = home.open_keeping(DAY);
+    let inbox = home.open_keeping(DAY).await;
     let told = Overdue {
         events: 2,
         bytes: 2 * bytes,
@@ -87,10 +87,10 @@ pub(super) async fn what_is_pending_or_parked_stays_and_is_told(home: impl Home)
 }
 
 pub(super) async fn a_key_outlives_its_event(home: impl Home) {
-    let inbox = home.open_keeping(DAY);
+    let inbox = home.open_keeping(DAY).await;
     let first = accept(&inbox, two_days_ago(acceptance("evt_1", &[]))).await;
     inbox.close().await;
-    let inbox = home.open_keeping(DAY);
+    let inbox = home.open_keeping(DAY).await;
     until(&inbox, "the event leaves", async |inbox| {
         !is_kept(inbox, first).await
     })
@@ -102,7 +102,7 @@ pub(super) async fn a_key_outlives_its_event(home: impl Home) {
 
 pub(super) async fn the_oldest_leave_when_there_is_no_room(home: impl Home) {
     const ROOM: u64 = 4 << 20;
-    let inbox = home.open();
+    let inbox = home.open().await;
     let held = accept(&inbox, acceptance("held", &["w1"])).await;
     let mut ids = Vec::new();
     for n in 0..40 {
@@ -111,14 +111,14 @@ pub(super) async fn the_oldest_leave_when_there_is_no_room(home: impl Home) {
         ids.push(accept(&inbox, large).await);
     }
     inbox.close().await;
-    let inbox = home.open();
+    let inbox = home.open().await;
     assert!(inbox.stats().bytes > 2 * ROOM);
     inbox.close().await;
     let small = Retention {
         size: Some(ROOM),
         ..Retention::default()
     };
-    let inbox = home.open_keeping(small);
+    let inbox = home.open_keeping(small).await;
     until(&inbox, "the first half leaves", async |inbox| {
         !is_kept(inbox, ids[20]).await
     })
@@ -129,7 +129,7 @@ pub(super) async fn the_oldest_leave_when_there_is_no_room(home: impl Home) {
         let mut inbox = inbox;
         loop {
             inbox.close().await;
-            inbox = home.open_keeping(small);
+            inbox = home.open_keeping(small).await;
             if inbox.stats().bytes <= ROOM + (ROOM / 4) {
                 break;
             }

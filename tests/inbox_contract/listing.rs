@@ -49,7 +49,7 @@ async fn mixed(inbox: &Inbox) {
 
 pub(super) async fn each_filter_finds_its_own(home: impl Home) {
     type Case = (fn(&mut EventFilter), &'static [&'static str]);
-    let inbox = home.open();
+    let inbox = home.open().await;
     mixed(&inbox).await;
     let cases: [Case; 13] = [
         (|_| {}, &["c", "b", "a"]),
@@ -74,7 +74,7 @@ pub(super) async fn each_filter_finds_its_own(home: impl Home) {
 }
 
 pub(super) async fn filters_hold_together(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     mixed(&inbox).await;
     let both = EventFilter {
         source: Some("stripe".to_owned()),
@@ -91,7 +91,7 @@ pub(super) async fn filters_hold_together(home: impl Home) {
 }
 
 pub(super) async fn pages_join_without_gap_or_repeat(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     for n in 0..25 {
         let mut sent = acceptance(&format!("{n:02}"), &["w"]);
         // Several share a time, so that the cursor must tell them apart.
@@ -131,7 +131,7 @@ pub(super) async fn pages_join_without_gap_or_repeat(home: impl Home) {
 }
 
 pub(super) async fn times_bound_a_list(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     let start = Timestamp::from_seconds(1_000);
     for n in 0..5_u64 {
         let mut sent = acceptance(&n.to_string(), &["w"]);
@@ -160,7 +160,7 @@ pub(super) async fn times_bound_a_list(home: impl Home) {
 }
 
 pub(super) async fn a_strange_cursor_is_refused(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     for number in 0..3 {
         accept(&inbox, acceptance(&number.to_string(), &["order"])).await;
     }
@@ -195,11 +195,11 @@ pub(super) async fn a_strange_cursor_is_refused(home: impl Home) {
 }
 
 pub(super) async fn counters_survive_a_restart(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     mixed(&inbox).await;
     let before = inbox.stats();
     inbox.close().await;
-    let after = home.open().stats();
+    let after = home.open().await.stats();
     let counts = |stats: &signalpost::inbox::Stats| {
         (
             stats.pending,

@@ -35,7 +35,7 @@ async fn standing(inbox: &Inbox) -> DeliveryId {
 }
 
 pub(super) async fn a_held_lane_stands_until_its_delivery_is_made(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     let id = standing(&inbox).await;
     inbox.wake();
     assert_nothing_ready(&inbox).await;
@@ -43,7 +43,7 @@ pub(super) async fn a_held_lane_stands_until_its_delivery_is_made(home: impl Hom
     assert_eq!((stats.pending, stats.parked), (1, 1));
     inbox.close().await;
 
-    let inbox = home.open();
+    let inbox = home.open().await;
     assert_nothing_ready(&inbox).await;
     inbox.retry(id, note()).await.unwrap();
     let again = claim(&inbox, 10).await.remove(0);
@@ -57,10 +57,10 @@ pub(super) async fn a_held_lane_stands_until_its_delivery_is_made(home: impl Hom
 }
 
 pub(super) async fn a_held_lane_goes_on_when_its_delivery_is_dropped(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     let id = standing(&inbox).await;
     inbox.close().await;
-    let inbox = home.open();
+    let inbox = home.open().await;
     inbox.drop_delivery(id, note()).await.unwrap();
     assert_eq!(keys(&claim(&inbox, 10).await), ["evt_2"]);
     let stats = inbox.stats();
@@ -68,7 +68,7 @@ pub(super) async fn a_held_lane_goes_on_when_its_delivery_is_dropped(home: impl 
 }
 
 pub(super) async fn one_parked_at_birth_holds_its_lane_in_its_place(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     accept(&inbox, holding("evt_1")).await;
     let mut unrendered = holding("evt_2");
     unrendered.deliveries[0].state = State::Parked;
@@ -77,7 +77,7 @@ pub(super) async fn one_parked_at_birth_holds_its_lane_in_its_place(home: impl H
     accept(&inbox, unrendered).await;
     accept(&inbox, holding("evt_3")).await;
     inbox.close().await;
-    let inbox = home.open();
+    let inbox = home.open().await;
     let head = claim(&inbox, 10).await.remove(0);
     assert_eq!(key_of(&head.delivery), "evt_1");
     inbox.settle(head, DONE).await.unwrap();
@@ -89,14 +89,14 @@ pub(super) async fn one_parked_at_birth_holds_its_lane_in_its_place(home: impl H
 pub(super) async fn a_paced_lane_takes_its_time(home: impl Home) {
     // A little less than the pace: the claim is looked at after it was made.
     const AT_LEAST: Duration = Duration::from_millis(140);
-    let inbox = home.open();
+    let inbox = home.open().await;
     for key in ["evt_1", "evt_2", "evt_3"] {
         let mut sent = acceptance(key, &["order-1"]);
         sent.deliveries[0].rules.pace_ms = Some(150);
         accept(&inbox, sent).await;
     }
     inbox.close().await;
-    let inbox = home.open();
+    let inbox = home.open().await;
     let mut before = None;
     for expected in ["evt_1", "evt_2", "evt_3"] {
         let head = claim(&inbox, 10).await.remove(0);
@@ -111,7 +111,7 @@ pub(super) async fn a_paced_lane_takes_its_time(home: impl Home) {
 }
 
 pub(super) async fn a_flood_on_one_source_does_not_starve_another(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     for n in 0..100 {
         let flood = routed(event("flood", &format!("f{n}")), &[&format!("w{n}")]);
         accept(&inbox, flood).await;
@@ -121,7 +121,7 @@ pub(super) async fn a_flood_on_one_source_does_not_starve_another(home: impl Hom
         accept(&inbox, calm).await;
     }
     inbox.close().await;
-    let inbox = home.open();
+    let inbox = home.open().await;
     let mut seen = Vec::new();
     for _ in 0..6 {
         let head = claim(&inbox, 1).await.remove(0);
@@ -133,7 +133,7 @@ pub(super) async fn a_flood_on_one_source_does_not_starve_another(home: impl Hom
 }
 
 pub(super) async fn order_is_that_of_acceptance_whatever_the_clock_said(home: impl Home) {
-    let inbox = home.open();
+    let inbox = home.open().await;
     for n in 0..10 {
         let mut sent = acceptance(&n.to_string(), &["order-1"]);
         let received = sent.event.received_at.minus(Duration::from_mins(n));
@@ -142,7 +142,7 @@ pub(super) async fn order_is_that_of_acceptance_whatever_the_clock_said(home: im
         accept(&inbox, sent).await;
     }
     inbox.close().await;
-    let inbox = home.open();
+    let inbox = home.open().await;
     for n in 0..10 {
         let head = claim(&inbox, 10).await.remove(0);
         assert_eq!(key_of(&head.delivery), n.to_string());

@@ -7,12 +7,12 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::actions::{Act, Work};
-use super::board::Board;
-use super::lanes::Seq;
 use super::records::{self, Kept};
 use super::seizure::Seizure;
 use crate::clock::Timestamp;
 use crate::event::{Delivery, DeliveryId, EventId, Reason, State};
+use crate::inbox::board::Board;
+use crate::inbox::lanes::Seq;
 use crate::inbox::{Action, ActionError, Error, Note};
 
 /// What is to be done to the lanes after the commit. Dropped before, it gives back what was seized.

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::board::Hold;
 use super::{Store, reader};
 use crate::clock;
 use crate::crash;
 use crate::event::Delivery;
-use crate::inbox::{Claim, Ticket};
+use crate::inbox::board::Hold;
+use crate::inbox::{Claim, Lease, Ticket};
 
 /// Looks again at least this often, so that a wall clock that jumps cannot hold a lane for long.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -74,6 +74,7 @@ impl Store {
                 Some(Claim {
                     delivery,
                     doubtful: hold.doubtful,
+                    lease: Lease::default(),
                     ticket: Ticket::Embedded(hold),
                 })
             })

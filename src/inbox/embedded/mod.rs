@@ -13,12 +13,9 @@ use tokio::sync::{Semaphore, oneshot};
 
 mod acting;
 mod actions;
-mod board;
-mod cache;
 mod checkpoint;
 mod claiming;
 mod deliveries;
-mod lanes;
 mod lock;
 mod page;
 mod reader;
@@ -35,11 +32,11 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-use board::Board;
-pub(super) use board::Hold;
+use crate::inbox::board::{Board, Hold};
+use crate::inbox::mark::Mark;
 use reader::Readers;
 use retention::Keeper;
-use step::{Mark, Prepared};
+use step::Prepared;
 use writer::{Job, QUEUE, Writer};
 
 use super::{

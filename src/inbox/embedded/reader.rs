@@ -10,13 +10,13 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::Semaphore;
 
-use super::board::{Board, Tally};
-use super::lanes::{Arrival, Seq};
 use super::records;
 use super::rows::{self, DELIVERY_COLUMNS, EVENT_COLUMNS};
 use super::schema;
 use crate::clock::Timestamp;
 use crate::event::{Delivery, DeliveryId, EventId};
+use crate::inbox::board::{Board, Tally};
+use crate::inbox::lanes::{Arrival, Seq};
 use crate::inbox::{Error, EventRecord, SOON};
 
 /// A few connections, opened when first needed.

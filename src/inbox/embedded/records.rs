@@ -5,10 +5,10 @@
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use uuid::Uuid;
 
-use super::lanes::Seq;
 use super::rows::{self, DELIVERY_COLUMNS};
 use crate::clock::Timestamp;
 use crate::event::{Delivery, DeliveryId, EventId, Reason};
+use crate::inbox::lanes::Seq;
 use crate::inbox::{Action, Note, NoteRecord};
 
 /// A delivery and its place in line.

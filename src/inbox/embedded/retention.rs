@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
-use super::board::{Board, Tally};
 use crate::clock::{self, Timestamp};
 use crate::event::State;
+use crate::inbox::board::{Board, Tally};
 use crate::inbox::{Overdue, Retention};
 
 /// Events looked at in one step.

@@ -11,11 +11,11 @@ use rusqlite::{Connection, Row, ToSql, params};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::lanes::Seq;
 use crate::clock::Timestamp;
 use crate::event::{
     Content, DedupKey, Delivery, DeliveryId, Event, EventId, Reason, State, Target,
 };
+use crate::inbox::lanes::Seq;
 use crate::inbox::{Acceptance, EventRecord};
 
 // Bound by position, in the order of these columns: a look-up of each name would cost as much as an index.

@@ -1,8 +1,8 @@
 //! The board's side of operators' actions: taking deliveries away from claims, and putting the lanes right after a commit.
 
 use super::acting::Effect;
-use super::board::{self, Board, Desk};
-use super::lanes::{Arrival, Seq, Stage};
+use crate::inbox::board::{self, Board, Desk};
+use crate::inbox::lanes::{Arrival, Seq, Stage};
 
 /// Pending deliveries that no attempt can claim; dropped, it gives them back.
 #[derive(Debug)]

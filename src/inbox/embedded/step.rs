@@ -3,14 +3,15 @@
 //! Every function here runs between BEGIN and COMMIT and may be rolled back and run again: it touches the database alone.
 
 use rusqlite::{Connection, named_params, params};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::lanes::Seq;
 use super::rows;
 use crate::clock::Timestamp;
-use crate::event::{Content, Delivery, Event, EventId, Reason, State};
-use crate::inbox::{Acceptance, Error, Receipt, Settlement};
+use crate::event::{Content, EventId, Reason};
+use crate::inbox::dedup;
+use crate::inbox::lanes::Seq;
+use crate::inbox::mark::Mark;
+use crate::inbox::{Acceptance, Error, Receipt};
 
 const MARK: &str = "UPDATE delivery SET state = :state, reason = :reason, attempts = attempts + 1, \
      first_attempt_at = coalesce(first_attempt_at, :claimed_at), next_attempt_at = :next_attempt_at, \
@@ -25,26 +26,13 @@ pub(super) struct Kept {
     pub seqs: Vec<Seq>,
 }
 
-/// What a settlement changes of its delivery, in memory as on disk.
-#[derive(Debug)]
-pub(super) struct Mark {
-    pub seq: Seq,
-    pub state: State,
-    reason: Option<Reason>,
-    claimed_at: Timestamp,
-    next_attempt_at: Option<Timestamp>,
-    settled_at: Option<Timestamp>,
-    run_id: Option<String>,
-    last_error: Option<String>,
-}
-
 /// An acceptance with everything that can be worked out outside the writer, whose time is the scarce one.
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub acceptance: Acceptance,
     encoded: rows::Encoded,
-    key: [u8; 16],
-    body: [u8; 16],
+    key: dedup::Fingerprint,
+    body: dedup::Fingerprint,
 }
 
 impl Prepared {
@@ -58,8 +46,8 @@ impl Prepared {
         event.claims = None;
         event.content = Content::Binary;
         Ok(Self {
-            key: dedup_key(&acceptance.event),
-            body: digest(&[&acceptance.event.body]),
+            key: dedup::key(&acceptance.event),
+            body: dedup::digest(&[&acceptance.event.body]),
             encoded,
             acceptance,
         })
@@ -126,68 +114,6 @@ fn count_repeat(connection: &Connection, prepared: &Prepared) -> rusqlite::Resul
 }
 
 impl Mark {
-    pub(super) fn new(
-        seq: Seq,
-        claimed_at: Timestamp,
-        settlement: Settlement,
-        now: Timestamp,
-    ) -> Self {
-        let mut mark = Self {
-            seq,
-            state: State::Pending,
-            reason: None,
-            claimed_at,
-            next_attempt_at: None,
-            settled_at: Some(now),
-            run_id: None,
-            last_error: None,
-        };
-        match settlement {
-            Settlement::Delivered { run_id } => {
-                mark.state = State::Delivered;
-                mark.run_id = run_id;
-            }
-            Settlement::Parked { reason, detail } => {
-                mark.state = State::Parked;
-                mark.reason = Some(reason);
-                mark.last_error = Some(detail);
-            }
-            Settlement::Dropped { reason, detail } => {
-                mark.state = State::Dropped;
-                mark.reason = Some(reason);
-                mark.last_error = Some(detail);
-            }
-            Settlement::Retry { at, error } | Settlement::Unseen { at, error } => {
-                mark.next_attempt_at = Some(at);
-                mark.settled_at = None;
-                mark.last_error = Some(error);
-            }
-            Settlement::Postponed { until } => {
-                mark.next_attempt_at = Some(until);
-                mark.settled_at = None;
-            }
-        }
-        mark
-    }
-
-    /// When it is tried again; none if it has settled.
-    pub(super) fn retry_at(&self) -> Option<Timestamp> {
-        self.next_attempt_at
-    }
-
-    /// The delivery as the next attempt must see it, before the mark is on disk.
-    pub(super) fn apply(&self, delivery: &mut Delivery) {
-        delivery.state = self.state;
-        delivery.reason = self.reason;
-        delivery.attempts = delivery.attempts.saturating_add(1);
-        delivery.first_attempt_at.get_or_insert(self.claimed_at);
-        delivery.next_attempt_at = self.next_attempt_at;
-        delivery.settled_at = self.settled_at;
-        if let Some(error) = &self.last_error {
-            delivery.last_error = Some(error.clone());
-        }
-    }
-
     /// Writes it; a delivery that has settled meanwhile stays as it is.
     pub(super) fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
         connection
@@ -227,22 +153,4 @@ pub(super) fn sweep(
             .execute(params![after, last, now.millis()])?;
     }
     Ok(last)
-}
-
-/// Names of sources hold no NUL, so that no two pairs of source and key read the same.
-fn dedup_key(event: &Event) -> [u8; 16] {
-    digest(&[event.source.as_bytes(), b"\0", event.key.text.as_bytes()])
-}
-
-/// Half of a SHA-256: as many bits as a UUID has, and half the index.
-fn digest(parts: &[&[u8]]) -> [u8; 16] {
-    let mut sha = Sha256::new();
-    for part in parts {
-        sha.update(part);
-    }
-    let mut half = [0; 16];
-    for (to, from) in half.iter_mut().zip(sha.finalize()) {
-        *to = from;
-    }
-    half
 }

@@ -9,16 +9,17 @@ use tempfile::TempDir;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::actions::{Act, Work};
-use super::board::{Board, Tally};
 use super::checkpoint::Checkpoints;
-use super::lanes::Seq;
 use super::lock::StoreLock;
 use super::retention::Keeper;
-use super::step::{self, Mark, Prepared};
+use super::step::{self, Prepared};
 use super::writer::{Job, QUEUE, Writer};
 use super::{Options, Store, page, reader, schema};
 use crate::clock::Timestamp;
 use crate::event::{Content, DedupKey, Delivery, DeliveryId, Event, EventId, Rules, State, Target};
+use crate::inbox::board::{Board, Tally};
+use crate::inbox::lanes::Seq;
+use crate::inbox::mark::Mark;
 use crate::inbox::{
     Acceptance, ActionError, Error, EventFilter, Note, Receipt, Retention, Settlement,
 };

@@ -14,14 +14,15 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::acting;
 use super::actions::Act;
-use super::board::Board;
 use super::checkpoint::Checkpoints;
 use super::lock::StoreLock;
 use super::retention::Keeper;
-use super::step::{self, Kept, Mark, Prepared};
+use super::step::{self, Kept, Prepared};
 use super::sweep::Sweep;
 use crate::clock;
 use crate::crash;
+use crate::inbox::board::Board;
+use crate::inbox::mark::Mark;
 use crate::inbox::{Error, Receipt};
 
 /// Pieces of work that may wait, answered ones not counted.

@@ -46,7 +46,7 @@ pub(super) struct Tally {
 
 /// Binds a claim to its lane; dropped, it gives the head back.
 #[derive(Debug)]
-pub(crate) struct Hold {
+pub(super) struct Hold {
     board: Arc<Board>,
     pub(super) seq: Seq,
     pub(super) claimed_at: Timestamp,
