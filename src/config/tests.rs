@@ -107,7 +107,10 @@ fn a_secret_file_that_goes_keeps_its_last_value() {
         let warnings = handle.reload().unwrap();
         assert_eq!(warnings[0].code, "SP-C029");
         assert_eq!(signature(&handle.current()), signed);
-        assert_eq!(*handle.current().stale_secrets, ["shop".into()]);
+        assert_eq!(
+            *handle.current().stale_secrets,
+            [std::sync::Arc::from("shop")]
+        );
     }
     folder.write("secret", "0123456789abcdef-second");
     assert!(handle.reload().unwrap().is_empty());

@@ -1,7 +1,6 @@
 //! What the contract suite cannot bring about from outside: a disk that refuses, a full queue, a sweep.
 
-use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, mpsc::SyncSender, mpsc::sync_channel};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,11 +16,11 @@ use super::writer::{Job, QUEUE, Writer};
 use super::{Options, Store, page, reader, schema};
 use crate::clock::Timestamp;
 use crate::event::{Content, DedupKey, Delivery, DeliveryId, Event, EventId, Rules, State, Target};
-use crate::inbox::board::{Board, Tally};
-use crate::inbox::lanes::Seq;
-use crate::inbox::mark::Mark;
 use crate::inbox::{
     Acceptance, ActionError, Error, EventFilter, Note, Receipt, Retention, Settlement,
+    board::{Board, Tally},
+    lanes::Seq,
+    mark::Mark,
 };
 
 const NOW: Timestamp = Timestamp::from_seconds(1_000);
@@ -117,9 +116,9 @@ impl Desk {
     }
 
     fn settle(&self, seq: u64) -> Job {
-        let delivered = Settlement::Delivered { run_id: None };
+        let done = Settlement::Delivered { run_id: None };
         Job::Settle {
-            mark: Box::new(Mark::new(Seq::new(seq).unwrap(), NOW, delivered, NOW)),
+            mark: Box::new(Mark::new(Seq::new(seq).unwrap(), NOW, done, NOW)),
             permit: Arc::clone(&self.room).try_acquire_owned().unwrap(),
         }
     }

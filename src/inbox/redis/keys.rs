@@ -1,35 +1,4 @@
 //! The names of everything kept in Redis, and which partition a lane belongs to.
-//!
-//! All names begin with `{PREFIX}:`: the braces are Redis Cluster's hash tag, so that one deployment lies in one slot and one
-//! Lua call may touch all of it. Scripts are given the base (`{PREFIX}`) as their only key and make the names themselves.
-//!
-//! | name | kind | what |
-//! |---|---|---|
-//! | `meta` | hash | `program` = `signalpost`, `schema` (of these names), `partitions` (written once, never derived anew), `created_at` |
-//! | `seq` | counter | the last place in the order of acceptance: each event takes one, each delivery takes one |
-//! | `fence` | counter | the last lease granted |
-//! | `key:<32 hex>` | text | a dedup key (`inbox::dedup`): `<event id> <body digest> <expires at, ms>`; expires with its retention |
-//! | `event:<id>` | hash | `seq`, `at` (received, ms), `doc` (JSON, `rows`), `body`, `packed` (size before compression, absent: as sent), `ids` (of its deliveries, separated by spaces, in order), `duplicates`, `conflicts`, `erased_at`, `bytes` (what it and its deliveries weigh) |
-//! | `notes:<id>` | list | what operators did about the event, JSON each (`rows`) |
-//! | `delivery:<id>` | hash | `seq`, `part`, `doc` (JSON, `rows`: all that never changes), `args` (absent: the body of its event as the only argument), `state`, `reason`, `attempts`, `first`, `next`, `settled` (ms), `run`, `error`, `flight` |
-//! | `events` | sorted set | score: received at (ms); member: `seq` as 14 digits, then the event's id. All events |
-//! | `unrouted` | sorted set | score: `seq`; member: event id. Events without a delivery |
-//! | `deliveries` | sorted set | score: `seq`; member: delivery id. All deliveries |
-//! | `state:pending`, `state:parked`, `state:dropped` | sorted set | the same, by state; delivered ones are the rest |
-//! | `part:<n>` | sorted set | score: `seq`; member: delivery id. What stands in the lanes of the partition: pending, or parked with `after_park = hold` |
-//! | `log:<n>` | list | the last 1,000 things that happened to lanes of the partition besides arrivals and settlements: `<version> <what> <seq> <delivery id>` |
-//! | `version:<n>` | counter | version of the last line of `log:<n>` |
-//! | `lease:<n>` | text | `<replica id>:<fence>`, expires: who works the partition |
-//! | `backlog` | hash | pending deliveries: by source, and of all under `*` |
-//! | `bytes` | counter | what all events weigh |
-//! | `replicas` | sorted set | score: last sign of life (ms, the store's clock); member: replica id |
-//! | `replica:<id>` | text | JSON about a living replica (schema, host, config digest), expires |
-//!
-//! `flight` of a delivery says whether it may have been sent: absent: never, or every attempt's end was seen; `?`: an end was not
-//! seen; else the lease (`<replica id>:<fence>`) under which an attempt was begun. It is in flight while that is the lease of its
-//! partition; afterwards nobody saw the end.
-//!
-//! Channels: `news:<replica id>` carries partition numbers whose feed or log has grown; `free` carries partitions given up.
 
 use sha2::{Digest, Sha256};
 
@@ -40,6 +9,37 @@ pub(super) const PARTITIONS: u16 = 64;
 pub(super) const SCHEMA: u32 = 1;
 
 /// Makes the names.
+///
+/// All names begin with `{PREFIX}:`: the braces are Redis Cluster's hash tag, so that one deployment lies in one slot and one
+/// Lua call may touch all of it. Scripts are given the base (`{PREFIX}`) as their only key and make the names themselves.
+///
+/// | name | kind | what |
+/// |---|---|---|
+/// | `meta` | hash | `program` = `signalpost`, `schema` (of these names), `partitions` (written once, never derived anew), `created_at` |
+/// | `seq` | counter | the last place in the order of acceptance: each event takes one, each delivery takes one |
+/// | `fence` | counter | the last lease granted |
+/// | `key:<32 hex>` | text | a dedup key (`inbox::dedup`): `<event id> <body digest> <expires at, ms>`; expires with its retention |
+/// | `event:<id>` | hash | `seq`, `at` (received, ms), `doc` (JSON, `rows`), `body`, `packed` (size before compression, absent: as sent), `ids` (of its deliveries, separated by spaces, in order), `duplicates`, `conflicts`, `erased_at`, `bytes` (what it and its deliveries weigh) |
+/// | `notes:<id>` | list | what operators did about the event, JSON each (`rows`) |
+/// | `delivery:<id>` | hash | `seq`, `part`, `doc` (JSON, `rows`: all that never changes), `args` (absent: the body of its event as the only argument), `state`, `reason`, `attempts`, `first`, `next`, `settled` (ms), `run`, `error`, `flight` |
+/// | `events` | sorted set | score: received at (ms); member: `seq` as 14 digits, then the event's id. All events |
+/// | `unrouted` | sorted set | score: `seq`; member: event id. Events without a delivery |
+/// | `deliveries` | sorted set | score: `seq`; member: delivery id. All deliveries |
+/// | `state:pending`, `state:parked`, `state:dropped` | sorted set | the same, by state; delivered ones are the rest |
+/// | `part:<n>` | sorted set | score: `seq`; member: delivery id. What stands in the lanes of the partition: pending, or parked with `after_park = hold` |
+/// | `log:<n>` | list | the last 1,000 things that happened to lanes of the partition besides arrivals and settlements: `<version> <what> <seq> <delivery id>` |
+/// | `version:<n>` | counter | version of the last line of `log:<n>` |
+/// | `lease:<n>` | text | `<replica id>:<fence>`, expires: who works the partition |
+/// | `backlog` | hash | pending deliveries: by source, and of all under `*` |
+/// | `bytes` | counter | what all events weigh |
+/// | `replicas` | sorted set | score: last sign of life (ms, the store's clock); member: replica id |
+/// | `replica:<id>` | text | JSON about a living replica (schema, host, config digest), expires |
+///
+/// `flight` of a delivery says whether it may have been sent: absent: never, or every attempt's end was seen; `?`: an end was not
+/// seen; else the lease (`<replica id>:<fence>`) under which an attempt was begun. It is in flight while that is the lease of its
+/// partition; afterwards nobody saw the end.
+///
+/// Channels: `news:<replica id>` carries partition numbers whose feed or log has grown; `free` carries partitions given up.
 #[derive(Clone, Debug)]
 pub(super) struct Keys {
     base: String,
