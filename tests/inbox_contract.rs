@@ -10,7 +10,9 @@
     reason = "a test fails by panicking"
 )]
 
-use signalpost::inbox::{Inbox, Retention, embedded};
+use signalpost::inbox::{Inbox, Retention, embedded, redis};
+
+use crate::support::redis::Redis;
 
 mod accepting;
 mod acting;
@@ -54,6 +56,24 @@ impl Home for Embedded {
             retention,
             ..embedded::Options::new(self.0.path().join("signalpost.db"))
         })
+        .unwrap()
+    }
+}
+
+struct RedisHome(Redis);
+
+impl Home for RedisHome {
+    async fn fresh() -> Self {
+        Self(Redis::start().await)
+    }
+
+    async fn open_as(&self, max_backlog: u64, retention: Retention) -> Inbox {
+        Inbox::open_redis(&redis::Options {
+            max_backlog,
+            retention,
+            ..redis::Options::new(self.0.url())
+        })
+        .await
         .unwrap()
     }
 }
@@ -155,3 +175,4 @@ macro_rules! contract_suite {
 }
 
 contract_suite!(embedded_home, super::Embedded);
+contract_suite!(redis_home, super::RedisHome);

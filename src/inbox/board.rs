@@ -155,9 +155,11 @@ impl Board {
     }
 
     /// The head waits as if it had not been claimed.
-    pub(super) fn put_back(&self, hold: Hold, delivery: Delivery, until: Timestamp) {
+    pub(super) fn put_back(&self, hold: Hold, delivery: Option<Delivery>, until: Timestamp) {
         let mut desk = self.desk();
-        desk.cache.insert(hold.seq, delivery);
+        if let Some(delivery) = delivery {
+            desk.cache.insert(hold.seq, delivery);
+        }
         desk.lanes.retry_at(hold.seq, until, hold.doubtful);
         drop(desk);
         drop(hold);

@@ -241,6 +241,15 @@ impl Inbox {
         }
     }
 
+    /// No more claims will be made here: where others share the store, they take over the lanes as soon as what is in flight
+    /// in these has settled.
+    pub fn retire(&self) {
+        match self {
+            Self::Embedded(_) => {}
+            Self::Redis(store) => store.retire(),
+        }
+    }
+
     /// One page of events, newest first.
     ///
     /// A page may hold fewer events than `limit`, even none, and still name a `next`: the work and the bytes of one call are

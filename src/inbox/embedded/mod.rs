@@ -165,7 +165,7 @@ impl Store {
         settlement: Settlement,
     ) -> Result<(), Error> {
         if let Settlement::Postponed { until } = settlement {
-            self.board.put_back(hold, delivery, until);
+            self.board.put_back(hold, Some(delivery), until);
             return Ok(());
         }
         // Cancelled while it waits here, the claim is merely dropped: nothing has been said yet.

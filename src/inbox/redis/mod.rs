@@ -6,21 +6,30 @@
 //! for any partition. What a yes waits for is `durability`'s.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 mod accepting;
 mod acting;
 mod address;
 mod claiming;
+mod clerk;
 mod connect;
 mod durability;
 mod examine;
 mod failure;
+mod feed;
 mod history;
+mod intake;
 mod keys;
+mod leases;
 mod link;
 mod measure;
+mod partitions;
+mod pause;
+mod replicas;
 mod rows;
+mod scripts;
 mod settling;
 mod standing;
 
@@ -28,13 +37,26 @@ pub use address::{Address, Malformed};
 pub use durability::Durability;
 pub(super) use settling::Hold;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::board::Board;
 use super::{Error, Retention};
 use crate::secret::Secret;
+use clerk::Clerk;
+use intake::Intake;
 use keys::Keys;
+use leases::Keeper;
 use link::Link;
+use partitions::Partitions;
+use replicas::Replica;
+
+/// More than this gains nothing, and every one costs the server.
+const MAX_CONNECTIONS: usize = 64;
+
+/// A server that is gone keeps nobody from stopping for longer.
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
 /// Which Redis, and how much may pend in it.
 #[derive(Clone, Debug)]
@@ -76,27 +98,134 @@ impl Options {
 #[derive(Debug)]
 pub struct Store {
     keys: Keys,
-    link: Link,
+    link: Arc<Link>,
+    /// Who we are among those that share this Redis.
+    replica: Replica,
     /// Lanes of the partitions that this replica owns.
     board: Arc<Board>,
+    partitions: Arc<Partitions>,
+    intake: Arc<Intake>,
+    clerk: Arc<Clerk>,
+    max_backlog: u64,
+    stop: CancellationToken,
+    /// Those that must not be cut off at the end; the others end with `stop`.
+    closing: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Store {
     pub(super) async fn open(options: &Options) -> Result<Self, Error> {
-        let link = Link::open(options).await?;
+        let link = Arc::new(Link::open(options).await?);
         let board = Arc::new(Board::new(
             options.max_backlog,
             super::board::Tally::default(),
         ));
-        tokio::spawn(report(link.watch(), Arc::clone(&board)));
-        Ok(Self {
+        let partitions = Arc::new(Partitions::new(Arc::clone(&board)));
+        let store = Self {
             keys: Keys::new(&options.prefix),
             link,
+            replica: Replica::new(),
             board,
-        })
+            intake: Arc::new(Intake::new(Arc::clone(&partitions))),
+            partitions,
+            clerk: Arc::new(Clerk::new()),
+            max_backlog: options.max_backlog,
+            stop: CancellationToken::new(),
+            closing: Mutex::default(),
+        };
+        store.run(options.connections).await;
+        Ok(store)
     }
 
-    pub(super) async fn close(&self) {}
+    /// Starts every task of the store.
+    async fn run(&self, connections: usize) {
+        let (link, keys, partitions) = (&self.link, &self.keys, &self.partitions);
+        let mut closing = Vec::new();
+        for _ in 0..connections.clamp(1, MAX_CONNECTIONS) {
+            // Open before the first acceptance comes; a server that is away is waited for by the task.
+            let first = link.dedicated().await.ok();
+            let (intake, link, keys) = (Arc::clone(&self.intake), Arc::clone(link), keys.clone());
+            self.intake.expect(first.is_some());
+            closing.push(tokio::spawn(async move {
+                intake.serve(&link, &keys, first).await;
+            }));
+        }
+        let look = Arc::new(Notify::new());
+        let keeper = Keeper {
+            link: Arc::clone(link),
+            keys: keys.clone(),
+            replica: self.replica.clone(),
+            partitions: Arc::clone(partitions),
+            clerk: Arc::clone(&self.clerk),
+            look: Arc::clone(&look),
+            stop: self.stop.clone(),
+        };
+        closing.push(tokio::spawn(keeper.run()));
+        let clerk = Arc::clone(&self.clerk);
+        let (to, names, of) = (Arc::clone(link), keys.clone(), Arc::clone(partitions));
+        closing.push(tokio::spawn(async move {
+            clerk.run(&to, &names, &of).await;
+        }));
+        let (to, names, of) = (Arc::clone(link), keys.clone(), Arc::clone(partitions));
+        self.until_stopped(async move { feed::run(&to, &names, &of).await });
+        let (to, names, of) = (Arc::clone(link), keys.clone(), Arc::clone(partitions));
+        let id = Arc::clone(&self.replica.id);
+        self.until_stopped(async move { feed::listen(&to, &names, &id, &of, &look).await });
+        self.until_stopped(report(link.watch(), Arc::clone(&self.board)));
+        *self.closing() = closing;
+    }
+
+    fn until_stopped(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = task => {}
+                () = stop.cancelled() => {}
+            }
+        });
+    }
+
+    /// No more claims here: other replicas take over each partition as soon as what is in flight there has settled.
+    pub(super) fn retire(&self) {
+        self.partitions.retire();
+    }
+
+    /// Accepts what is queued, writes what was settled, and gives back every lease.
+    pub(super) async fn close(&self) {
+        self.stop();
+        let closing = std::mem::take(&mut *self.closing());
+        let ended = async {
+            for task in closing {
+                if task.await.is_err() {
+                    tracing::error!("a task of the store has panicked");
+                }
+            }
+        };
+        if tokio::time::timeout(CLOSE_WITHIN, ended).await.is_err() {
+            tracing::warn!("Redis does not answer: what was settled last is done again");
+        }
+    }
+
+    fn stop(&self) {
+        self.stop.cancel();
+        self.intake.close();
+        self.board.set_stopped();
+    }
+
+    // A list, replaced whole.
+    fn closing(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.closing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Store {
+    /// The tasks go on until they have given everything back.
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn closed() -> Error {
+    Error::Unavailable("it is closed".to_owned())
 }
 
 /// Tells `/ready` how the way stands, for as long as the link is there.

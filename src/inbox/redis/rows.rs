@@ -266,6 +266,22 @@ pub(super) fn delivery_from(
     })
 }
 
+/// The delivery as it stands now, `known` from before: what never changes of it is not read again.
+pub(super) fn refresh(known: Delivery, fields: &Fields) -> Result<Delivery, Unreadable> {
+    Ok(Delivery {
+        state: State::Pending,
+        reason: None,
+        attempts: number(fields, "attempts")?
+            .map_or(0, |attempts| u32::try_from(attempts).unwrap_or(u32::MAX)),
+        first_attempt_at: time(fields, "first")?,
+        next_attempt_at: time(fields, "next")?,
+        last_error: text(fields, "error")?.map(str::to_owned),
+        run_id: text(fields, "run")?.map(str::to_owned),
+        settled_at: None,
+        ..known
+    })
+}
+
 /// The ids of an event's deliveries, in order.
 pub(super) fn ids_from(fields: &Fields) -> Result<Vec<DeliveryId>, Unreadable> {
     text(fields, "ids")?
