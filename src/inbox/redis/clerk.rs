@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{Cmd, RedisResult, Script, Value};
@@ -25,6 +26,9 @@ pub(super) const QUEUE: usize = 8_192;
 
 /// Of each kind in one call, which holds up everybody else's: a millisecond or two.
 const BATCH: usize = 128;
+
+/// Who wants to see what was said waits no longer for it.
+const FLUSH_WITHIN: Duration = Duration::from_secs(1);
 
 /// Scripts say from this version on whether they may run on a server that is full.
 const FLAGS_FROM: (u32, u32) = (7, 0);
@@ -69,6 +73,8 @@ enum Job {
         answer: oneshot::Sender<Answers>,
     },
     Free(u16, Arc<str>),
+    /// Somebody waits until all before it is written.
+    Flush(oneshot::Sender<()>),
 }
 
 #[derive(Debug)]
@@ -93,6 +99,7 @@ struct Batch {
     marks: Vec<Mark>,
     claims: Vec<(i64, Vec<Ask>, oneshot::Sender<Answers>)>,
     frees: Vec<(u16, Arc<str>)>,
+    flushes: Vec<oneshot::Sender<()>>,
 }
 
 impl Clerk {
@@ -120,6 +127,14 @@ impl Clerk {
         let (answer, answered) = oneshot::channel();
         self.push(Job::Claim { now, asks, answer });
         answered
+    }
+
+    /// Waits until all that was said so far is written, or nobody can say when.
+    pub(super) async fn flush(&self) {
+        let (written, waits) = oneshot::channel();
+        if self.push(Job::Flush(written)) {
+            drop(tokio::time::timeout(FLUSH_WITHIN, waits).await);
+        }
     }
 
     /// Waits until there is somebody to ask.
@@ -216,6 +231,9 @@ impl Clerk {
         keys: &Keys,
         batch: &Batch,
     ) -> RedisResult<Value> {
+        if batch.has_nothing_to_say() {
+            return Ok(Value::Nil);
+        }
         let command = batch.encode(scripts::call(script, keys.base()));
         let calls = std::slice::from_ref(&command);
         let answer = scripts::send(connection, script, calls, None).await?;
@@ -245,6 +263,10 @@ impl Clerk {
 
 impl Batch {
     fn is_empty(&self) -> bool {
+        self.has_nothing_to_say() && self.flushes.is_empty()
+    }
+
+    fn has_nothing_to_say(&self) -> bool {
         self.marks.is_empty() && self.claims.is_empty() && self.frees.is_empty()
     }
 
@@ -254,7 +276,7 @@ impl Batch {
     /// the delivery then counts as in flight until it is claimed again, a moment later.
     fn take(&mut self, job: Job) -> Option<Job> {
         let fits = match &job {
-            Job::Free(..) => true,
+            Job::Free(..) | Job::Flush(_) => true,
             // Whatever is said after a lease was given back must find it gone.
             Job::Mark(_) | Job::Claim { .. } if !self.frees.is_empty() => false,
             Job::Mark(_) => self.marks.len() < BATCH,
@@ -267,6 +289,7 @@ impl Batch {
             Job::Mark(mark) => self.marks.push(mark),
             Job::Claim { now, asks, answer } => self.claims.push((now, asks, answer)),
             Job::Free(partition, token) => self.frees.push((partition, token)),
+            Job::Flush(written) => self.flushes.push(written),
         }
         None
     }
@@ -333,6 +356,10 @@ impl Batch {
         }
         for (partition, token) in &self.frees {
             partitions.freed(*partition, token);
+        }
+        for written in self.flushes {
+            // Who does not wait any more is no loss.
+            drop(written.send(()));
         }
     }
 

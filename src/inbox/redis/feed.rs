@@ -40,6 +40,7 @@ struct Request {
     token: Arc<str>,
     known: u64,
     version: Option<u64>,
+    asked: u64,
 }
 
 /// What was read of it.
@@ -158,6 +159,7 @@ fn requests(partitions: &Partitions) -> Vec<Request> {
                 token: Arc::clone(&it.tenure.token),
                 known: it.known,
                 version: it.version,
+                asked: it.asked,
             }
         })
         .collect();
@@ -197,6 +199,7 @@ async fn read(
         enter(partitions, request, page(answer));
     }
     partitions.board.changed.notify_waiters();
+    partitions.fed.notify_waiters();
     Ok(())
 }
 
@@ -221,6 +224,7 @@ fn enter(partitions: &Partitions, request: &Request, page: Page) {
     }
     it.version = Some(page.version);
     it.known = page.last.unwrap_or(it.known);
+    it.answered = request.asked;
     it.loaded |= !page.full;
     if page.full {
         it.has_news = true;

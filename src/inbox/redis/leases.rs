@@ -28,7 +28,7 @@ const AGAIN: Duration = Duration::from_millis(200);
 
 /// Everything about leases that one task owns.
 #[derive(Debug)]
-pub(super) struct Keeper {
+pub(super) struct Leases {
     pub link: Arc<Link>,
     pub keys: Keys,
     pub replica: Replica,
@@ -44,7 +44,7 @@ type Counts = (usize, usize, u64);
 type Renewed = Vec<(u16, u8, u64, u64)>;
 type Taken = Vec<(u16, String)>;
 
-impl Keeper {
+impl Leases {
     /// Keeps leases until the end, then gives all of them back.
     pub(super) async fn run(self) {
         let mut open = None;

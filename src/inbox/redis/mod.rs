@@ -47,7 +47,7 @@ use crate::secret::Secret;
 use clerk::Clerk;
 use intake::Intake;
 use keys::Keys;
-use leases::Keeper;
+use leases::Leases;
 use link::Link;
 use partitions::Partitions;
 use replicas::Replica;
@@ -132,12 +132,12 @@ impl Store {
             stop: CancellationToken::new(),
             closing: Mutex::default(),
         };
-        store.run(options.connections).await;
+        store.start(options.connections).await;
         Ok(store)
     }
 
     /// Starts every task of the store.
-    async fn run(&self, connections: usize) {
+    async fn start(&self, connections: usize) {
         let (link, keys, partitions) = (&self.link, &self.keys, &self.partitions);
         let mut closing = Vec::new();
         for _ in 0..connections.clamp(1, MAX_CONNECTIONS) {
@@ -150,7 +150,7 @@ impl Store {
             }));
         }
         let look = Arc::new(Notify::new());
-        let keeper = Keeper {
+        let leases = Leases {
             link: Arc::clone(link),
             keys: keys.clone(),
             replica: self.replica.clone(),
@@ -159,7 +159,7 @@ impl Store {
             look: Arc::clone(&look),
             stop: self.stop.clone(),
         };
-        closing.push(tokio::spawn(keeper.run()));
+        closing.push(tokio::spawn(leases.run()));
         let clerk = Arc::clone(&self.clerk);
         let (to, names, of) = (Arc::clone(link), keys.clone(), Arc::clone(partitions));
         closing.push(tokio::spawn(async move {

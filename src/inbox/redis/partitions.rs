@@ -19,6 +19,9 @@ use crate::inbox::lease::Term;
 /// How long a lease lasts, by the server's clock.
 pub(super) const LEASE: Duration = Duration::from_secs(8);
 
+/// Who wants to see in the lanes what was done waits no longer for it.
+const FOLLOW_WITHIN: Duration = Duration::from_secs(1);
+
 /// One lease that this replica has had, for as long as anybody here still refers to it.
 #[derive(Debug)]
 pub(super) struct Tenure {
@@ -46,6 +49,8 @@ pub(super) struct Partitions {
     pub news: Notify,
     /// Told when a partition may be given back.
     pub idle: Notify,
+    /// Told when something was read.
+    pub(super) fed: Notify,
     /// Whether what was taken at first has been read.
     ready: watch::Sender<bool>,
 }
@@ -70,6 +75,9 @@ pub(super) struct Partition {
     /// The last version read of its log; none: not read yet.
     pub(super) version: Option<u64>,
     pub(super) has_news: bool,
+    /// How often somebody asked to see what is new, and up to which of them that was read.
+    pub(super) asked: u64,
+    pub(super) answered: u64,
     /// All that it held when it was taken is in the lanes.
     pub(super) loaded: bool,
     /// To be given back once no claim is out; its lanes are gone.
@@ -78,7 +86,7 @@ pub(super) struct Partition {
     freeing: bool,
 }
 
-/// What the keeper of leases must know.
+/// What the keeping of leases must know.
 #[derive(Debug)]
 pub(super) struct Standing {
     /// All that are owned, with their tokens.
@@ -107,6 +115,7 @@ impl Partitions {
             owned: Mutex::default(),
             news: Notify::new(),
             idle: Notify::new(),
+            fed: Notify::new(),
             ready: watch::channel(false).0,
         }
     }
@@ -142,6 +151,8 @@ impl Partitions {
             known: 0,
             version: None,
             has_news: true,
+            asked: 0,
+            answered: 0,
             loaded: false,
             leaving: owned.retired,
             freeing: false,
@@ -273,6 +284,39 @@ impl Partitions {
         }
     }
 
+    /// Waits until the lanes show what has happened in the partition so far, if it is worked here.
+    pub(super) async fn follow(&self, partition: u16) {
+        let asked = {
+            let mut owned = self.owned();
+            let Some(it) = owned.partitions.get_mut(&partition) else {
+                return;
+            };
+            it.has_news = true;
+            it.asked += 1;
+            it.asked
+        };
+        self.news.notify_one();
+        let shown = || {
+            let owned = self.owned();
+            let it = owned.partitions.get(&partition);
+            it.is_none_or(|it| it.leaving || it.answered >= asked)
+        };
+        let wait = async {
+            loop {
+                let fed = self.fed.notified();
+                tokio::pin!(fed);
+                // Listens before it looks: what is read in between is not missed.
+                fed.as_mut().enable();
+                if shown() {
+                    return;
+                }
+                fed.await;
+            }
+        };
+        // Where it takes longer, it is not known here how long.
+        drop(tokio::time::timeout(FOLLOW_WITHIN, wait).await);
+    }
+
     /// Anything may have happened: messages were missed.
     pub(super) fn tell_all(&self) {
         let mut owned = self.owned();
@@ -305,10 +349,6 @@ impl Partitions {
     /// It stands in no lane any more.
     pub(super) fn left(&self, seq: Seq) {
         self.owned().places.remove(&seq);
-    }
-
-    pub(super) fn count(&self) -> usize {
-        self.owned().partitions.len()
     }
 
     pub(super) fn owns(&self, partition: u16) -> bool {

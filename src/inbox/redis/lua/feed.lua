@@ -26,7 +26,7 @@ if since and version ~= since then
     if place == 1 and tonumber(number) ~= since + 1 then
       gap = 1
     end
-    table.insert(log, read({ what, tonumber(seq) }, id))
+    table.insert(log, read({ what, tonumber(seq), id }, id))
   end
   if #lines ~= missed then
     gap = 1
