@@ -5,6 +5,7 @@
 //! (`leases`), and keeps their lanes in memory (`board`), fed from Redis in order of acceptance (`feed`). Any replica accepts
 //! for any partition. What a yes waits for is `durability`'s.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -43,6 +44,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::board::Board;
 use super::{Error, Retention};
+use crate::event::Delivery;
 use crate::secret::Secret;
 use clerk::Clerk;
 use intake::Intake;
@@ -182,6 +184,31 @@ impl Store {
                 () = stop.cancelled() => {}
             }
         });
+    }
+
+    /// For who is about to look at deliveries or to act on them: what was settled here so far is written.
+    pub(super) async fn written(&self) {
+        self.clerk.flush().await;
+    }
+
+    /// After an action on them: the lanes that are worked here show it.
+    pub(super) async fn followed(&self, deliveries: &[Delivery]) {
+        let Ok(standing) = self.link.standing() else {
+            return;
+        };
+        let partitions: BTreeSet<_> = deliveries
+            .iter()
+            .map(|it| {
+                keys::partition(
+                    &it.target.namespace,
+                    &it.target.workflow,
+                    standing.partitions,
+                )
+            })
+            .collect();
+        for partition in partitions {
+            self.partitions.follow(partition).await;
+        }
     }
 
     /// No more claims here: other replicas take over each partition as soon as what is in flight there has settled.
