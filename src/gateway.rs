@@ -102,6 +102,8 @@ impl Gateway {
         let public = Listener::bind(options.listen, "--listen").await?;
         let ops = Listener::bind(options.ops_listen, "--ops-listen").await?;
         let inbox = Inbox::open(&options.store).await?;
+        inbox.report_to(&telemetry);
+        inbox.announce(&plan.status().digest);
         let jwks = Arc::new(Jwks::new(jwks::Options::default())?);
         let mut gateway = Self {
             public: public.local_addr(),
@@ -195,7 +197,13 @@ impl Gateway {
         );
         self.keep(
             "the adoption of new plans",
-            follow_plan(plan.clone(), jwks.clone(), telemetry.clone(), stop()),
+            follow_plan(
+                plan.clone(),
+                jwks.clone(),
+                inbox.clone(),
+                telemetry.clone(),
+                stop(),
+            ),
         );
         self.keep("the refresh of keys", jwks.clone().run(stop()));
         let (connection, stopped) = (temporal.clone(), stop());
@@ -291,10 +299,12 @@ fn adopt(plan: &config::Plan, jwks: &Jwks, telemetry: &Telemetry) {
     telemetry.secrets_read(plan.sources.keys().map(|name| (&**name, stale(name))));
 }
 
-/// Hands the issuers of each new plan to the keys' keeper and keeps the metrics of the config in step.
+/// Hands the issuers of each new plan to the keys' keeper, and keeps the metrics of the config and what other replicas see of it in
+/// step.
 async fn follow_plan(
     plan: Arc<PlanHandle>,
     jwks: Arc<Jwks>,
+    inbox: Inbox,
     telemetry: Telemetry,
     stop: impl Future<Output = ()>,
 ) {
@@ -310,6 +320,7 @@ async fn follow_plan(
             if now.generation != generation {
                 generation = now.generation;
                 adopt(&plan.current(), &jwks, &telemetry);
+                inbox.announce(&now.digest);
             }
         }
     };

@@ -200,6 +200,7 @@ impl Board {
             bytes: 0,
             overdue: desk.overdue,
             trouble,
+            shared: None,
         }
     }
 

@@ -80,7 +80,7 @@ pub struct DeliveryPage {
     pub next: Option<String>,
 }
 
-/// For `/ready` and metrics.
+/// For `/ready` and metrics; of a shared store as it was a second ago at most.
 #[derive(Clone, Debug, Default)]
 pub struct Stats {
     pub pending: u64,
@@ -96,6 +96,37 @@ pub struct Stats {
     pub overdue: Overdue,
     /// Why the store cannot promise at present.
     pub trouble: Option<String>,
+    /// Only where many replicas share the store.
+    pub shared: Option<Shared>,
+}
+
+/// What a replica knows of the others, and of its own share of the work.
+#[derive(Clone, Debug, Default)]
+pub struct Shared {
+    /// The id of this one.
+    pub replica: String,
+    /// Those whose lanes it works.
+    pub partitions: Vec<Partition>,
+    /// All that live, this one among them.
+    pub replicas: Vec<Replica>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Partition {
+    pub number: u16,
+    /// What stands in its lanes.
+    pub members: u64,
+    /// Acceptance of its oldest pending delivery.
+    pub oldest: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Replica {
+    pub id: String,
+    /// Its last sign of life, by the store's clock.
+    pub seen: Timestamp,
+    /// What it says about itself: an object, its routing's digest in it.
+    pub about: serde_json::Value,
 }
 
 /// How long settled events are kept, and in how much room. Pending and parked ones always are.

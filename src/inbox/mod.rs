@@ -4,13 +4,15 @@
 //! nothing is. *claim* hands out heads of lanes, at most one per lane at a time, in the order in which
 //! their events were accepted. *settle* says what became of a claim and frees its lane. A claim that is
 //! never settled is pending again: at once where it was merely dropped, after a restart where the process
-//! died or its lease went to another replica. No SQL, row id, script or transaction shows here. May import `event` and `clock`.
+//! died or its lease went to another replica. No SQL, row id, script or transaction shows here. May import `event` and `clock`, and
+//! `telemetry` for how a store fares.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::event::{Delivery, DeliveryId, Event, EventId, Reason};
+use crate::telemetry::Telemetry;
 
 mod actions;
 mod board;
@@ -25,8 +27,8 @@ pub mod redis;
 
 pub use actions::{Action, ActionError, Note, NoteRecord};
 pub use history::{
-    DeliveryFilter, DeliveryPage, EventFilter, EventRecord, EventState, Overdue, Page, Retention,
-    Stats,
+    DeliveryFilter, DeliveryPage, EventFilter, EventRecord, EventState, Overdue, Page, Partition,
+    Replica, Retention, Shared, Stats,
 };
 pub use lease::Lease;
 
@@ -375,6 +377,30 @@ impl Inbox {
         match self {
             Self::Embedded(store) => store.stats(),
             Self::Redis(store) => store.stats(),
+        }
+    }
+
+    /// The same, counted now: what a caller may wait for.
+    pub async fn count(&self) -> Result<Stats, Error> {
+        match self {
+            Self::Embedded(store) => Ok(store.stats()),
+            Self::Redis(store) => store.count().await,
+        }
+    }
+
+    /// Has this process show the others which routing it serves, where others share the store.
+    pub fn announce(&self, digest: &str) {
+        match self {
+            Self::Embedded(_) => {}
+            Self::Redis(store) => store.announce(digest),
+        }
+    }
+
+    /// Has the store report how it fares: one handle, given once.
+    pub fn report_to(&self, telemetry: &Telemetry) {
+        match self {
+            Self::Embedded(_) => {}
+            Self::Redis(store) => store.report_to(telemetry),
         }
     }
 

@@ -42,6 +42,7 @@ labels! {
     ByMethodCode { method: &'static str, code: &'static str }
     ByDigest { digest: String }
     ByWhat { what: &'static str }
+    ByPartition { partition: u16 }
 }
 
 /// How a family makes the histogram of a new series.
@@ -69,6 +70,12 @@ pub(super) struct Metrics {
     pub(super) inbox_oldest: Gauge,
     pub(super) inbox_overdue: Gauge,
     pub(super) store_bytes: Gauge,
+    pub(super) redis_duration: Histograms<ByWhat>,
+    pub(super) redis_replicas: Gauge,
+    pub(super) partitions_owned: Gauge,
+    pub(super) partition_moves: Family<ByWhat, Counter>,
+    pub(super) partition_deliveries: Family<ByPartition, Gauge>,
+    pub(super) partition_oldest: Family<ByPartition, Gauge>,
     pub(super) queries: Family<ByQueryOutcome, Counter>,
     pub(super) query_duration: Histograms<ByQuery>,
     pub(super) temporal_requests: Family<ByMethodCode, Counter>,
@@ -95,6 +102,12 @@ impl Metrics {
             inbox_oldest: Gauge::default(),
             inbox_overdue: Gauge::default(),
             store_bytes: Gauge::default(),
+            redis_duration: Family::new_with_constructor(Buckets(&ANSWER_BUCKETS)),
+            redis_replicas: Gauge::default(),
+            partitions_owned: Gauge::default(),
+            partition_moves: Family::default(),
+            partition_deliveries: Family::default(),
+            partition_oldest: Family::default(),
             queries: Family::default(),
             query_duration: Family::new_with_constructor(Buckets(&ANSWER_BUCKETS)),
             temporal_requests: Family::default(),
@@ -108,6 +121,7 @@ impl Metrics {
         };
         metrics.register_pipeline();
         metrics.register_process();
+        metrics.register_shared();
         metrics
     }
 
@@ -210,6 +224,41 @@ impl Metrics {
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         self.registry
             .register("build", "The program that runs", Info::new(version));
+    }
+
+    /// What moves only where many replicas share the store.
+    fn register_shared(&mut self) {
+        let mut add = Adder(&mut self.registry);
+        add.metric(
+            "redis_duration_seconds",
+            "From a call to Redis, or a batch with its wait, to the answer",
+            &self.redis_duration,
+        );
+        add.metric(
+            "redis_replicas",
+            "Gateways that live and share the store",
+            &self.redis_replicas,
+        );
+        add.metric(
+            "partitions_owned",
+            "Partitions whose lanes this replica works",
+            &self.partitions_owned,
+        );
+        add.metric(
+            "partition_moves",
+            "Partitions that came to this replica or went from it",
+            &self.partition_moves,
+        );
+        add.metric(
+            "partition_deliveries",
+            "What stands in the lanes of a partition of this replica",
+            &self.partition_deliveries,
+        );
+        add.metric(
+            "partition_oldest_seconds",
+            "Age of the oldest pending delivery of a partition of this replica",
+            &self.partition_oldest,
+        );
     }
 
     pub(super) fn render(&self) -> String {

@@ -329,5 +329,6 @@ fn gauge(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
+mod shared;
 #[cfg(test)]
 mod tests;

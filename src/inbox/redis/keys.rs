@@ -20,7 +20,7 @@ pub(super) const SCHEMA: u32 = 1;
 /// | `fence` | counter | the last lease granted |
 /// | `key:<32 hex>` | text | a dedup key (`inbox::dedup`): `<event id> <body digest> <expires at, ms>`; expires with its retention |
 /// | `event:<id>` | hash | `seq`, `at` (received, ms), `doc` (JSON, `rows`), `body`, `packed` (size before compression, absent: as sent), `ids` (of its deliveries, separated by spaces, in order), `duplicates`, `conflicts`, `erased_at`, `bytes` (what it and its deliveries weigh) |
-/// | `notes:<id>` | list | what operators did about the event, JSON each (`rows`) |
+/// | `notes:<id>` | list | what operators did about the event, JSON each (`rows`); the last 1,000 |
 /// | `delivery:<id>` | hash | `seq`, `part`, `doc` (JSON, `rows`: all that never changes), `args` (absent: the body of its event as the only argument), `state`, `reason`, `attempts`, `first`, `next`, `settled` (ms), `run`, `error`, `flight` |
 /// | `events` | sorted set | score: received at (ms); member: `seq` as 14 digits, then the event's id. All events |
 /// | `unrouted` | sorted set | score: `seq`; member: event id. Events without a delivery |
@@ -33,6 +33,7 @@ pub(super) const SCHEMA: u32 = 1;
 /// | `backlog` | hash | pending deliveries: by source, and of all under `*` |
 /// | `bytes` | counter | what all events weigh |
 /// | `probe` | text | written now and then to see that writes are taken; expires |
+/// | `overdue` | hash | `events`, `bytes` (of their bodies, as received): past retention and kept, as the last round found them |
 /// | `replicas` | sorted set | score: last sign of life (ms, the store's clock); member: replica id |
 /// | `replica:<id>` | text | JSON about a living replica (schema, host, config digest), expires |
 ///
@@ -70,8 +71,9 @@ impl Keys {
 
     /// Whether a name under the prefix is one of the table above.
     pub(super) fn is_ours(&self, name: &[u8]) -> bool {
-        const WHOLE: [&str; 10] = [
+        const WHOLE: [&str; 11] = [
             "meta",
+            "overdue",
             "seq",
             "fence",
             "events",
@@ -93,6 +95,18 @@ impl Keys {
             None => WHOLE.contains(&rest),
             Some((kind, _)) => BEFORE_COLON.contains(&kind),
         })
+    }
+
+    pub(super) fn event(&self, id: &str) -> String {
+        format!("{}:event:{id}", self.base)
+    }
+
+    pub(super) fn notes(&self, id: &str) -> String {
+        format!("{}:notes:{id}", self.base)
+    }
+
+    pub(super) fn delivery(&self, id: &str) -> String {
+        format!("{}:delivery:{id}", self.base)
     }
 
     pub(super) fn named(&self, name: &str) -> String {

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::task::JoinSet;
 
 mod accepting;
 mod acting;
@@ -20,15 +21,22 @@ mod durability;
 mod examine;
 mod failure;
 mod feed;
-mod history;
 mod intake;
+mod erasing;
+mod heads;
+mod history;
+mod keeping;
 mod keys;
 mod leases;
 mod link;
+mod listing;
 mod measure;
 mod partitions;
 mod pause;
 mod replicas;
+mod paging;
+mod reading;
+mod replaying;
 mod rows;
 mod scripts;
 mod settling;
@@ -59,6 +67,8 @@ const MAX_CONNECTIONS: usize = 64;
 
 /// A server that is gone keeps nobody from stopping for longer.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+use measure::Gauges;
+use reading::Readers;
 
 /// Which Redis, and how much may pend in it.
 #[derive(Clone, Debug)]
@@ -112,6 +122,10 @@ pub struct Store {
     stop: CancellationToken,
     /// Those that must not be cut off at the end; the others end with `stop`.
     closing: Mutex<Vec<JoinHandle<()>>>,
+    readers: Readers,
+    gauges: Arc<Gauges>,
+    /// Ended with the store.
+    tasks: Mutex<JoinSet<()>>,
 }
 
 impl Store {
@@ -122,10 +136,25 @@ impl Store {
             super::board::Tally::default(),
         ));
         let partitions = Arc::new(Partitions::new(Arc::clone(&board)));
+        let keys = Keys::new(&options.prefix);
+        let who = Replica::new();
+        let replica = who.id.to_string();
+        let gauges = Arc::new(Gauges::new(keys.clone(), link.clone(), replica.clone()));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(measure::run(Arc::clone(&gauges)));
+        tasks.spawn(keeping::run(keeping::Keeper {
+            keys: keys.clone(),
+            link: link.clone(),
+            replica,
+            retention: options.retention,
+        }));
         let store = Self {
-            keys: Keys::new(&options.prefix),
+            keys,
+            readers: Readers::default(),
+            gauges,
+            tasks: Mutex::new(tasks),
             link,
-            replica: Replica::new(),
+            replica: who,
             board,
             intake: Arc::new(Intake::new(Arc::clone(&partitions))),
             partitions,

@@ -27,7 +27,7 @@ pub(super) type Fields = HashMap<String, Vec<u8>>;
 /// What is kept cannot be read; never says what stands in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("what is kept in Redis cannot be read: {0}")]
-pub(super) struct Unreadable(&'static str);
+pub(super) struct Unreadable(pub(super) &'static str);
 
 /// All of an event but its id and body.
 #[derive(Debug, Serialize, Deserialize)]

@@ -14,6 +14,7 @@ mod filter;
 mod input;
 mod proof;
 mod refusal;
+mod standing;
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -65,7 +66,7 @@ async fn ready(State(ops): State<Ops>) -> Response {
         "ready": ready,
         "draining": draining,
         "checks": {
-            "store": { "ok": store.trouble.is_none(), "trouble": store.trouble, "pending": store.pending, "parked": store.parked, "bytes": store.bytes },
+            "store": standing::store(&store),
             "temporal": { "ok": temporal.connected, "trouble": temporal.trouble, "server_version": temporal.server_version },
             "config": config::public(&ops.plan.status()),
         }
@@ -79,7 +80,8 @@ async fn ready(State(ops): State<Ops>) -> Response {
 }
 
 async fn metrics(State(ops): State<Ops>) -> Response {
-    let store = ops.inbox.stats();
+    let store = standing::counted(&ops.inbox).await;
+    standing::report_shared(&ops.telemetry, &store);
     ops.telemetry.set_inbox(&InboxNumbers {
         pending: store.pending,
         parked: store.parked,

@@ -35,6 +35,11 @@ fn after_everything_happened() -> String {
         bytes: 4096,
         ..InboxNumbers::default()
     });
+    telemetry.redis_answered("accept", SECOND);
+    telemetry.lease_moved("taken");
+    telemetry.set_partitions(&[(1, 9, SECOND), (2, 9, SECOND)]);
+    telemetry.set_partitions(&[(2, 4, SECOND * 3)]);
+    telemetry.set_replicas(2);
     telemetry.render()
 }
 
@@ -53,6 +58,12 @@ fn all_metrics_of_the_contract_are_there() {
         r#"signalpost_inbox_deliveries{state="pending"} 3"#,
         "signalpost_inbox_oldest_seconds 7",
         "signalpost_inbox_overdue 5",
+        r#"signalpost_redis_duration_seconds_count{what="accept"} 1"#,
+        "signalpost_redis_replicas 2",
+        r#"signalpost_partition_moves_total{what="taken"} 1"#,
+        "signalpost_partitions_owned 1",
+        r#"signalpost_partition_deliveries{partition="2"} 4"#,
+        r#"signalpost_partition_oldest_seconds{partition="2"} 3"#,
         r#"signalpost_queries_total{query="status",outcome="answered"} 1"#,
         r#"signalpost_query_duration_seconds_count{query="status"} 1"#,
         "signalpost_config_last_reload_successful 0",
