@@ -5,7 +5,8 @@ use signalpost::inbox::{Action, ActionError, Inbox, Note, Settlement};
 
 use super::Home;
 use super::samples::{
-    DONE, accept, acceptance, assert_nothing_ready, claim, delivery, in_an_hour, key_of, keys, park,
+    DONE, accept, acceptance, assert_nothing_ready, claim, counted, delivery, in_an_hour, key_of,
+    keys, park,
 };
 
 fn note(text: &str) -> Note {
@@ -47,7 +48,7 @@ pub(super) async fn a_retried_delivery_goes_next_and_keeps_its_request_id(home: 
         assert_eq!(retried.request_id, shown(&inbox, id).await.request_id);
     }
     assert_nothing_ready(&inbox).await;
-    let stats = inbox.stats();
+    let stats = counted(&inbox).await;
     assert_eq!((stats.pending, stats.parked), (4, 0));
     inbox.settle(in_flight, DONE).await.unwrap();
     for expected in ["evt_1", "evt_2", "evt_4"] {
@@ -55,7 +56,7 @@ pub(super) async fn a_retried_delivery_goes_next_and_keeps_its_request_id(home: 
         assert_eq!(key_of(&claim.delivery), expected);
         inbox.settle(claim, DONE).await.unwrap();
     }
-    assert_eq!(inbox.stats().delivered, 4);
+    assert_eq!(counted(&inbox).await.delivered, 4);
 }
 
 pub(super) async fn a_retry_ends_the_wait_of_a_lane(home: impl Home) {
@@ -138,7 +139,7 @@ pub(super) async fn a_dropped_delivery_frees_its_lane(home: impl Home) {
     inbox.close().await;
     let inbox = home.open().await;
     assert_eq!(keys(&claim(&inbox, 10).await), ["evt_3"]);
-    let stats = inbox.stats();
+    let stats = counted(&inbox).await;
     assert_eq!((stats.pending, stats.dropped), (1, 1));
 }
 
@@ -167,7 +168,7 @@ pub(super) async fn what_was_never_rendered_cannot_be_retried(home: impl Home) {
     let refused = inbox.retry(id, note("")).await;
     assert_eq!(refused.unwrap_err(), ActionError::Unsendable);
     inbox.drop_delivery(id, note("")).await.unwrap();
-    let stats = inbox.stats();
+    let stats = counted(&inbox).await;
     assert_eq!((stats.parked, stats.dropped), (0, 1));
 }
 
@@ -236,7 +237,7 @@ pub(super) async fn a_replay_takes_the_place_of_what_is_unfinished(home: impl Ho
         ]
     );
     assert!(now[3].accepted_at >= kept.received_at);
-    let stats = inbox.stats();
+    let stats = counted(&inbox).await;
     assert_eq!((stats.pending, stats.parked, stats.dropped), (2, 0, 2));
     inbox.close().await;
     let inbox = home.open().await;
@@ -274,10 +275,13 @@ pub(super) async fn a_replay_routes_what_was_unrouted(home: impl Home) {
         .replay(event, vec![delivery(&kept, "order-1")], false, note(""))
         .await
         .unwrap();
-    let counts = |inbox: &Inbox| (inbox.stats().unrouted, inbox.stats().pending);
-    assert_eq!(counts(&inbox), (0, 1));
+    let counts = async |inbox: &Inbox| {
+        let stats = counted(inbox).await;
+        (stats.unrouted, stats.pending)
+    };
+    assert_eq!(counts(&inbox).await, (0, 1));
     inbox.close().await;
-    assert_eq!(counts(&home.open().await), (0, 1));
+    assert_eq!(counts(&home.open().await).await, (0, 1));
 }
 
 pub(super) async fn an_erased_event_keeps_its_keys_only(home: impl Home) {
@@ -340,7 +344,7 @@ pub(super) async fn actions_race_with_attempts_and_nothing_is_sent_after_a_drop(
         }
     });
     let mut sent = std::collections::HashSet::new();
-    while inbox.stats().pending > 0 {
+    while counted(&inbox).await.pending > 0 {
         let wait = std::time::Duration::from_millis(50);
         if let Ok(claims) = tokio::time::timeout(wait, inbox.claim(2)).await {
             for claim in claims {

@@ -8,7 +8,8 @@ use signalpost::inbox::{SOON, Settlement};
 
 use super::Home;
 use super::samples::{
-    DONE, accept, acceptance, assert_nothing_ready, claim, in_an_hour, key_of, keys, polled_once,
+    DONE, accept, acceptance, assert_nothing_ready, claim, counted, in_an_hour, key_of, keys,
+    polled_once,
 };
 
 fn retry_in_an_hour() -> Settlement {
@@ -30,7 +31,7 @@ pub(super) async fn a_lane_gives_one_at_a_time_in_order(home: impl Home) {
         inbox.settle(claims.remove(0), DONE).await.unwrap();
     }
     assert_nothing_ready(&inbox).await;
-    assert_eq!(inbox.stats().delivered, 20);
+    assert_eq!(counted(&inbox).await.delivered, 20);
 }
 
 pub(super) async fn a_retry_holds_its_own_lane_only(home: impl Home) {
@@ -46,7 +47,7 @@ pub(super) async fn a_retry_holds_its_own_lane_only(home: impl Home) {
     let claims = claim(&inbox, 10).await;
     assert_eq!(keys(&claims), ["evt_3"]);
     assert_nothing_ready(&inbox).await;
-    assert_eq!(inbox.stats().pending, 3);
+    assert_eq!(counted(&inbox).await.pending, 3);
 }
 
 pub(super) async fn a_retry_keeps_what_happened(home: impl Home) {
@@ -134,7 +135,7 @@ pub(super) async fn a_cancelled_claim_loses_nothing(home: impl Home) {
             inbox.settle(claim, DONE).await.unwrap();
         }
     }
-    assert_eq!(inbox.stats().delivered, 50);
+    assert_eq!(counted(&inbox).await.delivered, 50);
 }
 
 pub(super) async fn what_is_parked_or_dropped_is_never_claimed(home: impl Home) {
@@ -168,7 +169,7 @@ pub(super) async fn what_is_parked_or_dropped_is_never_claimed(home: impl Home) 
     inbox.close().await;
     let inbox = home.open().await;
     assert_nothing_ready(&inbox).await;
-    let stats = inbox.stats();
+    let stats = counted(&inbox).await;
     assert_eq!((stats.parked, stats.dropped, stats.pending), (2, 2, 0));
 }
 
@@ -230,7 +231,7 @@ pub(super) async fn a_backlog_larger_than_memory_holds_is_claimed_in_order(home:
             inbox.settle(claim, DONE).await.unwrap();
         }
     }
-    assert_eq!(inbox.stats().pending, 0);
+    assert_eq!(counted(&inbox).await.pending, 0);
 }
 
 pub(super) async fn a_long_backlog_outlives_a_restart_in_order(home: impl Home) {
@@ -243,7 +244,7 @@ pub(super) async fn a_long_backlog_outlives_a_restart_in_order(home: impl Home) 
     }
     inbox.close().await;
     let inbox = home.open().await;
-    assert_eq!(inbox.stats().pending, 100_000);
+    assert_eq!(counted(&inbox).await.pending, 100_000);
     for n in 0..5 {
         let mut claims = Vec::new();
         while claims.len() < workflows.len() {

@@ -8,8 +8,8 @@ use signalpost::inbox::{ActionError, Note, Settlement};
 
 use super::Home;
 use super::samples::{
-    DONE, accept, acceptance, assert_nothing_ready, claim, delivery, event, in_an_hour, keys,
-    routed,
+    DONE, accept, acceptance, assert_nothing_ready, claim, counted, delivery, event, in_an_hour,
+    keys, routed,
 };
 
 fn unseen() -> Settlement {
@@ -59,7 +59,7 @@ pub(super) async fn a_long_wait_goes_on_over_a_restart(home: impl Home) {
     let inbox = home.open().await;
     inbox.wake();
     assert_nothing_ready(&inbox).await;
-    assert_eq!(inbox.stats().pending, 1);
+    assert_eq!(counted(&inbox).await.pending, 1);
 }
 
 pub(super) async fn an_unseen_attempt_leaves_a_doubt_and_a_seen_one_does_not(home: impl Home) {

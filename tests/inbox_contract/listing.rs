@@ -11,7 +11,7 @@ use signalpost::event::{Event, State};
 use signalpost::inbox::{Error, EventFilter, EventState, Inbox, Page};
 
 use super::Home;
-use super::samples::{accept, acceptance, event, routed};
+use super::samples::{accept, acceptance, counted, event, routed};
 
 fn all() -> EventFilter {
     EventFilter {
@@ -197,9 +197,9 @@ pub(super) async fn a_strange_cursor_is_refused(home: impl Home) {
 pub(super) async fn counters_survive_a_restart(home: impl Home) {
     let inbox = home.open().await;
     mixed(&inbox).await;
-    let before = inbox.stats();
+    let before = counted(&inbox).await;
     inbox.close().await;
-    let after = home.open().await.stats();
+    let after = counted(&home.open().await).await;
     let counts = |stats: &signalpost::inbox::Stats| {
         (
             stats.pending,

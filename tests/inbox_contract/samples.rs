@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use signalpost::clock::{self, Timestamp};
 use signalpost::event::{Content, DedupKey, Delivery, Event, EventId, Reason, Target};
-use signalpost::inbox::{Acceptance, Claim, Inbox, Receipt, Settlement};
+use signalpost::inbox::{Acceptance, Claim, Inbox, Receipt, Settlement, Stats};
 
 pub(super) const DONE: Settlement = Settlement::Delivered { run_id: None };
 
@@ -126,4 +126,9 @@ pub(super) fn park() -> Settlement {
         reason: Reason::WorkflowClosed,
         detail: "closed".to_owned(),
     }
+}
+
+/// The figures as they are now; a shared home else tells those of a second ago.
+pub(super) async fn counted(inbox: &Inbox) -> Stats {
+    inbox.count().await.unwrap()
 }

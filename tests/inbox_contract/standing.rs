@@ -8,7 +8,8 @@ use signalpost::inbox::{Acceptance, Inbox, Note};
 
 use super::Home;
 use super::samples::{
-    DONE, accept, acceptance, assert_nothing_ready, claim, event, key_of, keys, park, routed,
+    DONE, accept, acceptance, assert_nothing_ready, claim, counted, event, key_of, keys, park,
+    routed,
 };
 
 fn note() -> Note {
@@ -39,7 +40,7 @@ pub(super) async fn a_held_lane_stands_until_its_delivery_is_made(home: impl Hom
     let id = standing(&inbox).await;
     inbox.wake();
     assert_nothing_ready(&inbox).await;
-    let stats = inbox.stats();
+    let stats = counted(&inbox).await;
     assert_eq!((stats.pending, stats.parked), (1, 1));
     inbox.close().await;
 
@@ -63,7 +64,7 @@ pub(super) async fn a_held_lane_goes_on_when_its_delivery_is_dropped(home: impl 
     let inbox = home.open().await;
     inbox.drop_delivery(id, note()).await.unwrap();
     assert_eq!(keys(&claim(&inbox, 10).await), ["evt_2"]);
-    let stats = inbox.stats();
+    let stats = counted(&inbox).await;
     assert_eq!((stats.pending, stats.parked, stats.dropped), (1, 0, 1));
 }
 

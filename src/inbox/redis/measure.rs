@@ -61,6 +61,7 @@ impl Store {
     }
 
     pub(in crate::inbox) async fn count(&self) -> Result<Stats, Error> {
+        self.written().await;
         self.gauges.count().await?;
         Ok(self.stats())
     }
