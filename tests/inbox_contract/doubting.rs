@@ -7,6 +7,7 @@ use signalpost::event::Reason;
 use signalpost::inbox::{ActionError, Note, Settlement};
 
 use super::Home;
+use super::samples::claim_all;
 use super::samples::{
     DONE, accept, acceptance, assert_nothing_ready, claim, counted, delivery, event, in_an_hour,
     keys, routed,
@@ -32,7 +33,7 @@ pub(super) async fn what_was_pending_before_a_restart_may_have_been_sent(home: i
 
     let inbox = home.open().await;
     accept(&inbox, acceptance("evt_3", &["order-2"])).await;
-    let mut claims = claim(&inbox, 10).await;
+    let mut claims = claim_all(&inbox, 2).await;
     assert_eq!(keys(&claims), ["evt_1", "evt_3"]);
     assert!(claims[0].doubtful && !claims[1].doubtful);
     inbox.settle(claims.remove(0), unseen()).await.unwrap();

@@ -9,6 +9,7 @@ use signalpost::event::EventId;
 use signalpost::inbox::{Acceptance, Inbox, Overdue, Receipt, Retention};
 
 use super::Home;
+use super::samples::claim_all;
 use super::samples::{DONE, HOUR, accept, acceptance, claim, counted, park};
 use crate::support::within;
 
@@ -65,7 +66,7 @@ pub(super) async fn what_is_pending_or_parked_stays_and_is_told(home: impl Home)
     let sent = two_days_ago(acceptance("evt_1", &["w1", "w2"]));
     let bytes = sent.event.body.len() as u64;
     let half = accept(&inbox, sent).await;
-    let mut claims = claim(&inbox, 2).await;
+    let mut claims = claim_all(&inbox, 2).await;
     inbox.settle(claims.remove(0), DONE).await.unwrap();
     inbox.settle(claims.remove(0), park()).await.unwrap();
     let pending = accept(&inbox, two_days_ago(acceptance("evt_2", &["w3"]))).await;

@@ -77,6 +77,19 @@ pub(super) async fn claim(inbox: &Inbox, max: usize) -> Vec<Claim> {
         .expect("nothing became ready")
 }
 
+/// So many heads of as many lanes, sorted by key and workflow: a store elsewhere may show one lane after another.
+pub(super) async fn claim_all(inbox: &Inbox, count: usize) -> Vec<Claim> {
+    let mut claims = Vec::new();
+    while claims.len() < count {
+        claims.extend(claim(inbox, count - claims.len()).await);
+    }
+    claims.sort_by_key(|claim| {
+        let delivery = &claim.delivery;
+        (key_of(delivery), delivery.target.workflow.clone())
+    });
+    claims
+}
+
 /// A store elsewhere has to be asked before a claim resolves: for so long it must not.
 const QUIET: Duration = Duration::from_millis(50);
 
