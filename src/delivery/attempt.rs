@@ -10,7 +10,7 @@ use crate::chance;
 use crate::clock::{self, Timestamp};
 use crate::crash;
 use crate::event::{Closed, Delivery, Missing, Reason};
-use crate::inbox::Settlement;
+use crate::inbox::{Lease, Settlement};
 use crate::temporal::{CLOCK_SKEW, Failure, FailureKind, Search, Temporal};
 
 use super::retry::{self, Answer, Call, Moment, Next};
@@ -18,6 +18,9 @@ use super::retry::{self, Answer, Call, Moment, Next};
 /// Signal, describe, signal, and once around again: a workflow that closes and begins anew in that
 /// time gets its next attempt a little later.
 const CALLS_PER_ATTEMPT: usize = 6;
+
+/// A lane whose lease has ended is looked at again after so long, should it be ours by then.
+const LEASE_OVER: Duration = Duration::from_millis(500);
 
 /// What an attempt is made of.
 #[derive(Clone, Copy, Debug)]
@@ -28,8 +31,10 @@ pub struct Attempt<'a> {
     pub doubtful: bool,
     /// Describe has said a short while ago that there is no such workflow.
     pub known_missing: bool,
-    /// For each call to Temporal.
+    /// For each call to Temporal, where the lease allows it.
     pub deadline: Duration,
+    /// For how long anything may be sent.
+    pub lease: &'a Lease,
 }
 
 /// How an attempt ended.
@@ -49,9 +54,13 @@ type Observer<'a> = &'a (dyn Fn(Option<FailureKind>, Duration) + Sync);
 
 /// Whether a doubtful delivery has arrived.
 enum Proven {
-    Arrived { run_id: String },
+    Arrived {
+        run_id: String,
+    },
     NotArrived,
     Unknown(String),
+    /// The lease ends before it can be known.
+    OutOfTime,
 }
 
 impl Attempt<'_> {
@@ -71,6 +80,7 @@ impl Attempt<'_> {
                     let run_id = Some(run_id);
                     return End::Settled(Settlement::Delivered { run_id });
                 }
+                Ok(Proven::OutOfTime) => return End::Settled(out_of_time(false)),
                 Ok(Proven::Unknown(detail)) => {
                     let reason = Reason::OutcomeUnknown;
                     return End::Settled(Settlement::Parked { reason, detail });
@@ -81,7 +91,9 @@ impl Attempt<'_> {
         let (mut doubtful, mut described) = (false, false);
         let mut call = retry::first(self.delivery);
         for _ in 0..CALLS_PER_ATTEMPT {
-            let answer = self.call(call, observer).await;
+            let Some(answer) = self.call(call, observer).await else {
+                return End::Settled(out_of_time(doubtful));
+            };
             described |= matches!(answer, Answer::Found(_));
             doubtful |= call != Call::Describe && is_ambiguous(&answer);
             match retry::next(self.delivery, answer, moment()) {
@@ -93,16 +105,15 @@ impl Attempt<'_> {
         End::Settled(doubted(retry::unsettled(moment()), doubtful))
     }
 
-    async fn call(&self, call: Call, observer: Observer<'_>) -> Answer {
+    /// None: the lease leaves no time for it, and it was not made.
+    async fn call(&self, call: Call, observer: Observer<'_>) -> Option<Answer> {
         let Self {
-            temporal,
-            delivery,
-            deadline,
-            ..
+            temporal, delivery, ..
         } = *self;
         let target = &delivery.target;
         let rules = &delivery.rules;
         crash::point("attempt.begun");
+        let deadline = self.lease.allows(self.deadline)?;
         let begun = tokio::time::Instant::now();
         let answer = match (call, &rules.missing, &rules.closed) {
             (Call::Describe, _, _) => temporal
@@ -136,14 +147,16 @@ impl Attempt<'_> {
                 "Temporal ends this workflow: its history has grown too large"
             );
         }
-        answer
+        Some(answer)
     }
 
     /// Has an earlier attempt arrived? Mostly one describe says enough.
     async fn prove(&self, observer: Observer<'_>) -> Result<Proven, Failure> {
         let delivery = self.delivery;
         let since = delivery.first_attempt_at.unwrap_or(delivery.accepted_at);
-        let answer = self.call(Call::Describe, observer).await;
+        let Some(answer) = self.call(Call::Describe, observer).await else {
+            return Ok(Proven::OutOfTime);
+        };
         let run = match answer {
             Answer::Found(Some(run)) => run,
             Answer::Found(None) | Answer::Done(_) => return Ok(Proven::NotArrived),
@@ -157,9 +170,12 @@ impl Attempt<'_> {
         if run.began_at < since.minus(CLOCK_SKEW) {
             return Ok(Proven::NotArrived);
         }
+        let Some(deadline) = self.lease.allows(self.deadline) else {
+            return Ok(Proven::OutOfTime);
+        };
         let search = self
             .temporal
-            .search(delivery, &run, since, self.deadline)
+            .search(delivery, &run, since, deadline)
             .await?;
         tracing::info!(
             delivery = %delivery.id,
@@ -192,6 +208,17 @@ impl Attempt<'_> {
             jitter: chance::fraction(),
             known_missing: self.known_missing,
         }
+    }
+}
+
+/// Somebody else may send soon: what was not sent here goes back, what may have been is in doubt.
+fn out_of_time(sent: bool) -> Settlement {
+    let at = clock::now().plus(LEASE_OVER);
+    if sent {
+        let error = "the lease of the lane ended during the attempt".to_owned();
+        Settlement::Unseen { at, error }
+    } else {
+        Settlement::Postponed { until: at }
     }
 }
 

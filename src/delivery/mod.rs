@@ -78,6 +78,8 @@ pub async fn run(
         () = wake(&courier) => {}
         () = courier.admission.reopen(&courier.inbox) => {}
     }
+    // Where others share the inbox, no lane waits until the last attempt here has ended.
+    courier.inbox.retire();
     while let Some(end) = attempts.join_next().await {
         reap(end);
     }
@@ -147,6 +149,7 @@ impl Courier {
             doubtful: claim.doubtful,
             known_missing,
             deadline: self.deadline,
+            lease: &claim.lease,
         };
         let end = attempt
             .make(&|failure, took| place.observe(Sign::of(failure), took))

@@ -9,7 +9,7 @@ use signalpost::delivery::{Attempt, End};
 use signalpost::event::{
     Content, DedupKey, Delivery, Event, EventId, IdReuse, Missing, Start, Target,
 };
-use signalpost::inbox::Settlement;
+use signalpost::inbox::{Lease, Settlement};
 use signalpost::telemetry::Telemetry;
 use signalpost::temporal::{Options, Temporal};
 use tokio::task::JoinHandle;
@@ -53,7 +53,16 @@ pub(crate) async fn attempt(
     delivery: &Delivery,
     deadline: Duration,
 ) -> Settlement {
-    settlement(temporal, delivery, deadline, false).await
+    settlement(temporal, delivery, deadline, false, &Lease::default()).await
+}
+
+/// The same under the lease of a claim.
+pub(crate) async fn leased_attempt(
+    temporal: &Temporal,
+    delivery: &Delivery,
+    lease: &Lease,
+) -> Settlement {
+    settlement(temporal, delivery, Duration::from_secs(10), false, lease).await
 }
 
 /// One attempt of a delivery that may have been sent before.
@@ -62,7 +71,7 @@ pub(crate) async fn doubtful_attempt(
     delivery: &Delivery,
     deadline: Duration,
 ) -> Settlement {
-    settlement(temporal, delivery, deadline, true).await
+    settlement(temporal, delivery, deadline, true, &Lease::default()).await
 }
 
 async fn settlement(
@@ -70,6 +79,7 @@ async fn settlement(
     delivery: &Delivery,
     deadline: Duration,
     doubtful: bool,
+    lease: &Lease,
 ) -> Settlement {
     let attempt = Attempt {
         temporal,
@@ -77,6 +87,7 @@ async fn settlement(
         doubtful,
         known_missing: false,
         deadline,
+        lease,
     };
     match attempt.make(&|_, _| {}).await {
         End::Settled(settlement) => settlement,

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{Cmd, RedisResult, Script, Value};
@@ -175,9 +175,11 @@ impl Clerk {
                 if left.is_empty() && !self.collect(&mut left).await {
                     return;
                 }
+                let asked = Instant::now();
                 match self.call(&mut connection, script, keys, &left).await {
                     Ok(answer) => {
                         pause = Pause::default();
+                        partitions.answered("work", asked.elapsed());
                         std::mem::take(&mut left).answered(answer, partitions);
                     }
                     Err(error) => {

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{Cmd, RedisError, Value};
@@ -167,9 +167,11 @@ impl Intake {
         connection.set_response_timeout(ANSWER_WITHIN);
         while let Some(jobs) = self.take().await {
             crash::point("store.written");
+            let asked = Instant::now();
             match self.send(&mut connection, link, keys, &jobs).await {
                 Ok(answers) => {
                     *pause = Pause::default();
+                    self.partitions.answered("accept", asked.elapsed());
                     self.answer(link, jobs, answers);
                 }
                 Err(Refusal { error, lost }) => {

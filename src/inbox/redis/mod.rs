@@ -18,25 +18,25 @@ mod claiming;
 mod clerk;
 mod connect;
 mod durability;
+mod erasing;
 mod examine;
 mod failure;
 mod feed;
-mod intake;
-mod erasing;
 mod heads;
 mod history;
+mod intake;
 mod keeping;
 mod keys;
 mod leases;
 mod link;
 mod listing;
 mod measure;
+mod paging;
 mod partitions;
 mod pause;
-mod replicas;
-mod paging;
 mod reading;
 mod replaying;
+mod replicas;
 mod rows;
 mod scripts;
 mod settling;
@@ -170,6 +170,7 @@ impl Store {
     /// Starts every task of the store.
     async fn start(&self, connections: usize) {
         let (link, keys, partitions) = (&self.link, &self.keys, &self.partitions);
+        partitions.report_to(&self.gauges);
         let mut closing = Vec::new();
         for _ in 0..connections.clamp(1, MAX_CONNECTIONS) {
             // Open before the first acceptance comes; a server that is away is waited for by the task.

@@ -6,11 +6,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
 
+use super::measure::Gauges;
 use crate::event::DeliveryId;
 use crate::inbox::board::Board;
 use crate::inbox::lanes::Seq;
@@ -45,6 +46,7 @@ pub(super) struct Place {
 pub(super) struct Partitions {
     pub(super) board: Arc<Board>,
     owned: Mutex<Owned>,
+    gauges: OnceLock<Arc<Gauges>>,
     /// Told when the feed has something to read.
     pub news: Notify,
     /// Told when a partition may be given back.
@@ -113,10 +115,32 @@ impl Partitions {
         Self {
             board,
             owned: Mutex::default(),
+            gauges: OnceLock::new(),
             news: Notify::new(),
             idle: Notify::new(),
             fed: Notify::new(),
             ready: watch::channel(false).0,
+        }
+    }
+
+    /// Who hears from now on of partitions that come and go, and how soon the server answers.
+    pub(super) fn report_to(&self, gauges: &Arc<Gauges>) {
+        // Given once, by whoever built both.
+        drop(self.gauges.set(Arc::clone(gauges)));
+    }
+
+    /// The server has answered a call of this kind.
+    pub(super) fn answered(&self, what: &'static str, took: Duration) {
+        if let Some(gauges) = self.gauges.get() {
+            gauges.answered(what, took);
+        }
+    }
+
+    fn moved(&self, how: &'static str, count: usize) {
+        for _ in 0..count {
+            if let Some(gauges) = self.gauges.get() {
+                gauges.lease_moved(how);
+            }
         }
     }
 
@@ -159,6 +183,7 @@ impl Partitions {
         };
         owned.partitions.insert(partition, new);
         drop(owned);
+        self.moved("taken", 1);
         self.news.notify_one();
     }
 
@@ -195,6 +220,7 @@ impl Partitions {
         if owned.of(partition, token).is_some() {
             tracing::warn!(partition, "the lease of a partition was lost");
             self.forget(&mut owned, &[partition]);
+            self.moved("lost", 1);
         }
     }
 
@@ -213,6 +239,7 @@ impl Partitions {
                 "leases ran out before they were renewed"
             );
             self.forget(&mut owned, &over);
+            self.moved("lost", over.len());
         }
     }
 
@@ -265,6 +292,7 @@ impl Partitions {
         let mut owned = self.owned();
         if owned.of(partition, token).is_some() {
             self.forget(&mut owned, &[partition]);
+            self.moved("given up", 1);
         }
     }
 
