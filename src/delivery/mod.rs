@@ -161,6 +161,7 @@ impl Courier {
                 error: "the workflow does not exist yet".to_owned(),
             },
         };
+        let settlement = claim.tempered(settlement);
         if settlement.is_final() {
             self.admission.waits_no_more(&claim.delivery);
         }

@@ -10,13 +10,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::Timestamp;
-use crate::event::{Delivery, DeliveryId, Event, EventId, Reason};
+use crate::event::{Delivery, DeliveryId, Event, EventId};
 use crate::telemetry::Telemetry;
 
 mod actions;
 mod board;
 mod cache;
+mod claim;
 mod dedup;
 pub mod embedded;
 mod history;
@@ -26,6 +26,8 @@ mod mark;
 pub mod redis;
 
 pub use actions::{Action, ActionError, Note, NoteRecord};
+use claim::Ticket;
+pub use claim::{Claim, Settlement};
 pub use history::{
     DeliveryFilter, DeliveryPage, EventFilter, EventRecord, EventState, Overdue, Page, Partition,
     Replica, Retention, Shared, Stats,
@@ -74,66 +76,6 @@ pub enum Receipt {
         first: EventId,
         conflict: bool,
     },
-}
-
-/// The head of a lane, claimed for one attempt. Dropped unsettled, it returns to its lane.
-#[derive(Debug)]
-pub struct Claim {
-    pub delivery: Delivery,
-    /// It may have been sent already, and nobody has seen the end: it was found pending at start, its claim was
-    /// dropped, or its last attempt was [`Settlement::Unseen`].
-    pub doubtful: bool,
-    /// How long this process may go on sending for this lane.
-    pub lease: Lease,
-    ticket: Ticket,
-}
-
-/// What binds a claim to its lane: one arm for each home.
-#[derive(Debug)]
-enum Ticket {
-    Embedded(board::Hold),
-    Redis(redis::Hold),
-}
-
-/// What became of a claim. Each of them but [`Settlement::Postponed`] ends one attempt and counts it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Settlement {
-    Delivered {
-        run_id: Option<String>,
-    },
-    Parked {
-        reason: Reason,
-        detail: String,
-    },
-    Dropped {
-        reason: Reason,
-        detail: String,
-    },
-    /// Not yet: the lane waits until then.
-    Retry {
-        at: Timestamp,
-        error: String,
-    },
-    /// The same, but the end of the attempt was not seen: the signal may have arrived.
-    Unseen {
-        at: Timestamp,
-        error: String,
-    },
-    /// No attempt was made: nothing is counted and nothing written, the lane waits until then.
-    Postponed {
-        until: Timestamp,
-    },
-}
-
-impl Settlement {
-    /// Whether the delivery leaves its lane.
-    #[must_use]
-    pub const fn is_final(&self) -> bool {
-        match self {
-            Self::Delivered { .. } | Self::Parked { .. } | Self::Dropped { .. } => true,
-            Self::Retry { .. } | Self::Unseen { .. } | Self::Postponed { .. } => false,
-        }
-    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -3,7 +3,7 @@
 use ::redis::Cmd;
 use tokio::sync::oneshot;
 
-use super::intake::Job;
+use super::job::Job;
 use super::keys::{Keys, partition};
 use super::replicas::Replica;
 use super::{Store, rows, scripts};

@@ -155,6 +155,7 @@ impl Clerk {
     pub(super) async fn run(&self, link: &Link, keys: &Keys, partitions: &Partitions) {
         let mut left = Batch::default();
         let mut pause = Pause::default();
+        let mut troubled = false;
         loop {
             let mut connection = match link.dedicated().await {
                 Ok(connection) => connection,
@@ -179,12 +180,16 @@ impl Clerk {
                 match self.call(&mut connection, script, keys, &left).await {
                     Ok(answer) => {
                         pause = Pause::default();
+                        if std::mem::take(&mut troubled) {
+                            partitions.board.set_trouble(link.trouble());
+                        }
                         partitions.answered("work", asked.elapsed());
                         std::mem::take(&mut left).answered(answer, partitions);
                     }
                     Err(error) => {
                         let error = link.refused(&error);
-                        tracing::warn!(%error, "settlements and claims wait");
+                        troubled = true;
+                        partitions.board.set_trouble(Some(error.to_string()));
                         left.lose_claims(&error);
                         break;
                     }

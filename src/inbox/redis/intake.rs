@@ -11,17 +11,16 @@ use std::time::{Duration, Instant};
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{Cmd, RedisError, Value};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 
+use super::job::Job;
 use super::keys::Keys;
 use super::link::Link;
 use super::partitions::Partitions;
 use super::pause::Pause;
 use super::scripts;
 use crate::crash;
-use crate::event::{Delivery, EventId, State};
-use crate::inbox::lanes::Seq;
-use crate::inbox::{Error, Receipt};
+use crate::inbox::Error;
 
 /// Acceptances that wait for a connection; more are refused.
 const QUEUE: usize = 8_192;
@@ -41,18 +40,6 @@ const PROBE: Duration = Duration::from_secs(1);
 
 /// A lost connection is answered for after so long, if it is not known by then whether there is another.
 const DOUBT: Duration = Duration::from_millis(500);
-
-/// An acceptance, encoded.
-#[derive(Debug)]
-pub(super) struct Job {
-    pub command: Cmd,
-    pub event: EventId,
-    pub strict: bool,
-    /// One for each delivery.
-    pub partitions: Vec<u16>,
-    pub deliveries: Vec<Delivery>,
-    pub answer: oneshot::Sender<Result<Receipt, Error>>,
-}
 
 #[derive(Debug)]
 pub(super) struct Intake {
@@ -193,7 +180,9 @@ impl Intake {
         keys: &Keys,
         jobs: &[Job],
     ) -> Result<Vec<Value>, Refusal> {
-        let standing = link.promise()?;
+        let standing = link
+            .promise()
+            .map_err(|error| Refusal { error, lost: false })?;
         let durability = standing.durability;
         let wait = durability.wait(&standing.facts, SAFE_WITHIN);
         let mut calls: Vec<Cmd> = jobs.iter().map(|job| job.command.clone()).collect();
@@ -220,7 +209,7 @@ impl Intake {
             }
             let late = !durability.reached(&reached);
             if self.late.swap(late, Ordering::AcqRel) && !late {
-                self.partitions.board.set_trouble(None);
+                self.partitions.board.set_trouble(link.trouble());
             }
             if late {
                 return Err(Refusal {
@@ -248,36 +237,25 @@ impl Intake {
 
     fn answer(&self, link: &Link, jobs: Vec<Job>, answers: Vec<Value>) {
         crash::point("store.committed");
-        let mut told = Vec::new();
-        for (job, answer) in jobs.into_iter().zip(answers) {
+        let (mut told, mut fresh) = (Vec::new(), Vec::new());
+        for (mut job, answer) in jobs.into_iter().zip(answers) {
             let receipt = match answer {
                 Value::ServerError(error) => Err(link.refused(&error.into())),
-                answer => read(&job, &answer),
+                answer => job.read(&answer),
             };
-            if let Ok((_, Some(place))) = &receipt {
-                told.extend_from_slice(&job.partitions);
-                self.remember(*place, job.partitions, job.deliveries);
-            }
+            let receipt = receipt.map(|(receipt, place)| {
+                if let Some(place) = place {
+                    told.extend_from_slice(&job.partitions);
+                    fresh.extend(job.pending(place));
+                }
+                receipt
+            });
             // An answer nobody waits for any more is no loss.
-            drop(job.answer.send(receipt.map(|(receipt, _)| receipt)));
+            drop(job.answer.send(receipt));
         }
         if !told.is_empty() {
+            self.partitions.remember(fresh);
             self.partitions.tell(told);
-        }
-    }
-
-    /// Spares the claim a read, where it is made here.
-    fn remember(&self, place: Seq, partitions: Vec<u16>, deliveries: Vec<Delivery>) {
-        for (number, (partition, delivery)) in partitions.into_iter().zip(deliveries).enumerate() {
-            let seq = u64::try_from(number)
-                .ok()
-                .and_then(|number| place.checked_add(number));
-            if let Some(seq) = seq
-                && delivery.state == State::Pending
-                && self.partitions.owns(partition)
-            {
-                self.partitions.board.desk().cache.insert(seq, delivery);
-            }
         }
     }
 
@@ -350,56 +328,6 @@ impl Queue {
             jobs.push(job);
         }
         jobs
-    }
-}
-
-impl Job {
-    fn weight(&self) -> usize {
-        self.command.args_iter().map(|arg| arg_len(&arg)).sum()
-    }
-}
-
-fn arg_len(arg: &::redis::Arg<&[u8]>) -> usize {
-    match arg {
-        ::redis::Arg::Simple(bytes) => bytes.len(),
-        _ => 0,
-    }
-}
-
-/// The receipt, and the place of the first delivery of what was accepted.
-fn read(job: &Job, answer: &Value) -> Result<(Receipt, Option<Seq>), Error> {
-    let strange = || Error::Unavailable("Redis gave an answer that makes no sense".to_owned());
-    let Value::Array(values) = answer else {
-        return Err(strange());
-    };
-    let event = job.event;
-    match values.as_slice() {
-        [Value::Int(0), Value::Int(place)] => {
-            let place = u64::try_from(*place).ok().and_then(Seq::new);
-            let receipt = match job.deliveries.len() {
-                0 => Receipt::Unrouted { event },
-                deliveries => Receipt::Accepted { event, deliveries },
-            };
-            Ok((receipt, place))
-        }
-        [
-            Value::Int(1),
-            Value::BulkString(first),
-            Value::Int(conflict),
-        ] => {
-            let first = std::str::from_utf8(first)
-                .ok()
-                .and_then(|first| first.parse().ok());
-            let (first, conflict) = (first.ok_or_else(strange)?, *conflict == 1);
-            if conflict && job.strict {
-                return Err(Error::Conflict { first });
-            }
-            Ok((Receipt::Duplicate { first, conflict }, None))
-        }
-        [Value::Int(2), Value::Int(source_only)] => Err(Error::Backlog {
-            source_only: *source_only == 1,
-        }),
-        _ => Err(strange()),
     }
 }
 

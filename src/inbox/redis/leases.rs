@@ -49,14 +49,19 @@ impl Leases {
     pub(super) async fn run(self) {
         let mut open = None;
         let mut server = None;
+        let mut failing = false;
         while !self.stop.is_cancelled() {
             self.partitions.expire();
             self.give_back(false);
             if let Err(error) = self.round(&mut open, &mut server).await {
                 open = None;
-                tracing::warn!(%error, "leases are not renewed");
+                // Said when it begins; how the way stands is told elsewhere.
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::warn!(%error, "leases are not renewed");
+                }
                 self.wait(AGAIN).await;
             } else {
+                failing = false;
                 self.wait(EVERY).await;
             }
         }

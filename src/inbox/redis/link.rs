@@ -118,6 +118,11 @@ impl Link {
         }
     }
 
+    /// Why nothing can be promised at present.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.line.way.borrow().trouble.clone()
+    }
+
     /// The connection that short commands share. Nothing that waits may be sent on it.
     #[expect(clippy::unused_async, reason = "others await it; it answers at once")]
     pub(super) async fn shared(&self) -> Result<MultiplexedConnection, Error> {

@@ -25,6 +25,7 @@ mod feed;
 mod heads;
 mod history;
 mod intake;
+mod job;
 mod keeping;
 mod keys;
 mod leases;
@@ -41,6 +42,7 @@ mod rows;
 mod scripts;
 mod settling;
 mod standing;
+mod tenancy;
 
 pub use address::{Address, Malformed};
 pub use durability::Durability;

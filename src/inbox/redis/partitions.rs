@@ -1,8 +1,6 @@
 //! What this replica works: partitions under leases, and where each of their deliveries stands.
 //!
-//! All of it lies behind one short lock, taken before the board's, never after. A partition that is lost or given up leaves the
-//! lanes at once. It is not taken again before the last claim made under the old lease is gone: so no claim of one lease is ever
-//! taken for one of another.
+//! All of it lies behind one short lock, taken before the board's, never after. How partitions come and go is in `tenancy`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 
 use super::measure::Gauges;
-use crate::event::DeliveryId;
+use crate::event::{Delivery, DeliveryId};
 use crate::inbox::board::Board;
 use crate::inbox::lanes::Seq;
 use crate::inbox::lease::Term;
@@ -32,7 +30,7 @@ pub(super) struct Tenure {
     pub term: Arc<Term>,
     pub began: Instant,
     /// Claims under it that are neither settled nor dropped.
-    claims: AtomicUsize,
+    pub(super) claims: AtomicUsize,
 }
 
 /// Where a delivery stands.
@@ -46,7 +44,7 @@ pub(super) struct Place {
 pub(super) struct Partitions {
     pub(super) board: Arc<Board>,
     owned: Mutex<Owned>,
-    gauges: OnceLock<Arc<Gauges>>,
+    pub(super) gauges: OnceLock<Arc<Gauges>>,
     /// Told when the feed has something to read.
     pub news: Notify,
     /// Told when a partition may be given back.
@@ -62,11 +60,11 @@ pub(super) struct Owned {
     pub(super) partitions: BTreeMap<u16, Partition>,
     pub(super) places: HashMap<Seq, Place>,
     /// Lost, though claims made under them are still out.
-    lingering: Vec<Arc<Tenure>>,
+    pub(super) lingering: Vec<Arc<Tenure>>,
     /// No partition is wanted any more.
-    retired: bool,
+    pub(super) retired: bool,
     /// The first round of leases is over.
-    begun: bool,
+    pub(super) begun: bool,
 }
 
 #[derive(Debug)]
@@ -83,21 +81,9 @@ pub(super) struct Partition {
     /// All that it held when it was taken is in the lanes.
     pub(super) loaded: bool,
     /// To be given back once no claim is out; its lanes are gone.
-    leaving: bool,
+    pub(super) leaving: bool,
     /// Giving back was asked for.
-    freeing: bool,
-}
-
-/// What the keeping of leases must know.
-#[derive(Debug)]
-pub(super) struct Standing {
-    /// All that are owned, with their tokens.
-    pub owned: Vec<(u16, Arc<str>)>,
-    /// How many of them are to be kept.
-    pub kept: usize,
-    /// Not to be taken: claims of an earlier lease are out.
-    pub unwanted: Vec<u16>,
-    pub retired: bool,
+    pub(super) freeing: bool,
 }
 
 impl Tenure {
@@ -105,7 +91,7 @@ impl Tenure {
         self.claims.fetch_sub(1, Ordering::AcqRel) - 1
     }
 
-    fn is_idle(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         self.claims.load(Ordering::Acquire) == 0
     }
 }
@@ -115,7 +101,7 @@ impl Partitions {
         Self {
             board,
             owned: Mutex::default(),
-            gauges: OnceLock::new(),
+            pub(super) gauges: OnceLock::new(),
             news: Notify::new(),
             idle: Notify::new(),
             fed: Notify::new(),
@@ -133,166 +119,6 @@ impl Partitions {
     pub(super) fn answered(&self, what: &'static str, took: Duration) {
         if let Some(gauges) = self.gauges.get() {
             gauges.answered(what, took);
-        }
-    }
-
-    fn moved(&self, how: &'static str, count: usize) {
-        for _ in 0..count {
-            if let Some(gauges) = self.gauges.get() {
-                gauges.lease_moved(how);
-            }
-        }
-    }
-
-    pub(super) fn standing(&self) -> Standing {
-        let mut owned = self.owned();
-        owned.lingering.retain(|tenure| !tenure.is_idle());
-        let kept = owned.partitions.values().filter(|it| !it.leaving).count();
-        Standing {
-            owned: owned
-                .partitions
-                .values()
-                .map(|it| (it.tenure.partition, Arc::clone(&it.tenure.token)))
-                .collect(),
-            kept,
-            unwanted: owned.lingering.iter().map(|it| it.partition).collect(),
-            retired: owned.retired,
-        }
-    }
-
-    /// A lease asked for at `asked` was granted.
-    pub(super) fn granted(&self, partition: u16, token: Arc<str>, asked: Instant) {
-        let mut owned = self.owned();
-        let tenure = Arc::new(Tenure {
-            partition,
-            token,
-            term: Arc::new(Term::new(asked, LEASE)),
-            began: Instant::now(),
-            claims: AtomicUsize::new(0),
-        });
-        let new = Partition {
-            tenure,
-            known: 0,
-            version: None,
-            has_news: true,
-            asked: 0,
-            answered: 0,
-            loaded: false,
-            leaving: owned.retired,
-            freeing: false,
-        };
-        owned.partitions.insert(partition, new);
-        drop(owned);
-        self.moved("taken", 1);
-        self.news.notify_one();
-    }
-
-    /// A lease was renewed; `version` and `last` say how far its log and its lanes reach.
-    pub(super) fn renewed(
-        &self,
-        partition: u16,
-        token: &str,
-        asked: Instant,
-        version: u64,
-        last: u64,
-    ) {
-        let mut owned = self.owned();
-        if let Some(it) = owned.of(partition, token) {
-            it.tenure.term.extend(asked, LEASE);
-            // A message that came late or not at all costs no more than the time to the next renewal.
-            if last > it.known || it.version.is_some_and(|known| known != version) {
-                it.has_news = true;
-                self.news.notify_one();
-            }
-        }
-    }
-
-    /// The first round of leases is over: what was not taken by now is others'.
-    pub(super) fn begun(&self) {
-        let mut owned = self.owned();
-        owned.begun = true;
-        self.note_ready(&owned);
-    }
-
-    /// Somebody else has it, or may have it.
-    pub(super) fn lost(&self, partition: u16, token: &str) {
-        let mut owned = self.owned();
-        if owned.of(partition, token).is_some() {
-            tracing::warn!(partition, "the lease of a partition was lost");
-            self.forget(&mut owned, &[partition]);
-            self.moved("lost", 1);
-        }
-    }
-
-    /// Loses those whose leases were not renewed in time.
-    pub(super) fn expire(&self) {
-        let mut owned = self.owned();
-        let over: Vec<_> = owned
-            .partitions
-            .values()
-            .filter(|it| it.tenure.term.rest().is_zero())
-            .map(|it| it.tenure.partition)
-            .collect();
-        if !over.is_empty() {
-            tracing::warn!(
-                partitions = over.len(),
-                "leases ran out before they were renewed"
-            );
-            self.forget(&mut owned, &over);
-            self.moved("lost", over.len());
-        }
-    }
-
-    /// Begins to give back so many of those that it keeps.
-    pub(super) fn leave(&self, count: usize) {
-        let mut owned = self.owned();
-        let leaving: Vec<_> = owned
-            .partitions
-            .values()
-            .rev()
-            .filter(|it| !it.leaving)
-            .take(count)
-            .map(|it| it.tenure.partition)
-            .collect();
-        self.begin_to_leave(&mut owned, &leaving);
-    }
-
-    /// Has a partition given back, and read anew by whoever takes it.
-    pub(super) fn reread(&self, partition: u16, token: &str) {
-        let mut owned = self.owned();
-        if owned.of(partition, token).is_some() {
-            self.begin_to_leave(&mut owned, &[partition]);
-        }
-    }
-
-    /// Gives everything back and takes nothing any more.
-    pub(super) fn retire(&self) {
-        let mut owned = self.owned();
-        owned.retired = true;
-        let all: Vec<_> = owned.partitions.keys().copied().collect();
-        self.begin_to_leave(&mut owned, &all);
-    }
-
-    /// Those that can be given back now, each told once. `all`: whatever claims are out.
-    pub(super) fn to_free(&self, all: bool) -> Vec<(u16, Arc<str>)> {
-        let mut owned = self.owned();
-        owned
-            .partitions
-            .values_mut()
-            .filter(|it| it.leaving && !it.freeing && (all || it.tenure.is_idle()))
-            .map(|it| {
-                it.freeing = true;
-                (it.tenure.partition, Arc::clone(&it.tenure.token))
-            })
-            .collect()
-    }
-
-    /// It was given back.
-    pub(super) fn freed(&self, partition: u16, token: &str) {
-        let mut owned = self.owned();
-        if owned.of(partition, token).is_some() {
-            self.forget(&mut owned, &[partition]);
-            self.moved("given up", 1);
         }
     }
 
@@ -379,8 +205,15 @@ impl Partitions {
         self.owned().places.remove(&seq);
     }
 
-    pub(super) fn owns(&self, partition: u16) -> bool {
-        self.owned().partitions.contains_key(&partition)
+    /// What was accepted here and may be claimed here: spares that claim a read.
+    pub(super) fn remember(&self, fresh: Vec<(u16, Seq, Delivery)>) {
+        let owned = self.owned();
+        let mut desk = self.board.desk();
+        for (partition, seq, delivery) in fresh {
+            if owned.partitions.contains_key(&partition) {
+                desk.cache.insert(seq, delivery);
+            }
+        }
     }
 
     /// Waits until all that was taken at first stands in the lanes.
@@ -395,43 +228,6 @@ impl Partitions {
             self.ready
                 .send_if_modified(|ready| !std::mem::replace(ready, true));
         }
-    }
-
-    fn begin_to_leave(&self, owned: &mut Owned, partitions: &[u16]) {
-        for partition in partitions {
-            if let Some(it) = owned.partitions.get_mut(partition) {
-                it.leaving = true;
-            }
-        }
-        self.clear(owned, partitions);
-        self.note_ready(owned);
-        self.idle.notify_one();
-    }
-
-    fn forget(&self, owned: &mut Owned, partitions: &[u16]) {
-        self.clear(owned, partitions);
-        for partition in partitions {
-            if let Some(it) = owned.partitions.remove(partition) {
-                it.tenure.term.end();
-                if !it.tenure.is_idle() {
-                    owned.lingering.push(it.tenure);
-                }
-            }
-        }
-        self.note_ready(owned);
-    }
-
-    /// Takes all that stands there out of the lanes, claimed or not. One pass for all of them: rare, and long enough as it is.
-    fn clear(&self, owned: &mut Owned, partitions: &[u16]) {
-        let mut desk = self.board.desk();
-        owned.places.retain(|seq, place| {
-            let leaves = partitions.contains(&place.partition);
-            if leaves {
-                desk.lanes.remove(*seq);
-                desk.cache.take(*seq);
-            }
-            !leaves
-        });
     }
 
     // What it guards is whole between any two statements.

@@ -81,10 +81,7 @@ impl Hold {
 
     /// Begun under another's lease.
     fn is_inherited(&self) -> bool {
-        self.is_doubtful()
-            && self.before != self.tenure.token
-            && &*self.before != UNSEEN
-            && !self.before.is_empty()
+        !self.before.is_empty() && self.before != self.tenure.token && &*self.before != UNSEEN
     }
 
     /// It was not claimed: back into its lane, as it was.
@@ -105,7 +102,7 @@ impl Hold {
     }
 
     /// Within the handover, giving up waits: the one before may yet succeed.
-    fn tempered(&self, settlement: Settlement) -> Settlement {
+    pub(in crate::inbox) fn tempered(&self, settlement: Settlement) -> Settlement {
         let left = HANDOVER.saturating_sub(self.tenure.began.elapsed());
         match settlement {
             Settlement::Parked { detail, .. } | Settlement::Dropped { detail, .. }
