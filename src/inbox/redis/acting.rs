@@ -4,8 +4,9 @@
 //! by a line in its log and a message, and does the same to its lanes. Replays and erasures have files of their own beside this one.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
-use ::redis::Script;
+use ::redis::{FromRedisValue, Script};
 
 use super::rows::{self, Fields};
 use super::{Error, Store};
@@ -15,6 +16,9 @@ use crate::inbox::{Action, ActionError, Note};
 
 static RETRY: LazyLock<Script> = LazyLock::new(|| script(include_str!("lua/retry.lua")));
 static DROP: LazyLock<Script> = LazyLock::new(|| script(include_str!("lua/drop.lua")));
+
+/// For what `REDIS_DURABILITY` names; the connection waits longer for its answers.
+const SAFE_WITHIN: Duration = Duration::from_secs(3);
 
 /// What a script answered after its first word.
 pub(super) type Rest = std::vec::IntoIter<Vec<u8>>;
@@ -73,38 +77,29 @@ impl Store {
         Ok(self.whole(&mut reading, id, &fields).await?)
     }
 
-    /// Runs it, and has the lanes of this replica follow. A refusal is an error.
+    /// Runs it and waits until what it wrote is safe. A refusal is an error.
     pub(super) async fn act(&self, script: &Script, args: &[String]) -> Result<Rest, ActionError> {
-        self.settled_so_far().await?;
-        let answer: Vec<Vec<u8>> = self.link.call(script, self.keys.base(), args).await?;
+        let standing = self.link.standing()?;
+        let durability = standing.durability;
+        let wait = durability.wait(&standing.facts, SAFE_WITHIN);
+        let mut reading = self.reading().await?;
+        let (answer, reached) = reading
+            .perform(script, self.keys.base(), args, wait.as_ref())
+            .await?;
+        drop(reading);
+        let strange = |_| Error::Unavailable("an action was answered strangely".to_owned());
+        let answer = Vec::<Vec<u8>>::from_redis_value(answer).map_err(strange)?;
         let mut rest = answer.into_iter();
         let said = rest.next().unwrap_or_default();
         if said != b"done" {
             return Err(refusal(&said, rest.next()));
         }
-        let mut number = || std::str::from_utf8(&rest.next()?).ok()?.parse::<u64>().ok();
-        for _ in 0..number().unwrap_or(0) {
-            if let (Some(partition), Some(version)) = (number(), number()) {
-                self.follow(partition, version).await;
-            }
+        if wait.is_some() && !durability.reached(&reached) {
+            let late = "it was done, but Redis does not confirm what --redis-durability asks for";
+            return Err(Error::Unavailable(late.to_owned()).into());
         }
         Ok(rest)
     }
-
-    /// Waits until what this replica has settled is written: an attempt that has ended here is in flight no longer.
-    #[expect(
-        clippy::unused_async,
-        clippy::unused_self,
-        clippy::unnecessary_wraps,
-        reason = "not yet"
-    )]
-    async fn settled_so_far(&self) -> Result<(), Error> {
-        Ok(())
-    }
-
-    /// Where this replica works the partition: waits, not long, until its lanes have followed the log to this version.
-    #[expect(clippy::unused_async, clippy::unused_self, reason = "not yet")]
-    async fn follow(&self, _partition: u64, _version: u64) {}
 }
 
 pub(super) fn noted(

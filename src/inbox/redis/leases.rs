@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::clerk::Clerk;
 use super::keys::Keys;
 use super::link::Link;
+use super::measure::Gauges;
 use super::partitions::{LEASE, Partitions};
 use super::replicas::Replica;
 use super::scripts;
@@ -33,6 +34,7 @@ pub(super) struct Leases {
     pub keys: Keys,
     pub replica: Replica,
     pub partitions: Arc<Partitions>,
+    pub gauges: Arc<Gauges>,
     pub clerk: Arc<Clerk>,
     /// Told when a partition may be free.
     pub look: Arc<Notify>,
@@ -140,7 +142,7 @@ impl Leases {
         let mut call = scripts::call(&scripts::LEASE, self.keys.base());
         call.arg(&*self.replica.id)
             .arg(u64::try_from(LEASE.as_millis()).unwrap_or(u64::MAX))
-            .arg(&*self.replica.about)
+            .arg(self.replica.about(&self.gauges.digest()))
             .arg(if standing.retired { "" } else { "works" })
             .arg(count)
             .arg(format!("{:.0}", begin.floor()))

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ::redis::Script;
 
 use super::heads::DeliveryHead;
-use super::keys::{Keys, PARTITIONS};
+use super::keys::Keys;
 use super::link::Link;
 use super::{Error, Store};
 use crate::clock::Timestamp;
@@ -126,7 +126,7 @@ impl Gauges {
     async fn count(&self) -> Result<(), Error> {
         let args = [
             self.replica.clone(),
-            PARTITIONS.to_string(),
+            self.link.standing()?.partitions.to_string(),
             SILENCE.to_string(),
         ];
         let began = std::time::Instant::now();

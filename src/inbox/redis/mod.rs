@@ -9,7 +9,6 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::task::JoinSet;
 
 mod accepting;
 mod acting;
@@ -126,8 +125,6 @@ pub struct Store {
     closing: Mutex<Vec<JoinHandle<()>>>,
     readers: Readers,
     gauges: Arc<Gauges>,
-    /// Ended with the store.
-    tasks: Mutex<JoinSet<()>>,
 }
 
 impl Store {
@@ -142,19 +139,10 @@ impl Store {
         let who = Replica::new();
         let replica = who.id.to_string();
         let gauges = Arc::new(Gauges::new(keys.clone(), link.clone(), replica.clone()));
-        let mut tasks = JoinSet::new();
-        tasks.spawn(measure::run(Arc::clone(&gauges)));
-        tasks.spawn(keeping::run(keeping::Keeper {
-            keys: keys.clone(),
-            link: link.clone(),
-            replica,
-            retention: options.retention,
-        }));
         let store = Self {
             keys,
             readers: Readers::default(),
             gauges,
-            tasks: Mutex::new(tasks),
             link,
             replica: who,
             board,
@@ -166,6 +154,13 @@ impl Store {
             closing: Mutex::default(),
         };
         store.start(options.connections).await;
+        store.until_stopped(measure::run(Arc::clone(&store.gauges)));
+        store.until_stopped(keeping::run(keeping::Keeper {
+            keys: store.keys.clone(),
+            link: Arc::clone(&store.link),
+            replica: store.replica.id.to_string(),
+            retention: options.retention,
+        }));
         Ok(store)
     }
 
@@ -189,6 +184,7 @@ impl Store {
             keys: keys.clone(),
             replica: self.replica.clone(),
             partitions: Arc::clone(partitions),
+            gauges: Arc::clone(&self.gauges),
             clerk: Arc::clone(&self.clerk),
             look: Arc::clone(&look),
             stop: self.stop.clone(),

@@ -1,20 +1,23 @@
 //! Reads of the past: on connections of their own, in batches, a few at a time.
 //!
 //! Whatever is read here was written before and is long: it must hold up neither an accept nor a claim, and no single command
-//! of it keeps Redis busy for longer than one batch.
+//! of it keeps Redis busy for longer than one batch. The few calls of operators go here too: they may wait.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
-use ::redis::{FromRedisValue, Pipeline, Script};
+use ::redis::{Cmd, FromRedisValue, Pipeline, Script, Value};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::link::Link;
 use super::rows::Fields;
-use super::{Error, Store};
+use super::{Error, Store, scripts};
 
 /// Reads at a time: each may hold a page in memory.
 const TURNS: usize = 4;
+/// A batch may be a page of large bodies.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// Commands in one batch.
 const BATCH: usize = 200;
 
@@ -85,7 +88,7 @@ impl Reading<'_> {
                 Err(error) => return Err(self.link.refused(&error)),
             }
         }
-        let mut connection = self.link.dedicated().await?;
+        let mut connection = self.open().await?;
         let found = batch
             .query_async(&mut connection)
             .await
@@ -107,16 +110,54 @@ impl Reading<'_> {
         }
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => self.link.dedicated().await?,
+            None => self.open().await?,
         };
         let mut found = invocation.invoke_async(&mut connection).await;
         if found.as_ref().is_err_and(::redis::RedisError::is_io_error) {
-            connection = self.link.dedicated().await?;
+            connection = self.open().await?;
             found = invocation.invoke_async(&mut connection).await;
         }
         let found = found.map_err(|error| self.link.refused(&error))?;
         self.connection = Some(connection);
         Ok(found)
+    }
+
+    /// One call that writes, and what was answered to the wait behind it. Sent once: it may have been done though its answer is lost.
+    pub(super) async fn perform(
+        &mut self,
+        script: &Script,
+        base: &str,
+        args: &[String],
+        wait: Option<&Cmd>,
+    ) -> Result<(Value, Value), Error> {
+        let mut connection = match self.connection.take() {
+            // One that lay idle may have been closed since.
+            Some(mut idle) => match ::redis::cmd("PING").exec_async(&mut idle).await {
+                Ok(()) => idle,
+                Err(_) => self.open().await?,
+            },
+            None => self.open().await?,
+        };
+        let mut call = scripts::call(script, base);
+        call.arg(args);
+        let answers = scripts::send(&mut connection, script, &[call], wait)
+            .await
+            .map_err(|error| self.link.refused(&error))?;
+        self.connection = Some(connection);
+        let mut answers = answers.into_iter().map(|answer| {
+            answer
+                .extract_error()
+                .map_err(|error| self.link.refused(&error))
+        });
+        let answer = answers.next().transpose()?.unwrap_or(Value::Nil);
+        let reached = answers.next().transpose()?.unwrap_or(Value::Nil);
+        Ok((answer, reached))
+    }
+
+    async fn open(&self) -> Result<MultiplexedConnection, Error> {
+        let mut connection = self.link.dedicated().await?;
+        connection.set_response_timeout(ANSWER_WITHIN);
+        Ok(connection)
     }
 
     /// These fields of hashes, those that are there; an empty answer where there is no such hash.

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use ::redis::Script;
 
 use super::acting::{noted, script, unwritable};
-use super::keys::{PARTITIONS, partition};
+use super::keys::partition;
 use super::rows;
 use super::{Error, Store};
 use crate::clock::{self, Timestamp};
@@ -35,8 +35,13 @@ impl Store {
             Reason::Superseded.code().to_owned(),
             Reason::OutcomeUnknown.code().to_owned(),
         ];
+        let count = self.link.standing()?.partitions;
         for delivery in &deliveries {
-            args.extend(fields_of(&accepted(delivery, event, at), &before.event)?);
+            args.extend(fields_of(
+                &accepted(delivery, event, at),
+                &before.event,
+                count,
+            )?);
         }
         self.act(&REPLAY, &args).await?;
         let after = self.event(event).await?.ok_or(ActionError::NotFound)?;
@@ -56,7 +61,7 @@ fn accepted(delivery: &Delivery, event: EventId, now: Timestamp) -> Delivery {
 }
 
 /// In the order in which `replay.lua` takes them.
-fn fields_of(delivery: &Delivery, event: &Event) -> Result<[String; 10], Error> {
+fn fields_of(delivery: &Delivery, event: &Event, partitions: u16) -> Result<[String; 10], Error> {
     let target = &delivery.target;
     let time = |at: Option<Timestamp>| at.map_or_else(String::new, |at| at.millis().to_string());
     let own = rows::own_args(&delivery.args, &event.body).unwrap_or_default();
@@ -65,7 +70,7 @@ fn fields_of(delivery: &Delivery, event: &Event) -> Result<[String; 10], Error> 
         delivery.id.to_string(),
         rows::delivery_doc(delivery).map_err(|error| unwritable(&error))?,
         own.to_owned(),
-        partition(&target.namespace, &target.workflow, PARTITIONS).to_string(),
+        partition(&target.namespace, &target.workflow, partitions).to_string(),
         delivery.state.as_str().to_owned(),
         delivery.reason.map_or("", Reason::code).to_owned(),
         delivery.last_error.clone().unwrap_or_default(),

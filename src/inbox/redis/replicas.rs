@@ -11,20 +11,25 @@ use super::keys;
 pub(super) struct Replica {
     /// Another one at each start: what a former process of this machine was granted is not ours.
     pub id: Arc<str>,
-    /// JSON that others may read: which names it writes, and where it runs.
-    pub about: Arc<str>,
+    host: Arc<str>,
 }
 
 impl Replica {
     pub(super) fn new() -> Self {
-        let about = json!({
-            "schema": keys::SCHEMA,
-            "version": env!("CARGO_PKG_VERSION"),
-            "host": gethostname::gethostname().to_string_lossy(),
-        });
         Self {
             id: Uuid::new_v4().simple().to_string().into(),
-            about: about.to_string().into(),
+            host: gethostname::gethostname().to_string_lossy().into(),
         }
+    }
+
+    /// JSON that others may read: which names it writes, where it runs, and which routing it serves.
+    pub(super) fn about(&self, config: &str) -> String {
+        json!({
+            "schema": keys::SCHEMA,
+            "version": env!("CARGO_PKG_VERSION"),
+            "host": &*self.host,
+            "config": config,
+        })
+        .to_string()
     }
 }

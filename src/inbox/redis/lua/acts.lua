@@ -2,7 +2,7 @@
 --
 -- KEYS[1]: the base of all names. Every action checks first and writes afterwards: a refused one has changed nothing. Its first write
 -- takes something away where it can: a server that is full lets such a script run to its end, and refuses any other.
--- Answers are lists of text; the first is `done`, and what `done` below adds to it, or the name of the refusal.
+-- Answers are lists of text; the first is `done` or the name of the refusal.
 
 local base = KEYS[1]
 
@@ -87,20 +87,15 @@ local function drop(it, reason, at)
   log(it, 'dropped')
 end
 
--- Tells those who work these partitions (names, in a table's keys). Returns `done`, how many there are, each one with the version that
--- its log has now, then what is in `more`.
+-- Tells those who work these partitions (names, in a table's keys). Returns `done`, then what is in `more`.
 local function done(partitions, more)
-  local answer, count = { 'done', '' }, 0
   for part in pairs(partitions) do
     local lease = redis.call('GET', key('lease:' .. part))
     if lease then
       redis.call('PUBLISH', key('news:' .. lease:match('^(.*):')), part)
     end
-    table.insert(answer, part)
-    table.insert(answer, redis.call('GET', key('version:' .. part)) or '0')
-    count = count + 1
   end
-  answer[2] = tostring(count)
+  local answer = { 'done' }
   for _, text in ipairs(more) do
     table.insert(answer, text)
   end
