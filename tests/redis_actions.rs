@@ -1,139 +1,21 @@
 //! Operators' actions and the history on Redis: through any replica, and whatever the leases do meanwhile.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-use std::time::Duration;
-
 use bytes::Bytes;
 use serde_json::json;
-use signalpost::clock;
-use signalpost::event::{
-    Content, DedupKey, Delivery, Event, EventId, IdReuse, Missing, Reason, Start, State, Target,
-};
+use signalpost::event::{Event, IdReuse, Missing, Reason, Start, State};
 use signalpost::inbox::{
-    Acceptance, ActionError, Claim, EventFilter, EventState, Inbox, Note, Overdue, Receipt,
-    Retention, Settlement, redis,
+    Acceptance, ActionError, DeliveryFilter, EventFilter, EventState, Inbox, Overdue, Retention,
+    Settlement, redis,
 };
 
 use crate::support::eventually;
 use crate::support::redis::Redis;
 
-const HOUR: Duration = Duration::from_hours(1);
-const DONE: Settlement = Settlement::Delivered { run_id: None };
+mod samples;
 
-/// What must not be found again once it was erased.
-const SECRET: &str = "swordfish";
-
-async fn open(redis: &Redis) -> Inbox {
-    Inbox::open_redis(&redis::Options::new(redis.url()))
-        .await
-        .unwrap()
-}
-
-fn event(key: &str) -> Event {
-    let body = format!(r#"{{"id":"{key}"}}"#);
-    let now = clock::now();
-    Event {
-        id: EventId::at(now),
-        source: Arc::from("stripe"),
-        key: DedupKey {
-            text: key.to_owned(),
-            digest: false,
-            retention: HOUR,
-            strict: false,
-        },
-        kind: "paid".to_owned(),
-        received_at: now,
-        peer: "192.0.2.7".to_owned(),
-        headers: Vec::new(),
-        query: Vec::new(),
-        claims: None,
-        content: Content::Json(serde_json::from_str(&body).unwrap()),
-        body: Bytes::from(body),
-        secret: None,
-    }
-}
-
-fn delivery(event: &Event, workflow: &str) -> Delivery {
-    let target = Target {
-        namespace: "default".to_owned(),
-        workflow: workflow.to_owned(),
-        signal: "paid".to_owned(),
-    };
-    Delivery {
-        args: format!("[{}]", String::from_utf8_lossy(&event.body)),
-        ..Delivery::pending(event, Arc::from("payments"), target, "0".repeat(32))
-    }
-}
-
-async fn accept(inbox: &Inbox, event: Event, workflows: &[&str]) -> EventId {
-    let id = event.id;
-    let deliveries = workflows.iter().map(|it| delivery(&event, it)).collect();
-    let receipt = inbox.accept(Acceptance { event, deliveries }).await;
-    assert!(!matches!(receipt.unwrap(), Receipt::Duplicate { .. }));
-    id
-}
-
-fn note() -> Note {
-    Note {
-        who: "anna".to_owned(),
-        text: None,
-    }
-}
-
-fn later() -> Settlement {
-    Settlement::Retry {
-        at: clock::now().plus(HOUR),
-        error: "busy".to_owned(),
-    }
-}
-
-fn park() -> Settlement {
-    Settlement::Parked {
-        reason: Reason::WorkflowClosed,
-        detail: "closed".to_owned(),
-    }
-}
-
-/// Two replicas, and which of them the next head is claimed by.
-struct Pair([Inbox; 2]);
-
-impl Pair {
-    /// Both are open, and each works half of the partitions.
-    async fn open(redis: &Redis) -> Self {
-        let pair = Self([open(redis).await, open(redis).await]);
-        eventually("the partitions are shared out", || async {
-            let halves = pair.0.each_ref().map(owned);
-            let [one, other] = halves;
-            one.await == 32 && other.await == 32
-        })
-        .await;
-        pair
-    }
-
-    async fn claim(&self) -> (usize, Claim) {
-        let [one, other] = &self.0;
-        let claimed = async {
-            tokio::select! {
-                mut claims = one.claim(1) => (0, claims.remove(0)),
-                mut claims = other.claim(1) => (1, claims.remove(0)),
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(20), claimed)
-            .await
-            .expect("nothing became ready")
-    }
-
-    /// The one who does not work that lane.
-    fn other(&self, owner: usize) -> &Inbox {
-        &self.0[1 - owner]
-    }
-}
-
-async fn owned(inbox: &Inbox) -> usize {
-    let shared = inbox.count().await.unwrap().shared.unwrap();
-    shared.partitions.len()
-}
+use samples::{
+    DONE, HOUR, Pair, SECRET, accept, contents, delivery, event, later, note, open, park,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_action_through_another_replica_reaches_the_lane() {
@@ -198,7 +80,7 @@ async fn an_action_counts_as_done_though_the_lease_changed_meanwhile() {
             .ask(&["SET", &name, "stranger:999", "PX", "60000"])
             .await;
     }
-    let fresh = vec![self::delivery(&kept, "order-1")];
+    let fresh = vec![samples::delivery(&kept, "order-1")];
     let refused = inbox.replay(id, fresh, false, note()).await;
     assert_eq!(refused.unwrap_err(), ActionError::InFlight);
     let dropped = inbox.drop_delivery(delivery, note()).await.unwrap();
@@ -262,34 +144,6 @@ async fn nothing_of_an_erased_event_is_left_in_any_key() {
     assert!(inbox.count().await.unwrap().bytes < weighed);
 }
 
-/// What stands under every key, as text.
-async fn contents(redis: &Redis) -> HashMap<String, String> {
-    let mut connection = redis.connect().await;
-    let mut all = HashMap::new();
-    for name in redis.names().await {
-        let kind: String = ::redis::cmd("TYPE")
-            .arg(&name)
-            .query_async(&mut connection)
-            .await
-            .unwrap();
-        let read: &[&str] = match &*kind {
-            "hash" => &["HGETALL"],
-            "list" => &["LRANGE", "0", "-1"],
-            "zset" => &["ZRANGE", "0", "-1"],
-            "string" => &["GET"],
-            other => panic!("{name} is a {other}"),
-        };
-        let found: ::redis::Value = ::redis::cmd(read[0])
-            .arg(&name)
-            .arg(&read[1..])
-            .query_async(&mut connection)
-            .await
-            .unwrap();
-        all.insert(name, format!("{found:?}"));
-    }
-    all
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_rare_is_found_in_a_long_history() {
     const EVENTS: usize = 6_000;
@@ -305,6 +159,10 @@ async fn what_is_rare_is_found_in_a_long_history() {
         ..event("rare")
     };
     let rare = accept(&inbox, rare, &[]).await;
+    let mut old = event("old");
+    old.received_at = old.received_at.minus(HOUR * 3);
+    let until = old.received_at.plus(HOUR);
+    let old = accept(&inbox, old, &["order-old"]).await;
     let writers: Vec<_> = (0..50)
         .map(|writer| {
             let inbox = inbox.clone();
@@ -345,7 +203,16 @@ async fn what_is_rare_is_found_in_a_long_history() {
     };
     assert_eq!((found, pages), (rare, 2));
     let everything = inbox.count_events(&EventFilter::default()).await;
-    assert_eq!(everything, Ok(EVENTS as u64 + 1));
+    assert_eq!(everything, Ok(EVENTS as u64 + 2));
+    // So are times.
+    let filter = DeliveryFilter {
+        until: Some(until),
+        limit: 10,
+        ..DeliveryFilter::default()
+    };
+    let page = inbox.deliveries(filter).await.unwrap();
+    assert_eq!((page.deliveries.len(), page.next), (1, None));
+    assert_eq!(page.deliveries[0].event, old);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

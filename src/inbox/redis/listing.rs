@@ -10,6 +10,7 @@ use super::heads::DeliveryHead;
 use super::history::told;
 use super::reading::Reading;
 use super::rows::{self, Fields};
+use super::span::{Place, Span, cursor, parse};
 use crate::event::{Delivery, DeliveryId, EventId, State};
 use crate::inbox::{DeliveryFilter, DeliveryPage, Error};
 
@@ -25,9 +26,6 @@ const MAX_LIMIT: usize = 1_000;
 const BUT_ARGS: [&str; 9] = [
     "doc", "state", "reason", "attempts", "first", "next", "settled", "run", "error",
 ];
-
-/// Where a page begins: behind this place, in the direction of the list.
-type Place = u64;
 
 /// One that fits, without its arguments yet.
 #[derive(Debug)]
@@ -76,32 +74,35 @@ impl Store {
         &self,
         filter: DeliveryFilter,
     ) -> Result<DeliveryPage, Error> {
-        let start = match &filter.cursor {
-            Some(cursor) => parse(cursor)?,
-            None => beginning(&filter),
-        };
+        let cursor_at = filter.cursor.as_deref().map(parse).transpose()?;
         let mut reading = self.reading().await?;
+        let mut span = Span::new(&mut reading, &self.keys, &filter).await?;
+        if let Some(place) = cursor_at {
+            span.go_on_behind(place);
+        }
         let limit = filter.limit.clamp(1, MAX_LIMIT);
-        let (mut chosen, mut looked, mut last) = (Vec::new(), 0, start);
+        let (mut chosen, mut looked) = (Vec::new(), 0);
         let mut next = loop {
             let most = if is_selective(&filter) {
                 RUN
             } else {
                 RUN.min(limit + 1 - chosen.len())
             };
-            let (run, fitting) = self.run(&mut reading, &filter, last, most).await?;
+            let (run, fitting) = self.run(&mut reading, &filter, span, most).await?;
             chosen.extend(fitting);
             if chosen.len() > limit {
                 chosen.truncate(limit);
                 break chosen.last().map(|found| found.place);
             }
-            last = run.last().copied().unwrap_or(last);
+            if let Some(last) = run.last() {
+                span.go_on_behind(*last);
+            }
             if run.len() < most {
-                break filter.ascending.then_some(last);
+                break filter.ascending.then_some(span.above);
             }
             looked += run.len();
             if looked >= WINDOW {
-                break Some(last);
+                break Some(span.edge());
             }
         };
         if let Some(cut) = self.cut(&mut reading, &chosen).await? {
@@ -124,34 +125,35 @@ impl Store {
             let (count,) = self.reading().await?.ask(&batch).await?;
             return Ok(count);
         }
-        let (mut count, mut last) = (0, beginning(filter));
+        let mut count = 0;
+        let mut span = Span::new(&mut self.reading().await?, &self.keys, filter).await?;
         loop {
             // A turn for each run: a long count keeps no other read waiting.
             let mut reading = self.reading().await?;
-            let (run, fitting) = self.run(&mut reading, filter, last, RUN).await?;
+            let (run, fitting) = self.run(&mut reading, filter, span, RUN).await?;
             count += u64::try_from(fitting.len()).unwrap_or(u64::MAX);
-            last = match run.last() {
-                Some(place) if run.len() == RUN => *place,
+            match run.last() {
+                Some(place) if run.len() == RUN => span.go_on_behind(*place),
                 _ => return Ok(count),
-            };
+            }
         }
     }
 
-    /// The next places behind `last`, `most` at most, and what fits of them.
+    /// The next places of the span, `most` at most, and what fits of them.
     async fn run(
         &self,
         reading: &mut Reading<'_>,
         filter: &DeliveryFilter,
-        last: Place,
+        span: Span,
         most: usize,
     ) -> Result<(Vec<Place>, Vec<Found>), Error> {
         let mut batch = ::redis::pipe();
-        let behind = format!("({last}");
+        let (above, below) = (format!("({}", span.above), format!("({}", span.below));
         let range = batch.cmd("ZRANGE").arg(self.set_of(filter));
-        if filter.ascending {
-            range.arg(behind).arg("+inf").arg("BYSCORE");
+        if span.ascending {
+            range.arg(above).arg(below).arg("BYSCORE");
         } else {
-            range.arg(behind).arg("-inf").arg("BYSCORE").arg("REV");
+            range.arg(below).arg(above).arg("BYSCORE").arg("REV");
         }
         range.arg("LIMIT").arg(0).arg(most).arg("WITHSCORES");
         let (members,): (Vec<(String, Place)>,) = reading.ask(&batch).await?;
@@ -276,40 +278,4 @@ fn is_selective(filter: &DeliveryFilter) -> bool {
         || texts.into_iter().any(Option::is_some)
         || filter.since.is_some()
         || filter.until.is_some()
-}
-
-fn beginning(filter: &DeliveryFilter) -> Place {
-    if filter.ascending { 0 } else { MAX_PLACE }
-}
-
-/// Beyond it the scores of Redis would no longer be exact.
-const MAX_PLACE: Place = 1 << 53;
-
-fn parse(cursor: &str) -> Result<Place, Error> {
-    let bytes: [u8; 8] = hex::decode(cursor)
-        .ok()
-        .and_then(|bytes| bytes.try_into().ok())
-        .ok_or(Error::Cursor)?;
-    let place = Place::from_be_bytes(bytes);
-    if place > MAX_PLACE {
-        return Err(Error::Cursor);
-    }
-    Ok(place)
-}
-
-fn cursor(place: Place) -> String {
-    hex::encode(place.to_be_bytes())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_is_read_back_and_anything_else_refused() {
-        assert_eq!(parse(&cursor(42)), Ok(42));
-        for bad in ["", "zz", "00", &"f".repeat(16), "1 OR 1=1"] {
-            assert_eq!(parse(bad), Err(Error::Cursor), "{bad}");
-        }
-    }
 }

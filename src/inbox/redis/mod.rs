@@ -40,6 +40,7 @@ mod replicas;
 mod rows;
 mod scripts;
 mod settling;
+mod span;
 mod standing;
 mod tenancy;
 

@@ -20,7 +20,7 @@ use crate::inbox::{Error, EventFilter, EventState};
 /// So many events or deliveries of one state are few.
 const FEW: usize = 2_000;
 /// The length of `seq` in a member of the index.
-const DIGITS: usize = 14;
+pub(super) const DIGITS: usize = 14;
 const MAX_SEQ: u64 = 99_999_999_999_999;
 
 static PAGE: LazyLock<Script> = LazyLock::new(|| {
