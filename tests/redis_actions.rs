@@ -154,15 +154,15 @@ async fn what_is_rare_is_found_in_a_long_history() {
     })
     .await
     .unwrap();
+    let mut old = event("old");
+    old.received_at = old.received_at.minus(HOUR * 3);
+    let until = old.received_at.plus(HOUR);
+    let old = accept(&inbox, old, &["order-old"]).await;
     let rare = Event {
         kind: "rare".to_owned(),
         ..event("rare")
     };
     let rare = accept(&inbox, rare, &[]).await;
-    let mut old = event("old");
-    old.received_at = old.received_at.minus(HOUR * 3);
-    let until = old.received_at.plus(HOUR);
-    let old = accept(&inbox, old, &["order-old"]).await;
     let writers: Vec<_> = (0..50)
         .map(|writer| {
             let inbox = inbox.clone();

@@ -253,12 +253,7 @@ impl Inbox {
     pub async fn retry(&self, delivery: DeliveryId, note: Note) -> Result<Delivery, ActionError> {
         match self {
             Self::Embedded(store) => store.retry(delivery, note).await,
-            Self::Redis(store) => {
-                store.written().await;
-                let retried = store.retry(delivery, note).await?;
-                store.followed(std::slice::from_ref(&retried)).await;
-                Ok(retried)
-            }
+            Self::Redis(store) => store.retry(delivery, note).await,
         }
     }
 
@@ -270,12 +265,7 @@ impl Inbox {
     ) -> Result<Delivery, ActionError> {
         match self {
             Self::Embedded(store) => store.drop_delivery(delivery, note).await,
-            Self::Redis(store) => {
-                store.written().await;
-                let dropped = store.drop_delivery(delivery, note).await?;
-                store.followed(std::slice::from_ref(&dropped)).await;
-                Ok(dropped)
-            }
+            Self::Redis(store) => store.drop_delivery(delivery, note).await,
         }
     }
 
@@ -294,12 +284,7 @@ impl Inbox {
     ) -> Result<Vec<Delivery>, ActionError> {
         match self {
             Self::Embedded(store) => store.replay(event, deliveries, again, note).await,
-            Self::Redis(store) => {
-                store.written().await;
-                let all = store.replay(event, deliveries, again, note).await?;
-                store.followed(&all).await;
-                Ok(all)
-            }
+            Self::Redis(store) => store.replay(event, deliveries, again, note).await,
         }
     }
 
@@ -307,10 +292,7 @@ impl Inbox {
     pub async fn erase(&self, event: EventId) -> Result<(), ActionError> {
         match self {
             Self::Embedded(store) => store.erase(event).await,
-            Self::Redis(store) => {
-                store.written().await;
-                store.erase(event).await
-            }
+            Self::Redis(store) => store.erase(event).await,
         }
     }
 

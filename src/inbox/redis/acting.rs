@@ -4,7 +4,7 @@
 //! by a line in its log and a message, and does the same to its lanes. Replays and erasures have files of their own beside this one.
 
 use std::sync::LazyLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ::redis::{FromRedisValue, Script};
 
@@ -74,25 +74,32 @@ impl Store {
             fields.insert(String::from_utf8_lossy(&name).into_owned(), value);
         }
         let mut reading = self.reading().await?;
-        Ok(self.whole(&mut reading, id, &fields).await?)
+        let delivery = self.whole(&mut reading, id, &fields).await?;
+        drop(reading);
+        self.followed(std::slice::from_ref(&delivery)).await;
+        Ok(delivery)
     }
 
     /// Runs it and waits until what it wrote is safe. A refusal is an error.
     pub(super) async fn act(&self, script: &Script, args: &[String]) -> Result<Rest, ActionError> {
+        // An attempt that has ended here is in flight no longer.
+        self.written().await;
         let standing = self.link.standing()?;
         let durability = standing.durability;
         let wait = durability.wait(&standing.facts, SAFE_WITHIN);
         let mut reading = self.reading().await?;
+        let asked = Instant::now();
         let (answer, reached) = reading
             .perform(script, self.keys.base(), args, wait.as_ref())
             .await?;
         drop(reading);
+        self.gauges.answered("action", asked.elapsed());
         let strange = |_| Error::Unavailable("an action was answered strangely".to_owned());
         let answer = Vec::<Vec<u8>>::from_redis_value(answer).map_err(strange)?;
         let mut rest = answer.into_iter();
         let said = rest.next().unwrap_or_default();
         if said != b"done" {
-            return Err(refusal(&said, rest.next()));
+            return Err(refusal(&said, rest.next().as_deref()));
         }
         if wait.is_some() && !durability.reached(&reached) {
             let late = "it was done, but Redis does not confirm what --redis-durability asks for";
@@ -116,7 +123,7 @@ pub(super) fn unwritable(error: &serde_json::Error) -> Error {
     Error::Unavailable(error.to_string())
 }
 
-fn refusal(said: &[u8], more: Option<Vec<u8>>) -> ActionError {
+fn refusal(said: &[u8], more: Option<&[u8]>) -> ActionError {
     let source_only = |source_only| Error::Backlog { source_only }.into();
     match said {
         b"none" => ActionError::NotFound,
@@ -125,7 +132,7 @@ fn refusal(said: &[u8], more: Option<Vec<u8>>) -> ActionError {
         b"unsendable" => ActionError::Unsendable,
         b"backlog" => source_only(false),
         b"source backlog" => source_only(true),
-        b"settled" if more.as_deref() == Some(b"dropped") => ActionError::Settled(State::Dropped),
+        b"settled" if more == Some(b"dropped") => ActionError::Settled(State::Dropped),
         b"settled" => ActionError::Settled(State::Delivered),
         _ => Error::Unavailable("an action was answered strangely".to_owned()).into(),
     }

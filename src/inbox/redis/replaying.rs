@@ -45,6 +45,7 @@ impl Store {
         }
         self.act(&REPLAY, &args).await?;
         let after = self.event(event).await?.ok_or(ActionError::NotFound)?;
+        self.followed(&after.deliveries).await;
         Ok(after.deliveries)
     }
 }
