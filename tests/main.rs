@@ -38,5 +38,6 @@ mod signatures;
 mod store;
 mod support;
 mod temporal;
+mod tls;
 mod tokens;
 mod webhooks;

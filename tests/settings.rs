@@ -72,7 +72,7 @@ fn an_unknown_variable_is_named_with_the_one_that_was_meant() {
         error,
         "SIGNALPOST_MAX_BODDY is no setting; did you mean SIGNALPOST_MAX_BODY?"
     );
-    let error = check(&[("SIGNALPOST_TLS_CERT", "cert.pem")]).unwrap_err();
+    let error = check(&[("SIGNALPOST_TEMPO", "cert.pem")]).unwrap_err();
     assert!(
         error.contains("allowed are SIGNALPOST_ALLOW_UNVERIFIED, "),
         "{error}"
