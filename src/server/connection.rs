@@ -1,6 +1,6 @@
 //! One connection, from its first byte to its last.
 //!
-//! HTTP/1.1 by hyper, under the limits of the listener's options. Handlers find the peer's address
+//! HTTP/1.1 by hyper, over TLS if the listener has it, under the limits of its options. Handlers find the peer's address
 //! as the request extension [`ConnectInfo`]. Answers that hyper's parser gives by itself (400, 414,
 //! 431 to a head that is no HTTP or too long) have no body and no request id: there is no request yet.
 
