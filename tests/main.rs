@@ -15,6 +15,7 @@ mod cli_events;
 mod config;
 mod crashes;
 mod delivery;
+mod deploy;
 mod dev;
 mod devserver;
 mod docs;

@@ -7,12 +7,12 @@ use std::path::Path;
 use clap::{Args, Command, FromArgMatches};
 use signalpost::settings::{ServeOptions, ServeSettings, environment};
 
-fn program() -> Command {
+pub(crate) fn program() -> Command {
     let serve = ServeSettings::augment_args(Command::new("serve"));
     Command::new("signalpost").subcommand(serve)
 }
 
-fn options(flags: &[&str]) -> Result<ServeOptions, String> {
+pub(crate) fn options(flags: &[&str]) -> Result<ServeOptions, String> {
     // Without the variables of whoever runs the tests.
     let command =
         ServeSettings::augment_args(Command::new("serve")).mut_args(|a| a.env(None::<&str>));
