@@ -7,12 +7,12 @@ use std::path::Path;
 use clap::{Args, Command, FromArgMatches};
 use signalpost::settings::{ServeOptions, ServeSettings, environment};
 
-fn program() -> Command {
+pub(crate) fn program() -> Command {
     let serve = ServeSettings::augment_args(Command::new("serve"));
     Command::new("signalpost").subcommand(serve)
 }
 
-fn options(flags: &[&str]) -> Result<ServeOptions, String> {
+pub(crate) fn options(flags: &[&str]) -> Result<ServeOptions, String> {
     // Without the variables of whoever runs the tests.
     let command =
         ServeSettings::augment_args(Command::new("serve")).mut_args(|a| a.env(None::<&str>));
@@ -72,7 +72,7 @@ fn an_unknown_variable_is_named_with_the_one_that_was_meant() {
         error,
         "SIGNALPOST_MAX_BODDY is no setting; did you mean SIGNALPOST_MAX_BODY?"
     );
-    let error = check(&[("SIGNALPOST_TLS_CERT", "cert.pem")]).unwrap_err();
+    let error = check(&[("SIGNALPOST_TEMPO", "cert.pem")]).unwrap_err();
     assert!(
         error.contains("allowed are SIGNALPOST_ALLOW_UNVERIFIED, "),
         "{error}"

@@ -72,6 +72,7 @@ pub(super) fn options(settings: ServeOptions, namespace: &str) -> Options {
         delivery: delivery::Options::default(),
         listen: settings.listen,
         listener: settings.listener,
+        tls: settings.tls,
         ops_listen: settings.ops_listen,
         ops_listener: settings.ops_listener,
         operators: settings.operators,

@@ -175,6 +175,8 @@ fn gateway_options(
     settings.listen = options.listen;
     settings.ops_listen = options.ops_listen;
     settings.store = store;
+    // Webhooks are sent from this machine, and the addresses that dev tells are plain.
+    settings.tls = None;
     settings.allow_unverified = options.allow_unverified;
     let mut gateway = serve::options(settings, namespace);
     let (secrets, environment) = (options.secrets, Arc::clone(&gateway.config.env));

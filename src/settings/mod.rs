@@ -4,6 +4,7 @@
 //! each. [`ServeSettings::options`] turns it into the small options of the components, which never
 //! see a setting. What routes.toml says is not in here. May import `server`, `telemetry` and below.
 
+mod encryption;
 pub mod environment;
 mod tokens;
 pub mod values;
@@ -20,6 +21,7 @@ use clap::builder::NonEmptyStringValueParser;
 use crate::inbox::Retention;
 use crate::secret::Secret;
 use crate::server::operators::{self, Operators};
+use crate::server::tls::{self, Tls};
 use crate::server::{body, listener};
 use crate::telemetry::log;
 use values::{Size, duration, duration_or_zero, secret, size};
@@ -38,6 +40,20 @@ pub struct ServeSettings {
     #[arg(long, env = "SIGNALPOST_OPS_LISTEN", value_name = "ADDRESS")]
     #[arg(default_value = "127.0.0.1:8081", value_parser = values::address)]
     pub ops_listen: SocketAddr,
+
+    /// Certificate of the public listener, PEM, its own first and then those between it and the root; read
+    /// again when it changes. Unless given: plain HTTP, for a proxy that ends TLS.
+    #[arg(long, env = "SIGNALPOST_TLS_CERT", value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Private key of that certificate, PEM, not encrypted; read again when it changes.
+    #[arg(long, env = "SIGNALPOST_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Authorities, PEM; read again when they change. Given: only clients with a certificate of one of
+    /// them are let in.
+    #[arg(long, env = "SIGNALPOST_TLS_CLIENT_CA", value_name = "FILE")]
+    pub tls_client_ca: Option<PathBuf>,
 
     /// The routing file.
     #[arg(long, env = "SIGNALPOST_ROUTES", value_name = "FILE")]
@@ -156,6 +172,8 @@ pub struct ServeSettings {
 pub struct ServeOptions {
     pub listen: SocketAddr,
     pub listener: listener::Options,
+    /// Of the public listener; none: plain HTTP.
+    pub tls: Option<Arc<Tls>>,
     pub ops_listen: SocketAddr,
     pub ops_listener: listener::Options,
     pub operators: Arc<Operators>,
@@ -195,6 +213,13 @@ pub enum Error {
     },
     #[error("--ops-token-file {0} is empty")]
     EmptyOpsTokenFile(PathBuf),
+    #[error("{given} is given without {missing}; TLS needs both, plain HTTP neither")]
+    HalfOfTls {
+        given: &'static str,
+        missing: &'static str,
+    },
+    #[error(transparent)]
+    Tls(#[from] tls::Error),
     #[error(transparent)]
     OpsTokensFile(#[from] operators::Error),
 }
@@ -203,7 +228,7 @@ pub enum Error {
 const MAX_OPS_CONNECTIONS: usize = 256;
 
 impl ServeSettings {
-    /// Reads the tokens' files; nothing else is touched.
+    /// Reads the files of tokens and of TLS; nothing else is touched.
     pub fn options(self) -> Result<ServeOptions, Error> {
         let scheme = self.store.to_ascii_lowercase();
         if scheme.starts_with("redis://") || scheme.starts_with("rediss://") {
@@ -213,6 +238,7 @@ impl ServeSettings {
         if !operators.have_tokens() && !self.ops_listen.ip().to_canonical().is_loopback() {
             return Err(Error::OpenOpsListener(self.ops_listen));
         }
+        let tls = self.tls()?;
         let listener = listener::Options {
             header_timeout: self.header_timeout,
             max_connections: saturated(self.max_connections),
@@ -227,6 +253,7 @@ impl ServeSettings {
                 ..listener.clone()
             },
             listener,
+            tls,
             operators: Arc::new(operators),
             body: body::Options {
                 max_bytes: self.max_body.bytes(),

@@ -42,6 +42,8 @@ labels! {
     ByMethodCode { method: &'static str, code: &'static str }
     ByDigest { digest: String }
     ByWhat { what: &'static str }
+    ByListener { listener: &'static str }
+    ByReason { reason: &'static str }
 }
 
 /// How a family makes the histogram of a new series.
@@ -77,6 +79,9 @@ pub(super) struct Metrics {
     pub(super) reload_success_time: Gauge,
     pub(super) config_info: Family<ByDigest, Gauge>,
     pub(super) secret_unreadable: Family<BySource, Gauge>,
+    pub(super) tls_reload_successful: Family<ByListener, Gauge>,
+    pub(super) tls_expiry: Family<ByListener, Gauge>,
+    pub(super) tls_handshake_failures: Family<ByReason, Counter>,
     pub(super) audit_failures: Counter,
     pub(super) overloaded: Counter,
 }
@@ -103,11 +108,15 @@ impl Metrics {
             reload_success_time: Gauge::default(),
             config_info: Family::default(),
             secret_unreadable: Family::default(),
+            tls_reload_successful: Family::default(),
+            tls_expiry: Family::default(),
+            tls_handshake_failures: Family::default(),
             audit_failures: Counter::default(),
             overloaded: Counter::default(),
         };
         metrics.register_pipeline();
         metrics.register_process();
+        metrics.register_tls();
         metrics
     }
 
@@ -210,6 +219,26 @@ impl Metrics {
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         self.registry
             .register("build", "The program that runs", Info::new(version));
+    }
+
+    /// What belongs to the certificate of the public listener.
+    fn register_tls(&mut self) {
+        let mut add = Adder(&mut self.registry);
+        add.metric(
+            "tls_last_reload_successful",
+            "Whether the TLS files, as they are now, are the ones served with",
+            &self.tls_reload_successful,
+        );
+        add.metric(
+            "tls_certificate_expiry_timestamp_seconds",
+            "When the certificate in use expires",
+            &self.tls_expiry,
+        );
+        add.metric(
+            "tls_handshake_failures",
+            "Connections that came to no TLS, by cause",
+            &self.tls_handshake_failures,
+        );
     }
 
     pub(super) fn render(&self) -> String {

@@ -4,6 +4,8 @@
 //! *debug* the life of one request. Callers pass names from routes.toml; where a request named
 //! something that is not there, they pass `None`, which counts under `unknown`.
 
+mod tls;
+
 use std::time::Duration;
 
 use super::Telemetry;

@@ -1,5 +1,6 @@
 //! What several suites share: the real binary, a fake Temporal, a real one, deliveries to send, a ledger.
 
+pub(crate) mod authority;
 pub(crate) mod chaos;
 pub(crate) mod deliveries;
 pub(crate) mod devserver;
