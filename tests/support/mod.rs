@@ -15,6 +15,7 @@ pub(crate) mod relay;
 #[path = "../../examples/orders/sender.rs"]
 pub(crate) mod sender;
 pub(crate) mod temporal;
+pub(crate) mod terminal;
 #[path = "../../examples/orders/worker.rs"]
 pub(crate) mod worker;
 pub(crate) mod workflows;
