@@ -10,6 +10,7 @@ pub(crate) mod grpc;
 pub(crate) mod handworker;
 pub(crate) mod issuer;
 pub(crate) mod ledger;
+pub(crate) mod live;
 pub(crate) mod operator;
 pub(crate) mod relay;
 #[path = "../../examples/orders/sender.rs"]
