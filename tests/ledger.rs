@@ -1,8 +1,10 @@
 //! The ledger: what was answered 2xx against what stands in the histories, while everything is killed.
 //!
-//! Real gateway, real Temporal on a file, a wire between them that breaks; a provider that repeats until it is
-//! answered 2xx. A seed decides what dies when, and is printed: the same seed makes the same choices. Short by default;
-//! `tests/ledger.sh --events 50000 --kills 100 --seed 7` for the long run.
+//! Real gateway, real Temporal on a file, a wire between them that breaks; a worker whose workflows take their signals in and
+//! continue as new; a provider that repeats until it is answered 2xx. A seed decides what dies when, and is printed: the same
+//! seed makes the same choices (`plan`). Short by default; `tests/ledger.sh --events 50000 --kills 100 --seed 7` for the long run.
+
+mod plan;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,78 +16,19 @@ use tokio::task::JoinSet;
 use crate::support::chaos::Wire;
 use crate::support::disk::Disk;
 use crate::support::gateway::{Gateway, Setup};
+use crate::support::live::{Course, LiveWorker};
 use crate::support::workflows::{PrivateServer, Workflows, unique};
 use crate::support::{ledger, sender, within};
+use plan::{Choices, Fault, Plan, Strike};
 
 const WORKFLOWS: usize = 32;
 /// Long runs have their own patience: a provider repeats for days.
 const PATIENCE: Duration = Duration::from_mins(30);
 
-/// What a run does; from the environment, so that one test is both the short and the long run.
-struct Plan {
-    events: usize,
-    kills: usize,
-    seed: u64,
-}
-
-impl Plan {
-    fn from_environment() -> Self {
-        let read = |name: &str| {
-            std::env::var(name)
-                .ok()
-                .map(|text| text.parse().expect("a number"))
-        };
-        let clock = || signalpost::clock::now().millis().unsigned_abs();
-        Self {
-            events: read("LEDGER_EVENTS").map_or(2_000, |events: u64| {
-                usize::try_from(events).expect("a count")
-            }),
-            kills: read("LEDGER_KILLS")
-                .map_or(8, |kills: u64| usize::try_from(kills).expect("a count")),
-            seed: read("LEDGER_SEED").unwrap_or_else(clock),
-        }
-    }
-}
-
-/// SplitMix64: small, and the same everywhere.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % bound
-    }
-}
-
-/// What dies.
-#[derive(Clone, Copy, Debug)]
-enum Fault {
-    Gateway,
-    Temporal,
-    Wire,
-    SlowWire,
-    /// Full, until somebody has been refused for it.
-    Disk,
-}
-
-impl Fault {
-    fn roll(dice: &mut Dice) -> Self {
-        match dice.below(12) {
-            0..6 => Self::Gateway,
-            6 | 7 => Self::Temporal,
-            8 => Self::Wire,
-            9 => Self::SlowWire,
-            _ => Self::Disk,
-        }
-    }
-}
-
 /// Everything that can be killed.
 struct Stage {
     server: PrivateServer,
+    _worker: LiveWorker,
     wire: Wire,
     gateway: Gateway,
     base: watch::Sender<String>,
@@ -106,6 +49,7 @@ struct Progress {
 impl Stage {
     async fn set(plan: &Plan) -> Self {
         let server = PrivateServer::quick().await;
+        let worker = LiveWorker::start(server.address());
         let wire = Wire::to(server.address()).await;
         // Room for everything, so that it is full only when it is filled.
         let disk = Disk::of_mebibytes(128 + plan.events / 100);
@@ -117,6 +61,7 @@ impl Stage {
         let base = watch::Sender::new(gateway.public().to_owned());
         Self {
             server,
+            _worker: worker,
             wire,
             gateway,
             base,
@@ -161,16 +106,20 @@ impl Stage {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_twice_or_out_of_order_while_everything_dies() {
     let plan = Plan::from_environment();
+    let choices = plan.choose(WORKFLOWS);
     eprintln!(
-        "ledger: {} events, {} kills, seed {}",
+        "ledger: {} events, {} kills, seed {}: {choices}",
         plan.events, plan.kills, plan.seed
     );
     let started = Instant::now();
     let mut stage = Stage::set(&plan).await;
     let orders: Vec<String> = (0..WORKFLOWS).map(|_| unique("l")).collect();
     let workflows = stage.server.workflows().await;
-    for order in &orders {
-        workflows.start(&format!("order-{order}")).await;
+    for (order, &run) in orders.iter().zip(&choices.runs) {
+        let course = Course { run, counted: 0 };
+        workflows
+            .start_live(&format!("order-{order}"), course)
+            .await;
     }
     let mut providers = JoinSet::new();
     let each = plan.events.div_ceil(WORKFLOWS);
@@ -178,7 +127,7 @@ async fn nothing_is_lost_twice_or_out_of_order_while_everything_dies() {
         let (base, progress) = (stage.base.subscribe(), Arc::clone(&stage.progress));
         providers.spawn(provide(order.clone(), each, base, progress));
     }
-    let in_flight = kill_along_the_way(&plan, &mut stage).await;
+    let in_flight = kill_along_the_way(&choices, &mut stage).await;
     assert!(
         in_flight > 0,
         "no kill met work in flight: this run has shown nothing"
@@ -192,11 +141,17 @@ async fn nothing_is_lost_twice_or_out_of_order_while_everything_dies() {
     );
     wait_for_quiet(&stage.gateway).await;
     let workflows = stage.server.workflows().await;
+    let mut runs = 0;
     for order in &orders {
-        compare(&workflows, order, each).await;
+        runs += compare(&workflows, order, each).await;
     }
+    assert!(
+        runs > WORKFLOWS,
+        "no workflow continued as new: this run has shown nothing of live ones"
+    );
     eprintln!(
-        "ledger: {} events, 0 lost, 0 twice, 0 reordered; {in_flight} of {} kills met work in flight; {:?}; seed {}",
+        "ledger: {} events, 0 lost, 0 twice, 0 reordered; {runs} runs of {WORKFLOWS} live workflows; \
+         {in_flight} of {} kills met work in flight; {:?}; seed {}",
         each * WORKFLOWS,
         plan.kills,
         started.elapsed(),
@@ -204,18 +159,29 @@ async fn nothing_is_lost_twice_or_out_of_order_while_everything_dies() {
     );
 }
 
-/// Each of an order's payments stands once in its workflow's history, in order.
-async fn compare(workflows: &Workflows, order: &str, each: usize) {
+/// Each of an order's payments stands once in the histories of its workflow's runs, in order, and each run has counted those
+/// that came before it. Returns how many runs there are.
+async fn compare(workflows: &Workflows, order: &str, each: usize) -> usize {
     let acknowledged: Vec<String> = (0..each)
         .map(|number| format!("pi_{}", event(order, number)))
         .collect();
-    let signals = workflows.signals(&format!("order-{order}"), each).await;
+    let runs = workflows.live_runs(&format!("order-{order}"), each).await;
+    let mut signals = Vec::new();
+    for run in &runs {
+        assert_eq!(
+            run.course.counted,
+            signals.len(),
+            "{order}: what the workflow counted against what stands in its histories"
+        );
+        signals.extend_from_slice(&run.signals);
+    }
     assert_eq!(
         signals.len(),
         each,
         "{order}: a signal that no provider sent, or one twice"
     );
     ledger::nothing_lost_twice_or_out_of_order(&acknowledged, &signals);
+    runs.len()
 }
 
 fn event(order: &str, number: usize) -> String {
@@ -249,23 +215,18 @@ async fn provide(
 }
 
 /// Strikes at even distances of progress; how many strikes met deliveries in flight.
-async fn kill_along_the_way(plan: &Plan, stage: &mut Stage) -> usize {
-    let mut dice = Dice(plan.seed);
+async fn kill_along_the_way(choices: &Choices, stage: &mut Stage) -> usize {
     let mut in_flight = 0;
-    for kill in 1..=plan.kills {
-        let step = plan.events / (plan.kills + 1);
-        let jitter = usize::try_from(dice.below(1 + step as u64 / 2)).expect("a small number");
-        let at = (kill * step + jitter).min(plan.events.saturating_sub(WORKFLOWS));
+    for (number, &Strike { at, fault }) in (1..).zip(&choices.strikes) {
         within(PATIENCE, &format!("{at} events are answered"), || {
             std::future::ready(stage.progress.answered.load(Ordering::Relaxed) >= at)
         })
         .await;
-        let fault = Fault::roll(&mut dice);
         let pending = pending(&stage.gateway).await;
         in_flight += usize::from(pending > 0);
         eprintln!(
-            "ledger: {kill}/{} at {at} events: {fault:?}, {pending} pending",
-            plan.kills
+            "ledger: {number}/{} at {at} events: {fault:?}, {pending} pending",
+            choices.strikes.len()
         );
         stage.strike(fault).await;
     }

@@ -11,11 +11,13 @@ pub(crate) mod grpc;
 pub(crate) mod handworker;
 pub(crate) mod issuer;
 pub(crate) mod ledger;
+pub(crate) mod live;
 pub(crate) mod operator;
 pub(crate) mod relay;
 #[path = "../../examples/orders/sender.rs"]
 pub(crate) mod sender;
 pub(crate) mod temporal;
+pub(crate) mod terminal;
 #[path = "../../examples/orders/worker.rs"]
 pub(crate) mod worker;
 pub(crate) mod workflows;
