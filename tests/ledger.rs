@@ -7,17 +7,17 @@
 mod plan;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::support::chaos::Wire;
 use crate::support::disk::Disk;
 use crate::support::gateway::{Gateway, Setup};
 use crate::support::live::{Course, LiveWorker};
-use crate::support::workflows::{PrivateServer, Workflows, unique};
+use crate::support::provider::{self, Bases, Progress};
+use crate::support::workflows::{PrivateServer, unique};
 use crate::support::{ledger, sender, within};
 use plan::{Choices, Fault, Plan, Strike};
 
@@ -31,19 +31,10 @@ struct Stage {
     _worker: LiveWorker,
     wire: Wire,
     gateway: Gateway,
-    base: watch::Sender<String>,
+    bases: Bases,
     progress: Arc<Progress>,
     /// Last, for the gateway's store is on it.
     disk: Disk,
-}
-
-/// What the providers have seen.
-#[derive(Default)]
-struct Progress {
-    /// Answered 2xx.
-    answered: AtomicUsize,
-    /// Answered 503: to be repeated.
-    refused: AtomicUsize,
 }
 
 impl Stage {
@@ -58,13 +49,13 @@ impl Stage {
             .store(disk.path().join("store.db"))
             .start()
             .await;
-        let base = watch::Sender::new(gateway.public().to_owned());
+        let bases = provider::bases([gateway.public()]);
         Self {
             server,
             _worker: worker,
             wire,
             gateway,
-            base,
+            bases,
             progress: Arc::default(),
             disk,
         }
@@ -74,7 +65,7 @@ impl Stage {
         match fault {
             Fault::Gateway => {
                 self.gateway.restart().await;
-                self.base.send_replace(self.gateway.public().to_owned());
+                provider::moved(&self.bases, [self.gateway.public()]);
             }
             Fault::Temporal => {
                 self.server.kill().await;
@@ -124,8 +115,12 @@ async fn nothing_is_lost_twice_or_out_of_order_while_everything_dies() {
     let mut providers = JoinSet::new();
     let each = plan.events.div_ceil(WORKFLOWS);
     for order in &orders {
-        let (base, progress) = (stage.base.subscribe(), Arc::clone(&stage.progress));
-        providers.spawn(provide(order.clone(), each, base, progress));
+        providers.spawn(provider::provide(
+            order.clone(),
+            each,
+            stage.bases.subscribe(),
+            Arc::clone(&stage.progress),
+        ));
     }
     let in_flight = kill_along_the_way(&choices, &mut stage).await;
     assert!(
@@ -143,7 +138,7 @@ async fn nothing_is_lost_twice_or_out_of_order_while_everything_dies() {
     let workflows = stage.server.workflows().await;
     let mut runs = 0;
     for order in &orders {
-        runs += compare(&workflows, order, each).await;
+        runs += ledger::compare(&workflows, order, each).await;
     }
     assert!(
         runs > WORKFLOWS,
@@ -157,61 +152,6 @@ async fn nothing_is_lost_twice_or_out_of_order_while_everything_dies() {
         started.elapsed(),
         plan.seed
     );
-}
-
-/// Each of an order's payments stands once in the histories of its workflow's runs, in order, and each run has counted those
-/// that came before it. Returns how many runs there are.
-async fn compare(workflows: &Workflows, order: &str, each: usize) -> usize {
-    let acknowledged: Vec<String> = (0..each)
-        .map(|number| format!("pi_{}", event(order, number)))
-        .collect();
-    let runs = workflows.live_runs(&format!("order-{order}"), each).await;
-    let mut signals = Vec::new();
-    for run in &runs {
-        assert_eq!(
-            run.course.counted,
-            signals.len(),
-            "{order}: what the workflow counted against what stands in its histories"
-        );
-        signals.extend_from_slice(&run.signals);
-    }
-    assert_eq!(
-        signals.len(),
-        each,
-        "{order}: a signal that no provider sent, or one twice"
-    );
-    ledger::nothing_lost_twice_or_out_of_order(&acknowledged, &signals);
-    runs.len()
-}
-
-fn event(order: &str, number: usize) -> String {
-    format!("{order}_{number:05}")
-}
-
-/// One workflow's provider: the next event goes out once the one before was answered 2xx, however often that takes.
-async fn provide(
-    order: String,
-    each: usize,
-    base: watch::Receiver<String>,
-    progress: Arc<Progress>,
-) {
-    let mut pause = tokio::time::interval(Duration::from_millis(5));
-    for number in 0..each {
-        let body = sender::payment(&order, &event(&order, number), 1);
-        loop {
-            let base = base.borrow().clone();
-            let answer = sender::stripe(&base, sender::STRIPE_SECRET, &body).await;
-            match answer.map(|answer| answer.status).unwrap_or_default() {
-                200 => break,
-                503 => {
-                    progress.refused.fetch_add(1, Ordering::Relaxed);
-                }
-                _ => {}
-            }
-            pause.tick().await;
-        }
-        progress.answered.fetch_add(1, Ordering::Relaxed);
-    }
 }
 
 /// Strikes at even distances of progress; how many strikes met deliveries in flight.

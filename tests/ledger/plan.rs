@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::support::dice::Dice;
+
 /// How large a run is; from the environment, so that one test is both the short and the long run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plan {
@@ -28,7 +30,7 @@ impl Plan {
 
     /// For so many workflows.
     pub(super) fn choose(self, workflows: usize) -> Choices {
-        let mut dice = Dice(self.seed);
+        let mut dice = Dice::new(self.seed);
         let small = |number: u64| usize::try_from(number).expect("a small number");
         let step = self.events / (self.kills + 1);
         let last = self.events.saturating_sub(workflows);
@@ -94,19 +96,6 @@ impl fmt::Display for Choices {
             write!(f, " {length}")?;
         }
         Ok(())
-    }
-}
-
-/// SplitMix64: small, and the same everywhere.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % bound
     }
 }
 

@@ -142,6 +142,16 @@ impl Gateway {
         self.signal("-HUP");
     }
 
+    /// SIGSTOP: it does nothing more, and its connections stay open.
+    pub(crate) fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// SIGCONT: it goes on, and does not know that it was away.
+    pub(crate) fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
     fn signal(&self, signal: &str) {
         let status = Command::new("kill")
             .args([signal, &self.running.child.id().to_string()])

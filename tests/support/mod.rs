@@ -4,6 +4,7 @@ pub(crate) mod authority;
 pub(crate) mod chaos;
 pub(crate) mod deliveries;
 pub(crate) mod devserver;
+pub(crate) mod dice;
 pub(crate) mod disk;
 pub(crate) mod exchange;
 pub(crate) mod gateway;
@@ -13,6 +14,7 @@ pub(crate) mod issuer;
 pub(crate) mod ledger;
 pub(crate) mod live;
 pub(crate) mod operator;
+pub(crate) mod provider;
 pub(crate) mod relay;
 #[path = "../../examples/orders/sender.rs"]
 pub(crate) mod sender;
