@@ -31,6 +31,7 @@ mod paths;
 mod presets;
 mod providers;
 mod queries;
+mod redis_server;
 mod reload;
 mod secrets;
 mod settings;

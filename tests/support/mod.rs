@@ -11,6 +11,7 @@ pub(crate) mod handworker;
 pub(crate) mod issuer;
 pub(crate) mod ledger;
 pub(crate) mod operator;
+pub(crate) mod redis;
 pub(crate) mod relay;
 #[path = "../../examples/orders/sender.rs"]
 pub(crate) mod sender;
