@@ -33,6 +33,7 @@ fn after_everything_happened() -> String {
         oldest: SECOND * 7,
         overdue: 5,
         bytes: 4096,
+        round_trip: Some(Duration::from_millis(250)),
         ..InboxNumbers::default()
     });
     telemetry.render()
@@ -63,6 +64,7 @@ fn all_metrics_of_the_contract_are_there() {
         r#"signalpost_secret_unreadable{source="stripe"} 1"#,
         r#"signalpost_secret_unreadable{source="carrier"} 0"#,
         "signalpost_store_bytes 4096",
+        "signalpost_redis_round_trip_seconds 0.25",
         r#"signalpost_config_info{digest="bbbb"} 1"#,
         "signalpost_build_info{version=",
     ] {
