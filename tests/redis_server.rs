@@ -6,15 +6,14 @@ use std::time::Duration;
 use signalpost::inbox::redis::Options;
 use signalpost::inbox::{Error, Inbox};
 
-use crate::support::redis::sentinel::{self, Group};
+use crate::support::redis::sentinel;
 use crate::support::redis::stand_in::StandIn;
 use crate::support::redis::{Redis, certificates};
 use crate::support::until;
 
-#[path = "redis_server/gateway.rs"]
 mod gateway;
-#[path = "redis_server/later.rs"]
 mod later;
+mod sentinels;
 
 /// Why it is not opened.
 async fn refusal(options: &Options) -> String {
@@ -84,6 +83,30 @@ async fn a_good_server_is_shown_and_gets_its_meta_once() {
     assert_eq!(redis.ask::<Vec<String>>(&meta).await, first, "written once");
     let schema: String = redis.ask(&["HGET", "{signalpost}:meta", "schema"]).await;
     assert_eq!(schema, "1");
+}
+
+#[tokio::test]
+async fn replicas_that_start_at_once_agree() {
+    let redis = Redis::start().await;
+    let options = Options::new(redis.url());
+    let inboxes = futures_util::future::join_all((0..8).map(|_| open(&options))).await;
+    for inbox in &inboxes {
+        assert_eq!(
+            (shown(inbox, "partitions").as_str(), inbox.stats().trouble),
+            ("64", None)
+        );
+    }
+}
+
+/// All of a deployment lies in one slot.
+#[tokio::test]
+async fn a_cluster_works_where_one_node_holds_our_slot() {
+    let redis = Redis::with(&["--cluster-enabled", "yes"]).await;
+    let inbox = open(&Options::new(redis.url())).await;
+    until_trouble(&inbox, "CLUSTERDOWN").await;
+    let _: String = redis.ask(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]).await;
+    until_well(&inbox).await;
+    assert_eq!(shown(&inbox, "partitions"), "64");
 }
 
 #[tokio::test]
@@ -229,6 +252,11 @@ async fn who_may_not_is_told_what_is_missing() {
             "managed",
             "on >hunter2 ~{signalpost}* &{signalpost}* +@all -config",
         ),
+        // As deploy/README.md has it.
+        (
+            "least",
+            "on >hunter2 ~{signalpost}* &{signalpost}* +@all -@admin -@dangerous +info +config|get",
+        ),
         ("elsewhere", "on >hunter2 ~{other}* &{other}* +@all"),
     ] {
         let words = user(name, rules);
@@ -255,6 +283,11 @@ async fn who_may_not_is_told_what_is_missing() {
     };
     assert_eq!(shown(&open(&managed).await, "appendfsync"), "unknown");
     drop(open(&as_user("whole:hunter2")).await);
+    drop(open(&as_user("least:hunter2")).await);
+    let page = include_str!("../deploy/README.md").replace("\\|", "|");
+    assert!(
+        page.contains("~{signalpost}* &{signalpost}* +@all -@admin -@dangerous +info +config|get")
+    );
     let _: String = redis
         .ask(&["CONFIG", "SET", "requirepass", "hunter2"])
         .await;
@@ -333,25 +366,6 @@ async fn tls_trusts_the_authority_it_is_given_and_no_other() {
         let refused = refusal(&untrusted).await;
         assert!(refused.contains(said), "{refused}");
     }
-}
-
-#[tokio::test]
-async fn sentinels_lead_to_the_primary_and_to_the_one_after_it() {
-    let mut group = Group::start(&[]).await;
-    let inbox = open(&Options::new(group.url())).await;
-    assert_eq!(shown(&inbox, "address"), group.primary.address());
-    group.fail_over().await;
-    let replica = group.replica.address();
-    until("the link has moved", || {
-        inbox.stats().trouble.is_none() && shown(&inbox, "address") == replica
-    })
-    .await;
-    let unknown = group.url().replace(sentinel::MASTER, "invoices");
-    let refused = refusal(&Options::new(unknown)).await;
-    assert!(
-        refused.contains("know no primary of the name invoices"),
-        "{refused}"
-    );
 }
 
 /// What the program says of this store before it gives up, and its exit code.

@@ -7,6 +7,37 @@ use crate::support::redis::stand_in::StandIn;
 use crate::support::redis::{Redis, certificates, sentinel};
 use crate::support::until;
 
+/// A command, what is answered to it, and what is said about it.
+const FAILURES: [(&str, &str, &str); 11] = [
+    (
+        "PING",
+        "LOADING Redis is loading the dataset in memory",
+        "LOADING",
+    ),
+    ("PING", "NOAUTH Authentication required.", "NOAUTH"),
+    ("PING", "MASTERDOWN Link with MASTER is down", "MASTERDOWN"),
+    ("PING", "CLUSTERDOWN Hash slot not served", "CLUSTERDOWN"),
+    ("PING", "ERR max number of clients reached", "maxclients"),
+    (
+        "SET",
+        "READONLY You can't write against a read only replica.",
+        "READONLY",
+    ),
+    (
+        "SET",
+        "MISCONF Errors writing to the AOF file: No space left",
+        "MISCONF",
+    ),
+    ("SET", "BUSY Redis is busy running a script.", "BUSY"),
+    ("SET", "MOVED 3999 127.0.0.1:6381", "MOVED"),
+    (
+        "SET",
+        "NOPERM this user has no permissions to run the 'set' command",
+        "NOPERM",
+    ),
+    ("SET", "SOMETHING nobody has heard of", "SOMETHING"),
+];
+
 #[tokio::test]
 async fn a_server_that_dies_or_freezes_is_missed_and_taken_up_again() {
     let mut redis = Redis::start().await;
@@ -89,46 +120,26 @@ async fn replicas_that_were_asked_for_are_missed() {
     until_trouble(&inbox, "and 0 are connected").await;
 }
 
-/// Each failure that a server may answer with, by name.
+/// Each failure that a server may answer with, by name; each at a server of its own.
 #[tokio::test]
 async fn failures_are_said_by_name_and_pass() {
     let redis = Redis::start().await;
-    let server = StandIn::before(&redis, |_| None).await;
-    let inbox = open(&Options::new(server.url())).await;
-    for (command, answer, said) in [
-        (
-            "PING",
-            "LOADING Redis is loading the dataset in memory",
-            "LOADING",
-        ),
-        ("PING", "NOAUTH Authentication required.", "NOAUTH"),
-        ("PING", "MASTERDOWN Link with MASTER is down", "MASTERDOWN"),
-        ("PING", "CLUSTERDOWN Hash slot not served", "CLUSTERDOWN"),
-        ("PING", "ERR max number of clients reached", "maxclients"),
-        (
-            "SET",
-            "READONLY You can't write against a read only replica.",
-            "READONLY",
-        ),
-        (
-            "SET",
-            "MISCONF Errors writing to the AOF file: No space left",
-            "MISCONF",
-        ),
-        ("SET", "BUSY Redis is busy running a script.", "BUSY"),
-        ("SET", "MOVED 3999 127.0.0.1:6381", "MOVED"),
-        (
-            "SET",
-            "NOPERM this user has no permissions to run the 'set' command",
-            "NOPERM",
-        ),
-        ("SET", "SOMETHING nobody has heard of", "SOMETHING"),
-    ] {
-        server.answers(move |words| (words[0] == command).then(|| format!("-{answer}\r\n")));
-        until_trouble(&inbox, said).await;
-        server.answers(|_| None);
-        until_well(&inbox).await;
-    }
+    let cases = FAILURES.map(|(command, answer, said)| {
+        let redis = &redis;
+        async move {
+            let server = StandIn::before(redis, |_| None).await;
+            let options = Options {
+                prefix: answer.split(' ').take(2).collect::<Vec<_>>().join("."),
+                ..Options::new(server.url())
+            };
+            let inbox = open(&options).await;
+            server.answers(move |words| (words[0] == command).then(|| format!("-{answer}\r\n")));
+            until_trouble(&inbox, said).await;
+            server.answers(|_| None);
+            until_well(&inbox).await;
+        }
+    });
+    futures_util::future::join_all(cases).await;
 }
 
 #[tokio::test]
