@@ -70,6 +70,7 @@ async fn ready_shows_the_server_and_says_no_while_it_is_away() {
     gateway
         .says(&["Redis is connected", "appendfsync=always"])
         .await;
+    gateway.says(&["held no store", "signalpost"]).await;
     assert!(
         gateway
             .metrics()

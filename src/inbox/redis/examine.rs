@@ -234,6 +234,11 @@ async fn first_start(connection: &mut MultiplexedConnection, keys: &Keys) -> Res
             .invoke_async(connection)
             .await
             .map_err(|error| failed(&error))?;
+    // Also said where somebody has emptied it while it was in use.
+    tracing::info!(
+        prefix = keys.prefix(),
+        "Redis held no store under this prefix: one is begun"
+    );
     read_meta(keys, [&program, &schema, &partitions])
 }
 
