@@ -32,6 +32,7 @@ mod paths;
 mod presets;
 mod providers;
 mod queries;
+mod redis_server;
 mod reload;
 mod secrets;
 mod settings;

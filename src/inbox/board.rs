@@ -184,7 +184,7 @@ impl Board {
         Ok(())
     }
 
-    /// Everything but the bytes on disk.
+    /// Everything but the bytes and what is known of a server.
     pub(super) fn stats(&self) -> Stats {
         let trouble = self.trouble().clone();
         let desk = self.desk();
@@ -198,6 +198,8 @@ impl Board {
             bytes: 0,
             overdue: desk.overdue,
             trouble,
+            server: Vec::new(),
+            round_trip: None,
         }
     }
 

@@ -96,6 +96,10 @@ pub struct Stats {
     pub overdue: Overdue,
     /// Why the store cannot promise at present.
     pub trouble: Option<String>,
+    /// What is known of the server that keeps it, by name; empty where it is a file.
+    pub server: Vec<(&'static str, String)>,
+    /// To that server and back.
+    pub round_trip: Option<Duration>,
 }
 
 /// How long settled events are kept, and in how much room. Pending and parked ones always are.

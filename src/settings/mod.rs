@@ -6,8 +6,11 @@
 
 mod encryption;
 pub mod environment;
+mod redis;
 mod tokens;
 pub mod values;
+
+pub use redis::RedisSettings;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
@@ -18,7 +21,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
-use crate::inbox::Retention;
+use crate::inbox::{self, Retention};
 use crate::secret::Secret;
 use crate::server::operators::{self, Operators};
 use crate::server::tls::{self, Tls};
@@ -60,15 +63,19 @@ pub struct ServeSettings {
     #[arg(default_value = "routes.toml")]
     pub routes: PathBuf,
 
-    /// Where events are kept: the path of a SQLite file, made if it is not there.
+    /// Where events are kept: the path of a SQLite file, made if it is not there; or, for several replicas, a Redis:
+    /// redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], rediss:// for TLS, redis+sentinel://HOST,HOST/NAME for Sentinel.
     #[arg(
         long,
         env = "SIGNALPOST_STORE",
-        value_name = "PATH",
+        value_name = "PATH|ADDRESS",
         hide_env_values = true
     )]
     #[arg(default_value = "./signalpost.db", value_parser = NonEmptyStringValueParser::new())]
     pub store: String,
+
+    #[command(flatten)]
+    pub redis: RedisSettings,
 
     /// How many deliveries may be pending, about. One source may hold half of it; beyond that it is
     /// answered 429, and beyond the whole everybody 503.
@@ -180,7 +187,7 @@ pub struct ServeOptions {
     pub body: body::Options,
     pub max_in_flight: usize,
     pub routes: PathBuf,
-    pub store: PathBuf,
+    pub store: Store,
     pub max_backlog: u64,
     pub retention: Retention,
     pub log: log::Options,
@@ -189,14 +196,33 @@ pub struct ServeOptions {
     pub allow_unverified: bool,
 }
 
+/// Where events are kept.
+#[derive(Clone, Debug)]
+pub enum Store {
+    File(PathBuf),
+    /// How much may pend there and for how long is said beside it.
+    Redis(inbox::redis::Options),
+}
+
 /// Settings that are well-formed, but do not go together or cannot be served. Exit code 2.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    // The address is not shown: it may carry a password.
+    #[error(transparent)]
+    RedisAddress(#[from] inbox::redis::Malformed),
+    #[error("{0} is given, and --store is the path of a file; give --store the address of Redis")]
+    RedisSettingAlone(&'static str),
     #[error(
-        "a store on Redis is not supported by this version yet; give --store the path of a file"
+        "the address of Redis has a password, and --redis-password-file is given too; keep one of them"
     )]
-    RedisStore,
+    TwoRedisPasswords,
+    #[error(
+        "the address of Redis names a user and no password; give it one with --redis-password-file"
+    )]
+    RedisUserAlone,
+    #[error("--redis-ca is given, and the address of Redis is without TLS; make it rediss://")]
+    RedisPlainWithCa,
+    #[error("--redis-sentinel-password-file is given, and --store names no Sentinels")]
+    NoSentinels,
     #[error(
         "the ops listener on {0} can be reached from other machines and has no token; give it \
          one with --ops-token-file, or choose a loopback address with --ops-listen"
@@ -230,15 +256,12 @@ const MAX_OPS_CONNECTIONS: usize = 256;
 impl ServeSettings {
     /// Reads the files of tokens and of TLS; nothing else is touched.
     pub fn options(self) -> Result<ServeOptions, Error> {
-        let scheme = self.store.to_ascii_lowercase();
-        if scheme.starts_with("redis://") || scheme.starts_with("rediss://") {
-            return Err(Error::RedisStore);
-        }
         let operators = self.operators()?;
         if !operators.have_tokens() && !self.ops_listen.ip().to_canonical().is_loopback() {
             return Err(Error::OpenOpsListener(self.ops_listen));
         }
         let tls = self.tls()?;
+        let store = self.redis.store(self.store)?;
         let listener = listener::Options {
             header_timeout: self.header_timeout,
             max_connections: saturated(self.max_connections),
@@ -261,7 +284,7 @@ impl ServeSettings {
             },
             max_in_flight: saturated(self.max_in_flight),
             routes: self.routes,
-            store: self.store.into(),
+            store,
             max_backlog: self.max_backlog.get(),
             retention: Retention {
                 age: self.retention,

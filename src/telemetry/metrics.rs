@@ -4,6 +4,8 @@
 //! text of a request: the number of series is bounded by the configuration. prometheus-client
 //! appends `_total` to counters and `_info` to infos by itself.
 
+use std::sync::atomic::AtomicU64;
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::{Family, MetricConstructor};
@@ -71,6 +73,7 @@ pub(super) struct Metrics {
     pub(super) inbox_oldest: Gauge,
     pub(super) inbox_overdue: Gauge,
     pub(super) store_bytes: Gauge,
+    pub(super) redis_round_trip: Gauge<f64, AtomicU64>,
     pub(super) queries: Family<ByQueryOutcome, Counter>,
     pub(super) query_duration: Histograms<ByQuery>,
     pub(super) temporal_requests: Family<ByMethodCode, Counter>,
@@ -100,6 +103,7 @@ impl Metrics {
             inbox_oldest: Gauge::default(),
             inbox_overdue: Gauge::default(),
             store_bytes: Gauge::default(),
+            redis_round_trip: Gauge::default(),
             queries: Family::default(),
             query_duration: Family::new_with_constructor(Buckets(&ANSWER_BUCKETS)),
             temporal_requests: Family::default(),
@@ -176,6 +180,11 @@ impl Metrics {
     fn register_process(&mut self) {
         let mut add = Adder(&mut self.registry);
         add.metric("store_bytes", "Bytes the store uses", &self.store_bytes);
+        add.metric(
+            "redis_round_trip_seconds",
+            "To Redis and back, as last measured; 0 where it is not the store",
+            &self.redis_round_trip,
+        );
         add.metric(
             "temporal_requests",
             "Calls to Temporal",

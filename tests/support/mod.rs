@@ -15,6 +15,7 @@ pub(crate) mod ledger;
 pub(crate) mod live;
 pub(crate) mod operator;
 pub(crate) mod provider;
+pub(crate) mod redis;
 pub(crate) mod relay;
 #[path = "../../examples/orders/sender.rs"]
 pub(crate) mod sender;

@@ -32,6 +32,7 @@ pub(super) const SCHEMA: u32 = 1;
 /// | `lease:<n>` | text | `<replica id>:<fence>`, expires: who works the partition |
 /// | `backlog` | hash | pending deliveries: by source, and of all under `*` |
 /// | `bytes` | counter | what all events weigh |
+/// | `probe` | text | written now and then to see that writes are taken; expires |
 /// | `replicas` | sorted set | score: last sign of life (ms, the store's clock); member: replica id |
 /// | `replica:<id>` | text | JSON about a living replica (schema, host, config digest), expires |
 ///
@@ -57,6 +58,43 @@ impl Keys {
         &self.base
     }
 
+    /// The base without its braces.
+    pub(super) fn prefix(&self) -> &str {
+        self.base.trim_start_matches('{').trim_end_matches('}')
+    }
+
+    /// Fits all names under the prefix, as SCAN takes it.
+    pub(super) fn pattern(&self) -> String {
+        format!("{}:*", self.base)
+    }
+
+    /// Whether a name under the prefix is one of the table above.
+    pub(super) fn is_ours(&self, name: &[u8]) -> bool {
+        const WHOLE: [&str; 10] = [
+            "meta",
+            "seq",
+            "fence",
+            "events",
+            "unrouted",
+            "deliveries",
+            "backlog",
+            "bytes",
+            "probe",
+            "replicas",
+        ];
+        const BEFORE_COLON: [&str; 10] = [
+            "key", "event", "notes", "delivery", "state", "part", "log", "version", "lease",
+            "replica",
+        ];
+        let rest = std::str::from_utf8(name)
+            .ok()
+            .and_then(|name| name.strip_prefix(&self.base)?.strip_prefix(':'));
+        rest.is_some_and(|rest| match rest.split_once(':') {
+            None => WHOLE.contains(&rest),
+            Some((kind, _)) => BEFORE_COLON.contains(&kind),
+        })
+    }
+
     pub(super) fn named(&self, name: &str) -> String {
         format!("{}:{name}", self.base)
     }
@@ -79,6 +117,23 @@ pub(super) fn partition(namespace: &str, workflow: &str, partitions: u16) -> u16
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_others_are_known() {
+        let keys = Keys::new("signalpost");
+        assert_eq!(
+            (keys.prefix(), keys.pattern().as_str()),
+            ("signalpost", "{signalpost}:*")
+        );
+        for name in ["meta", "seq", "event:1", "state:pending", "lease:63"] {
+            assert!(keys.is_ours(keys.named(name).as_bytes()), "{name}");
+        }
+        for name in ["cart", "cart:1", "", "meta:1"] {
+            assert!(!keys.is_ours(keys.named(name).as_bytes()), "{name}");
+        }
+        assert!(!keys.is_ours(b"signalpost:meta"));
+        assert!(!keys.is_ours(b"{signalpost}:\xff"));
+    }
 
     #[test]
     fn a_lane_keeps_its_partition_for_ever() {

@@ -5,6 +5,10 @@ use crate::inbox::Stats;
 
 impl Store {
     pub(in crate::inbox) fn stats(&self) -> Stats {
-        self.board.stats()
+        Stats {
+            server: self.link.shown(),
+            round_trip: self.link.round_trip(),
+            ..self.board.stats()
+        }
     }
 }

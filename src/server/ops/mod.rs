@@ -61,11 +61,18 @@ async fn ready(State(ops): State<Ops>) -> Response {
     let (store, temporal) = (ops.inbox.stats(), ops.temporal.status());
     let draining = ops.draining.load(std::sync::atomic::Ordering::Relaxed);
     let ready = store.trouble.is_none() && !draining;
+    let mut checked = json!({ "ok": store.trouble.is_none(), "trouble": store.trouble, "pending": store.pending, "parked": store.parked, "bytes": store.bytes });
+    if !store.server.is_empty() {
+        let server = store.server.into_iter();
+        checked["redis"] = server
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+    }
     let body = json!({
         "ready": ready,
         "draining": draining,
         "checks": {
-            "store": { "ok": store.trouble.is_none(), "trouble": store.trouble, "pending": store.pending, "parked": store.parked, "bytes": store.bytes },
+            "store": checked,
             "temporal": { "ok": temporal.connected, "trouble": temporal.trouble, "server_version": temporal.server_version },
             "config": config::public(&ops.plan.status()),
         }
@@ -91,6 +98,7 @@ async fn metrics(State(ops): State<Ops>) -> Response {
             .unwrap_or_default(),
         bytes: store.bytes,
         overdue: store.overdue.events,
+        round_trip: store.round_trip,
     });
     (
         [(header::CONTENT_TYPE, METRICS_MEDIA_TYPE)],

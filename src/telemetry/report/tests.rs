@@ -36,6 +36,7 @@ fn after_everything_happened() -> String {
         oldest: SECOND * 7,
         overdue: 5,
         bytes: 4096,
+        round_trip: Some(Duration::from_millis(250)),
         ..InboxNumbers::default()
     });
     telemetry.render()
@@ -69,6 +70,7 @@ fn all_metrics_of_the_contract_are_there() {
         r#"signalpost_tls_certificate_expiry_timestamp_seconds{listener="public"} 1900000000"#,
         r#"signalpost_tls_handshake_failures_total{reason="timeout"} 1"#,
         "signalpost_store_bytes 4096",
+        "signalpost_redis_round_trip_seconds 0.25",
         r#"signalpost_config_info{digest="bbbb"} 1"#,
         "signalpost_build_info{version=",
     ] {
