@@ -20,6 +20,7 @@ use crate::jwks::{self, Jwks};
 use crate::server::limits::InFlight;
 use crate::server::listener::Listener;
 use crate::server::operators::Operators;
+use crate::server::tls::Tls;
 use crate::server::{self, Ops, Public, body, listener};
 use crate::telemetry::Telemetry;
 use crate::telemetry::audit::{self, Subject};
@@ -34,6 +35,8 @@ pub struct Options {
     pub delivery: delivery::Options,
     pub listen: SocketAddr,
     pub listener: listener::Options,
+    /// Of the public listener; none: plain HTTP.
+    pub tls: Option<Arc<Tls>>,
     pub ops_listen: SocketAddr,
     pub ops_listener: listener::Options,
     pub operators: Arc<Operators>,
@@ -99,7 +102,9 @@ impl Gateway {
         for warning in &warnings {
             tracing::warn!(code = warning.code, "routing file:\n{warning}");
         }
-        let public = Listener::bind(options.listen, "--listen").await?;
+        let public = Listener::bind(options.listen, "--listen")
+            .await?
+            .secured(options.tls.clone(), telemetry.clone());
         let ops = Listener::bind(options.ops_listen, "--ops-listen").await?;
         let inbox = Inbox::open(&options.store).await?;
         inbox.report_to(&telemetry);
@@ -146,6 +151,13 @@ impl Gateway {
             "the ops listener",
             ops.serve(ops_router, options.ops_listener, stop),
         );
+        if let Some(tls) = options.tls {
+            let stop = gateway.stop_background.clone().cancelled_owned();
+            gateway.keep(
+                "the watch over the TLS files",
+                tls.watch(telemetry.clone(), stop),
+            );
+        }
         gateway.run_background(&plan, &jwks, temporal, inbox, telemetry, options.delivery);
         tracing::info!(public = %gateway.public, ops = %gateway.ops, "listening");
         Ok(gateway)

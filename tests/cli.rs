@@ -186,6 +186,21 @@ async fn a_taken_port_and_a_store_in_use_are_one_sentence_each() {
     }
 }
 
+#[test]
+fn serve_refuses_an_address_that_temporal_cannot_have() {
+    let output = signalpost(&["serve", "--listen", "127.0.0.1:0"])
+        .env("TEMPORAL_ADDRESS", "ftp://temporal.example")
+        .output()
+        .expect("the binary runs");
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("TEMPORAL_ADDRESS") && said.contains("ftp://"),
+        "{said}"
+    );
+    assert_eq!(said.trim_end().lines().count(), 1, "one sentence: {said}");
+}
+
 #[tokio::test]
 async fn send_signs_like_the_provider_and_prints_the_answer() {
     let gateway = Setup::new(ROUTES, "127.0.0.1:1")

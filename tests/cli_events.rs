@@ -1,5 +1,7 @@
 //! `signalpost events` as an operator uses it, against a running gateway.
 
+mod at_a_terminal;
+
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc::channel;

@@ -4,6 +4,7 @@
 mod inbox_loop;
 mod load;
 mod starts;
+mod waiting;
 
 use std::time::Duration;
 

@@ -4,6 +4,7 @@ mod drains;
 mod timeouts;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -14,19 +15,20 @@ use axum::routing::{get, post};
 use signalpost::server::error::Failure;
 use signalpost::server::limits::{self, InFlight};
 use signalpost::server::listener::{Listener, Options};
+use signalpost::server::tls::Tls;
 use signalpost::server::{body, request_id};
 use signalpost::telemetry::Telemetry;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-const SHORT: Duration = Duration::from_millis(150);
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const SHORT: Duration = Duration::from_millis(150);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Long limits all round; each test shortens the one it is about.
-fn relaxed() -> Options {
+pub(crate) fn relaxed() -> Options {
     Options {
         header_timeout: PATIENCE,
         idle_timeout: PATIENCE,
@@ -36,14 +38,14 @@ fn relaxed() -> Options {
     }
 }
 
-struct Gateway {
-    address: SocketAddr,
-    shutdown: CancellationToken,
-    served: JoinHandle<usize>,
+pub(crate) struct Gateway {
+    pub(crate) address: SocketAddr,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) served: JoinHandle<usize>,
     /// One for each request that has reached `/wait` or `/large`.
-    waiting: mpsc::Receiver<()>,
+    pub(crate) waiting: mpsc::Receiver<()>,
     /// Lets the requests at `/wait` go on.
-    release: CancellationToken,
+    pub(crate) release: CancellationToken,
 }
 
 async fn echo(request: axum::extract::Request) -> Result<Vec<u8>, Failure> {
@@ -66,6 +68,15 @@ async fn panicking() -> Response {
 }
 
 async fn start(options: Options, max_in_flight: usize) -> Gateway {
+    start_with(options, max_in_flight, None).await
+}
+
+/// The same, encrypted if there is something to do it with.
+pub(crate) async fn start_with(
+    options: Options,
+    max_in_flight: usize,
+    tls: Option<Arc<Tls>>,
+) -> Gateway {
     let (arrived, waiting) = mpsc::channel(16);
     let release = CancellationToken::new();
     let go_on = release.clone();
@@ -92,7 +103,8 @@ async fn start(options: Options, max_in_flight: usize) -> Gateway {
         .layer(from_fn(request_id::assign));
     let listener = Listener::bind(([127, 0, 0, 1], 0).into(), "--listen")
         .await
-        .unwrap();
+        .unwrap()
+        .secured(tls, Telemetry::new());
     let address = listener.local_addr();
     let shutdown = CancellationToken::new();
     let served = tokio::spawn(listener.serve(router, options, shutdown.clone()));
@@ -118,7 +130,7 @@ impl Gateway {
     }
 }
 
-async fn until_closed(mut stream: TcpStream) -> String {
+pub(crate) async fn until_closed(mut stream: impl AsyncRead + Unpin) -> String {
     let mut answer = Vec::new();
     tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer))
         .await
@@ -128,7 +140,7 @@ async fn until_closed(mut stream: TcpStream) -> String {
 }
 
 /// Reads one answer of a connection that stays open, to the end of a body that is known.
-async fn one_answer(stream: &mut TcpStream, body: &str) -> String {
+pub(crate) async fn one_answer(stream: &mut (impl AsyncRead + Unpin), body: &str) -> String {
     let mut answer = Vec::new();
     while !answer.ends_with(body.as_bytes()) {
         let read = tokio::time::timeout(PATIENCE, stream.read_buf(&mut answer)).await;

@@ -5,14 +5,14 @@ use std::fs;
 use std::path::Path;
 
 use clap::{Args, Command, FromArgMatches};
-use signalpost::settings::{ServeOptions, ServeSettings, environment};
+use signalpost::settings::{ServeOptions, ServeSettings, Store, environment};
 
-fn program() -> Command {
+pub(crate) fn program() -> Command {
     let serve = ServeSettings::augment_args(Command::new("serve"));
     Command::new("signalpost").subcommand(serve)
 }
 
-fn options(flags: &[&str]) -> Result<ServeOptions, String> {
+pub(crate) fn options(flags: &[&str]) -> Result<ServeOptions, String> {
     // Without the variables of whoever runs the tests.
     let command =
         ServeSettings::augment_args(Command::new("serve")).mut_args(|a| a.env(None::<&str>));
@@ -36,7 +36,7 @@ fn defaults_are_those_of_the_contract() {
     assert_eq!(options.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(options.ops_listen.to_string(), "127.0.0.1:8081");
     assert_eq!(options.routes, Path::new("routes.toml"));
-    assert_eq!(options.store, Path::new("./signalpost.db"));
+    assert!(matches!(&options.store, Store::File(path) if path == Path::new("./signalpost.db")));
     assert_eq!(options.max_backlog, 1_000_000);
     assert_eq!(options.retention.age.as_secs(), 30 * 24 * 3_600);
     assert_eq!(options.retention.size, None);
@@ -72,7 +72,7 @@ fn an_unknown_variable_is_named_with_the_one_that_was_meant() {
         error,
         "SIGNALPOST_MAX_BODDY is no setting; did you mean SIGNALPOST_MAX_BODY?"
     );
-    let error = check(&[("SIGNALPOST_TLS_CERT", "cert.pem")]).unwrap_err();
+    let error = check(&[("SIGNALPOST_TEMPO", "cert.pem")]).unwrap_err();
     assert!(
         error.contains("allowed are SIGNALPOST_ALLOW_UNVERIFIED, "),
         "{error}"
@@ -188,14 +188,73 @@ fn operators_of_a_file_open_the_listener_and_a_bad_line_is_named() {
     );
 }
 
+fn redis(flags: &[&str]) -> Result<signalpost::inbox::redis::Options, String> {
+    match options(flags)?.store {
+        Store::Redis(redis) => Ok(redis),
+        Store::File(path) => Err(format!("a file: {}", path.display())),
+    }
+}
+
 #[test]
-fn redis_is_refused_without_showing_its_password() {
-    let error = options(&["--store=redis://:hunter2@db"]).unwrap_err();
-    assert!(
-        error.contains("not supported by this version yet"),
-        "{error}"
+fn redis_is_a_store_of_its_own_settings() {
+    let plain = redis(&["--store=redis://:hunter2@db"]).unwrap();
+    assert_eq!(plain.durability.to_string(), "fsync");
+    assert_eq!(
+        (plain.prefix.as_str(), plain.connections),
+        ("signalpost", 4)
     );
-    assert!(!error.contains("hunter2"), "{error}");
+    assert!(!format!("{plain:?}").contains("hunter2"));
+    let all = redis(&[
+        "--store=rediss+sentinel://ann@a,b/orders",
+        "--redis-durability=fsync+replicas:2",
+        "--redis-prefix=eu.orders",
+        "--redis-password-file=password",
+        "--redis-sentinel-password-file=other",
+        "--redis-ca=ca.pem",
+        "--redis-connections=8",
+    ])
+    .unwrap();
+    assert_eq!(all.durability.to_string(), "fsync+replicas:2");
+    assert_eq!(all.ca.as_deref(), Some(Path::new("ca.pem")));
+    assert_eq!((all.prefix.as_str(), all.connections), ("eu.orders", 8));
+}
+
+#[test]
+fn settings_of_redis_that_do_not_fit_are_refused_without_its_password() {
+    for (flags, why) in [
+        (
+            &["--store=redis://:hunter2@db:x"][..],
+            "a port is no number",
+        ),
+        (&["--store=redis+unix://:hunter2@db"], "allowed is redis://"),
+        (&["--store=redis://ann@db"], "names a user and no password"),
+        (
+            &["--store=redis://:hunter2@db", "--redis-password-file=p"],
+            "keep one of them",
+        ),
+        (
+            &["--store=redis://:hunter2@db", "--redis-ca=c"],
+            "make it rediss://",
+        ),
+        (
+            &[
+                "--store=redis://:hunter2@db",
+                "--redis-sentinel-password-file=c",
+            ],
+            "names no Sentinels",
+        ),
+        (
+            &["--store=./signalpost.db", "--redis-password-file=p"],
+            "--store is the path of a file",
+        ),
+        (&["--redis-durability=disk"], "memory, fsync, replicas:N"),
+        (&["--redis-prefix={a}"], "allowed are 1 to 64 letters"),
+        (&["--redis-connections=65"], "from 1 to 64"),
+    ] {
+        let error = options(flags).unwrap_err();
+        assert!(error.contains(why), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
 }
 
 #[test]

@@ -110,15 +110,22 @@ fn run(address: &str) -> Result<(), Box<dyn std::error::Error>> {
         .enable_all()
         .build()?
         .block_on(async {
-            let client = client(address, "default").await?;
-            let runtime =
-                Runtime::from_current_tokio(temporalio_sdk::runtime::RuntimeOptions::default())?;
             let options = WorkerOptions::new(TASK_QUEUE)
                 .register_workflow::<OrderWorkflow>()?
                 .build();
-            Worker::new(&runtime, client, options)?.run().await?;
-            Ok(())
+            run_with(address, options).await
         })
+}
+
+/// Runs a worker of any workflows on the present runtime, until it fails.
+pub(crate) async fn run_with(
+    address: &str,
+    options: WorkerOptions,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let client = client(address, "default").await?;
+    let runtime = Runtime::from_current_tokio(temporalio_sdk::runtime::RuntimeOptions::default())?;
+    Worker::new(&runtime, client, options)?.run().await?;
+    Ok(())
 }
 
 /// One text argument of a workflow.

@@ -5,8 +5,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{End, complain};
 use crate::gateway::{Gateway, Options};
-use crate::inbox::{self, embedded};
-use crate::settings::{ServeOptions, ServeSettings};
+use crate::inbox::{self, embedded, redis};
+use crate::settings::{ServeOptions, ServeSettings, Store};
 use crate::telemetry::{Telemetry, log};
 use crate::temporal::{self, Temporal};
 use crate::{config, delivery};
@@ -15,7 +15,7 @@ use crate::{config, delivery};
 ///
 /// Where Temporal is, its own variables say: `TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`,
 /// `TEMPORAL_API_KEY`, `TEMPORAL_TLS_*`, `TEMPORAL_PROFILE`; `TEMPORAL_UI_URL` is for links. Temporal away is no reason not to start:
-/// events are kept and delivered once it answers. The routing file is read again when it changes or on
+/// events are kept and delivered once it answers. Neither is Redis, where it is the store: webhooks are answered 503 until it is there. The routing file is read again when it changes or on
 /// SIGHUP; SIGTERM drains, and a second one cuts the drain delay short. Exit code 1 if it cannot start, 2 if a setting is malformed.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -62,16 +62,27 @@ pub(super) async fn run(arguments: Arguments) -> End {
 pub(super) fn options(settings: ServeOptions, namespace: &str) -> Options {
     let mut config = config::Options::new(namespace);
     config.allow_unverified = settings.allow_unverified;
-    let mut store = embedded::Options::new(settings.store);
-    store.max_backlog = settings.max_backlog;
-    store.retention = settings.retention;
+    let (max_backlog, retention) = (settings.max_backlog, settings.retention);
+    let store = match settings.store {
+        Store::File(path) => inbox::Options::Embedded(embedded::Options {
+            max_backlog,
+            retention,
+            ..embedded::Options::new(path)
+        }),
+        Store::Redis(redis) => inbox::Options::Redis(redis::Options {
+            max_backlog,
+            retention,
+            ..redis
+        }),
+    };
     Options {
         routes: settings.routes,
         config,
-        store: inbox::Options::Embedded(store),
+        store,
         delivery: delivery::Options::default(),
         listen: settings.listen,
         listener: settings.listener,
+        tls: settings.tls,
         ops_listen: settings.ops_listen,
         ops_listener: settings.ops_listener,
         operators: settings.operators,

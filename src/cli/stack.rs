@@ -174,7 +174,9 @@ fn gateway_options(
     settings.routes = options.routes;
     settings.listen = options.listen;
     settings.ops_listen = options.ops_listen;
-    settings.store = store;
+    // Webhooks are sent from this machine, and the addresses that dev tells are plain.
+    settings.tls = None;
+    settings.store = settings::Store::File(store);
     settings.allow_unverified = options.allow_unverified;
     let mut gateway = serve::options(settings, namespace);
     let (secrets, environment) = (options.secrets, Arc::clone(&gateway.config.env));

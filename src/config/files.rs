@@ -24,7 +24,7 @@ pub struct Files(BTreeMap<PathBuf, Fingerprint>);
 
 impl Files {
     /// Reads a file once and remembers what it was.
-    pub(super) fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
+    pub fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
         let content = read_capped(path);
         self.0.insert(path.to_owned(), fingerprint(&content));
         content

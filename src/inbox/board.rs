@@ -186,7 +186,7 @@ impl Board {
         Ok(())
     }
 
-    /// Everything but the bytes on disk.
+    /// Everything but the bytes and what is known of a server.
     pub(super) fn stats(&self) -> Stats {
         let trouble = self.trouble().clone();
         let desk = self.desk();
@@ -201,6 +201,8 @@ impl Board {
             overdue: desk.overdue,
             trouble,
             shared: None,
+            server: Vec::new(),
+            round_trip: None,
         }
     }
 

@@ -96,6 +96,10 @@ pub struct Stats {
     pub overdue: Overdue,
     /// Why the store cannot promise at present.
     pub trouble: Option<String>,
+    /// What is known of the server that keeps it, by name; empty where it is a file.
+    pub server: Vec<(&'static str, String)>,
+    /// To that server and back.
+    pub round_trip: Option<Duration>,
     /// Only where many replicas share the store.
     pub shared: Option<Shared>,
 }

@@ -1,6 +1,6 @@
 //! One connection, from its first byte to its last.
 //!
-//! HTTP/1.1 by hyper, under the limits of the listener's options. Handlers find the peer's address
+//! HTTP/1.1 by hyper, over TLS if the listener has it, under the limits of its options. Handlers find the peer's address
 //! as the request extension [`ConnectInfo`]. Answers that hyper's parser gives by itself (400, 414,
 //! 431 to a head that is no HTTP or too long) have no body and no request id: there is no request yet.
 
@@ -17,12 +17,14 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::error::{Failure, RETRY_AFTER};
 use super::listener::Options;
 use super::pace::Paced;
+use super::tls::Security;
 
 /// How long a closing connection goes on taking in what the client still sends. Closing with bytes
 /// unread makes the system reset the connection, and the client loses the answer (a 413, say).
@@ -31,17 +33,55 @@ const LINGER: Duration = Duration::from_secs(1);
 /// hyper insists on it.
 const MIN_BUFFER: usize = 8 * 1024;
 
+/// A connection that nothing has been read from yet.
+pub(super) struct Accepted {
+    pub(super) stream: TcpStream,
+    pub(super) peer: SocketAddr,
+    /// None: plain HTTP.
+    pub(super) security: Option<Security>,
+}
+
 pub(super) async fn serve(
-    stream: TcpStream,
-    peer: SocketAddr,
+    accepted: Accepted,
     router: Router,
     options: Options,
     shutdown: CancellationToken,
 ) {
+    let Accepted {
+        stream,
+        peer,
+        security,
+    } = accepted;
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
-    let (stream, turn) = Paced::new(stream, &options);
+    let due = Instant::now() + options.header_timeout;
+    let Some(security) = security else {
+        return speak(stream, peer, due, router, options, shutdown).await;
+    };
+    // A drain does not wait for who has not said anything yet.
+    let opened = tokio::select! {
+        opened = security.open(stream, peer, due) => opened,
+        () = shutdown.cancelled() => return,
+    };
+    match opened {
+        Ok(stream) => speak(stream, peer, due, router, options, shutdown).await,
+        // For the alert that says why.
+        Err(Some(stream)) => linger(stream).await,
+        Err(None) => {}
+    }
+}
+
+/// HTTP on a stream that is open. Its first head is due at `due`.
+async fn speak(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    peer: SocketAddr,
+    due: Instant,
+    router: Router,
+    options: Options,
+    shutdown: CancellationToken,
+) {
+    let (stream, turn) = Paced::new(stream, due, &options);
     let turn_of_service = turn.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         let handling = turn_of_service.handling();
@@ -88,7 +128,21 @@ pub(super) async fn serve(
 
 /// Answers 503 to a connection that finds no room. Its request is not parsed, so there is no request id; but
 /// it is waited for, because clients take an answer before the question for a broken connection.
-pub(super) async fn turn_away(mut stream: TcpStream) {
+pub(super) async fn turn_away(accepted: Accepted) {
+    let Accepted {
+        stream,
+        peer,
+        security,
+    } = accepted;
+    let Some(security) = security else {
+        return refuse(stream).await;
+    };
+    if let Ok(stream) = security.open(stream, peer, Instant::now() + LINGER).await {
+        refuse(stream).await;
+    }
+}
+
+async fn refuse(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     let mut begun = [0; 1];
     match tokio::time::timeout(LINGER, stream.read(&mut begun)).await {
         Ok(Ok(1..)) | Err(_) => {}

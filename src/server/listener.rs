@@ -7,6 +7,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -15,6 +16,8 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::connection;
+use super::tls::{Security, Tls};
+use crate::telemetry::Telemetry;
 
 /// How long the loop rests when the system has no file descriptor or memory for a connection.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(200);
@@ -24,7 +27,8 @@ const MAX_TURNED_AWAY: usize = 64;
 /// The limits of one listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// From a new connection's start, and from a later request's first byte, to the end of its headers.
+    /// From a new connection's start, TLS handshake included, and from a later request's first byte, to the
+    /// end of its headers.
     pub header_timeout: Duration,
     /// How long a connection may rest between two requests.
     pub idle_timeout: Duration,
@@ -86,6 +90,8 @@ pub enum Error {
 pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
+    /// None: plain HTTP.
+    security: Option<Security>,
 }
 
 impl Listener {
@@ -103,7 +109,18 @@ impl Listener {
         };
         let socket = TcpListener::bind(address).await.map_err(explain)?;
         let address = socket.local_addr().map_err(explain)?;
-        Ok(Self { socket, address })
+        Ok(Self {
+            socket,
+            address,
+            security: None,
+        })
+    }
+
+    /// From now on, TLS and nothing else; with `None`, as before.
+    #[must_use]
+    pub fn secured(mut self, tls: Option<Arc<Tls>>, telemetry: Telemetry) -> Self {
+        self.security = tls.map(|tls| Security::new(tls, telemetry));
+        self
     }
 
     /// The address really bound: with port 0 the system has chosen one.
@@ -135,11 +152,13 @@ impl Listener {
                         tracing::warn!(max = options.max_connections, "too many connections");
                     }
                     if !full {
+                        let accepted = connection::Accepted { stream, peer, security: self.security.clone() };
                         let (router, options) = (router.clone(), options.clone());
                         let shutdown = shutdown.clone();
-                        connections.spawn(connection::serve(stream, peer, router, options, shutdown));
+                        connections.spawn(connection::serve(accepted, router, options, shutdown));
                     } else if turned_away.len() < MAX_TURNED_AWAY {
-                        turned_away.spawn(connection::turn_away(stream));
+                        let accepted = connection::Accepted { stream, peer, security: self.security.clone() };
+                        turned_away.spawn(connection::turn_away(accepted));
                     }
                 }
             }

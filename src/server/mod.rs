@@ -1,7 +1,7 @@
 //! HTTP: the only module that knows axum and hyper.
 //!
-//! From the outside in: [`listener`] accepts connections and `connection` serves one of them, `pace`
-//! gives up on peers that are slow; [`request_id`] names each request, [`limits`] caps how many are in
+//! From the outside in: [`listener`] accepts connections and `connection` serves one of them, [`tls`] if it is
+//! encrypted; `pace` gives up on peers that are slow; [`request_id`] names each request, [`limits`] caps how many are in
 //! work, [`body`] reads theirs. Then the handlers: `webhooks`, `queries` and, on the other listener,
 //! `ops`, which [`operators`] may use. [`error`] turns every failure into its answer. May import everything but `delivery`,
 //! `settings`, `gateway` and `cli`.
@@ -12,6 +12,7 @@ pub mod limits;
 pub mod listener;
 pub mod operators;
 pub mod request_id;
+pub mod tls;
 
 mod connection;
 mod failure;

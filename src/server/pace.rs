@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use super::listener::Options;
 
@@ -86,15 +86,15 @@ pub(super) struct Paced<S> {
 }
 
 impl<S> Paced<S> {
-    /// A new connection owes a head from its first moment on.
-    pub(super) fn new(stream: S, options: &Options) -> (Self, Turn) {
+    /// A new connection owes a head from its first moment on; `due` is when that must have come.
+    pub(super) fn new(stream: S, due: Instant, options: &Options) -> (Self, Turn) {
         let turn = Turn(Arc::default());
         let paced = Self {
             stream,
             turn: turn.clone(),
             seen: 0,
             owed: Owed::Head,
-            patience: Box::pin(sleep(options.header_timeout)),
+            patience: Box::pin(sleep_until(due)),
             stuck: None,
             header_timeout: options.header_timeout,
             idle_timeout: options.idle_timeout,
@@ -188,10 +188,40 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        // An encrypted stream takes bytes in before it can send them: then it is the flush that is stuck.
+        match Pin::new(&mut self.stream).poll_flush(cx) {
+            Poll::Ready(flushed) => {
+                self.stuck = None;
+                Poll::Ready(flushed)
+            }
+            Poll::Pending => self.poll_stuck(cx),
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncWriteExt, BufWriter, duplex};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_flush_that_the_peer_does_not_take_ends() {
+        let options = Options {
+            write_timeout: Duration::from_millis(20),
+            ..Options::default()
+        };
+        // Like an encrypted stream: it takes all bytes in at once, and can send only some.
+        let (ours, _theirs) = duplex(1);
+        let due = Instant::now() + options.header_timeout;
+        let (mut stream, _turn) = Paced::new(BufWriter::new(ours), due, &options);
+        stream.write_all(b"answer").await.unwrap();
+        let flushed = tokio::time::timeout(Duration::from_mins(1), stream.flush()).await;
+        let error = flushed.expect("it ends").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 }

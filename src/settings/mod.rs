@@ -4,9 +4,13 @@
 //! each. [`ServeSettings::options`] turns it into the small options of the components, which never
 //! see a setting. What routes.toml says is not in here. May import `server`, `telemetry` and below.
 
+mod encryption;
 pub mod environment;
+mod redis;
 mod tokens;
 pub mod values;
+
+pub use redis::RedisSettings;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
@@ -17,9 +21,10 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
-use crate::inbox::Retention;
+use crate::inbox::{self, Retention};
 use crate::secret::Secret;
 use crate::server::operators::{self, Operators};
+use crate::server::tls::{self, Tls};
 use crate::server::{body, listener};
 use crate::telemetry::log;
 use values::{Size, duration, duration_or_zero, secret, size};
@@ -39,20 +44,38 @@ pub struct ServeSettings {
     #[arg(default_value = "127.0.0.1:8081", value_parser = values::address)]
     pub ops_listen: SocketAddr,
 
+    /// Certificate of the public listener, PEM, its own first and then those between it and the root; read
+    /// again when it changes. Unless given: plain HTTP, for a proxy that ends TLS.
+    #[arg(long, env = "SIGNALPOST_TLS_CERT", value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Private key of that certificate, PEM, not encrypted; read again when it changes.
+    #[arg(long, env = "SIGNALPOST_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Authorities, PEM; read again when they change. Given: only clients with a certificate of one of
+    /// them are let in.
+    #[arg(long, env = "SIGNALPOST_TLS_CLIENT_CA", value_name = "FILE")]
+    pub tls_client_ca: Option<PathBuf>,
+
     /// The routing file.
     #[arg(long, env = "SIGNALPOST_ROUTES", value_name = "FILE")]
     #[arg(default_value = "routes.toml")]
     pub routes: PathBuf,
 
-    /// Where events are kept: the path of a SQLite file, made if it is not there.
+    /// Where events are kept: the path of a SQLite file, made if it is not there; or, for several replicas, a Redis:
+    /// redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], rediss:// for TLS, redis+sentinel://HOST,HOST/NAME for Sentinel.
     #[arg(
         long,
         env = "SIGNALPOST_STORE",
-        value_name = "PATH",
+        value_name = "PATH|ADDRESS",
         hide_env_values = true
     )]
     #[arg(default_value = "./signalpost.db", value_parser = NonEmptyStringValueParser::new())]
     pub store: String,
+
+    #[command(flatten)]
+    pub redis: RedisSettings,
 
     /// How many deliveries may be pending, about. One source may hold half of it; beyond that it is
     /// answered 429, and beyond the whole everybody 503.
@@ -156,13 +179,15 @@ pub struct ServeSettings {
 pub struct ServeOptions {
     pub listen: SocketAddr,
     pub listener: listener::Options,
+    /// Of the public listener; none: plain HTTP.
+    pub tls: Option<Arc<Tls>>,
     pub ops_listen: SocketAddr,
     pub ops_listener: listener::Options,
     pub operators: Arc<Operators>,
     pub body: body::Options,
     pub max_in_flight: usize,
     pub routes: PathBuf,
-    pub store: PathBuf,
+    pub store: Store,
     pub max_backlog: u64,
     pub retention: Retention,
     pub log: log::Options,
@@ -171,14 +196,33 @@ pub struct ServeOptions {
     pub allow_unverified: bool,
 }
 
+/// Where events are kept.
+#[derive(Clone, Debug)]
+pub enum Store {
+    File(PathBuf),
+    /// How much may pend there and for how long is said beside it.
+    Redis(inbox::redis::Options),
+}
+
 /// Settings that are well-formed, but do not go together or cannot be served. Exit code 2.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    // The address is not shown: it may carry a password.
+    #[error(transparent)]
+    RedisAddress(#[from] inbox::redis::Malformed),
+    #[error("{0} is given, and --store is the path of a file; give --store the address of Redis")]
+    RedisSettingAlone(&'static str),
     #[error(
-        "a store on Redis is not supported by this version yet; give --store the path of a file"
+        "the address of Redis has a password, and --redis-password-file is given too; keep one of them"
     )]
-    RedisStore,
+    TwoRedisPasswords,
+    #[error(
+        "the address of Redis names a user and no password; give it one with --redis-password-file"
+    )]
+    RedisUserAlone,
+    #[error("--redis-ca is given, and the address of Redis is without TLS; make it rediss://")]
+    RedisPlainWithCa,
+    #[error("--redis-sentinel-password-file is given, and --store names no Sentinels")]
+    NoSentinels,
     #[error(
         "the ops listener on {0} can be reached from other machines and has no token; give it \
          one with --ops-token-file, or choose a loopback address with --ops-listen"
@@ -195,6 +239,13 @@ pub enum Error {
     },
     #[error("--ops-token-file {0} is empty")]
     EmptyOpsTokenFile(PathBuf),
+    #[error("{given} is given without {missing}; TLS needs both, plain HTTP neither")]
+    HalfOfTls {
+        given: &'static str,
+        missing: &'static str,
+    },
+    #[error(transparent)]
+    Tls(#[from] tls::Error),
     #[error(transparent)]
     OpsTokensFile(#[from] operators::Error),
 }
@@ -203,16 +254,14 @@ pub enum Error {
 const MAX_OPS_CONNECTIONS: usize = 256;
 
 impl ServeSettings {
-    /// Reads the tokens' files; nothing else is touched.
+    /// Reads the files of tokens and of TLS; nothing else is touched.
     pub fn options(self) -> Result<ServeOptions, Error> {
-        let scheme = self.store.to_ascii_lowercase();
-        if scheme.starts_with("redis://") || scheme.starts_with("rediss://") {
-            return Err(Error::RedisStore);
-        }
         let operators = self.operators()?;
         if !operators.have_tokens() && !self.ops_listen.ip().to_canonical().is_loopback() {
             return Err(Error::OpenOpsListener(self.ops_listen));
         }
+        let tls = self.tls()?;
+        let store = self.redis.store(self.store)?;
         let listener = listener::Options {
             header_timeout: self.header_timeout,
             max_connections: saturated(self.max_connections),
@@ -227,6 +276,7 @@ impl ServeSettings {
                 ..listener.clone()
             },
             listener,
+            tls,
             operators: Arc::new(operators),
             body: body::Options {
                 max_bytes: self.max_body.bytes(),
@@ -234,7 +284,7 @@ impl ServeSettings {
             },
             max_in_flight: saturated(self.max_in_flight),
             routes: self.routes,
-            store: self.store.into(),
+            store,
             max_backlog: self.max_backlog.get(),
             retention: Retention {
                 age: self.retention,

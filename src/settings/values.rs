@@ -26,6 +26,9 @@ const DURATION: &str = "allowed is a duration above 0 in ms, s, m, h and d: 10s,
 const COUNT: &str = "allowed is a whole number above 0";
 const ADDRESS: &str = "allowed is an IP address and a port: 127.0.0.1:8080, [::]:8080";
 
+const PREFIX: &str = "allowed are 1 to 64 letters, digits and `_.:-`";
+const CONNECTIONS: &str = "allowed is a whole number from 1 to 64";
+
 pub(super) fn size(text: &str) -> Result<Size, &'static str> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at_checked(digits).ok_or(SIZE)?;
@@ -57,6 +60,22 @@ pub(super) fn duration_or_zero(text: &str) -> Result<Duration, String> {
 
 pub(super) fn count(text: &str) -> Result<NonZeroU64, &'static str> {
     text.parse().map_err(|_| COUNT)
+}
+
+/// No braces: they are put around it.
+pub(super) fn prefix(text: &str) -> Result<String, &'static str> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "_.:-".contains(c);
+    if text.is_empty() || text.len() > 64 || !text.chars().all(allowed) {
+        return Err(PREFIX);
+    }
+    Ok(text.to_owned())
+}
+
+pub(super) fn connections(text: &str) -> Result<NonZeroU64, &'static str> {
+    text.parse()
+        .ok()
+        .filter(|count: &NonZeroU64| count.get() <= 64)
+        .ok_or(CONNECTIONS)
 }
 
 pub(super) fn address(text: &str) -> Result<SocketAddr, &'static str> {
@@ -106,6 +125,18 @@ mod tests {
         assert!(duration("0s").is_err());
         assert_eq!(duration_or_zero("0s"), Ok(Duration::ZERO));
         assert!(duration_or_zero("0").is_err());
+    }
+
+    #[test]
+    fn prefixes_are_plain() {
+        for text in ["signalpost", "a.b:c_d-1"] {
+            assert_eq!(prefix(text).as_deref(), Ok(text));
+        }
+        for text in ["", "{a}", "a b", "a*", &"a".repeat(65)] {
+            assert_eq!(prefix(text), Err(PREFIX), "{text}");
+        }
+        assert!(connections("64").is_ok());
+        assert_eq!(connections("65"), Err(CONNECTIONS));
     }
 
     #[test]

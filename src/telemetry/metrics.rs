@@ -4,6 +4,8 @@
 //! text of a request: the number of series is bounded by the configuration. prometheus-client
 //! appends `_total` to counters and `_info` to infos by itself.
 
+use std::sync::atomic::AtomicU64;
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::{Family, MetricConstructor};
@@ -17,8 +19,8 @@ const ANSWER_BUCKETS: [f64; 12] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 20.0,
 ];
 /// A delivery may wait for a workflow for a day.
-const LAG_BUCKETS: [f64; 12] = [
-    0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 600.0, 3600.0, 86400.0,
+const LAG_BUCKETS: [f64; 13] = [
+    0.01, 0.05, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 600.0, 3600.0, 86400.0,
 ];
 
 macro_rules! labels {
@@ -43,6 +45,8 @@ labels! {
     ByDigest { digest: String }
     ByWhat { what: &'static str }
     ByPartition { partition: u16 }
+    ByListener { listener: &'static str }
+    ByReason { reason: &'static str }
 }
 
 /// How a family makes the histogram of a new series.
@@ -76,6 +80,7 @@ pub(super) struct Metrics {
     pub(super) partition_moves: Family<ByWhat, Counter>,
     pub(super) partition_deliveries: Family<ByPartition, Gauge>,
     pub(super) partition_oldest: Family<ByPartition, Gauge>,
+    pub(super) redis_round_trip: Gauge<f64, AtomicU64>,
     pub(super) queries: Family<ByQueryOutcome, Counter>,
     pub(super) query_duration: Histograms<ByQuery>,
     pub(super) temporal_requests: Family<ByMethodCode, Counter>,
@@ -84,6 +89,9 @@ pub(super) struct Metrics {
     pub(super) reload_success_time: Gauge,
     pub(super) config_info: Family<ByDigest, Gauge>,
     pub(super) secret_unreadable: Family<BySource, Gauge>,
+    pub(super) tls_reload_successful: Family<ByListener, Gauge>,
+    pub(super) tls_expiry: Family<ByListener, Gauge>,
+    pub(super) tls_handshake_failures: Family<ByReason, Counter>,
     pub(super) audit_failures: Counter,
     pub(super) overloaded: Counter,
 }
@@ -108,6 +116,7 @@ impl Metrics {
             partition_moves: Family::default(),
             partition_deliveries: Family::default(),
             partition_oldest: Family::default(),
+            redis_round_trip: Gauge::default(),
             queries: Family::default(),
             query_duration: Family::new_with_constructor(Buckets(&ANSWER_BUCKETS)),
             temporal_requests: Family::default(),
@@ -116,12 +125,16 @@ impl Metrics {
             reload_success_time: Gauge::default(),
             config_info: Family::default(),
             secret_unreadable: Family::default(),
+            tls_reload_successful: Family::default(),
+            tls_expiry: Family::default(),
+            tls_handshake_failures: Family::default(),
             audit_failures: Counter::default(),
             overloaded: Counter::default(),
         };
         metrics.register_pipeline();
         metrics.register_process();
         metrics.register_shared();
+        metrics.register_tls();
         metrics
     }
 
@@ -181,6 +194,11 @@ impl Metrics {
     fn register_process(&mut self) {
         let mut add = Adder(&mut self.registry);
         add.metric("store_bytes", "Bytes the store uses", &self.store_bytes);
+        add.metric(
+            "redis_round_trip_seconds",
+            "To Redis and back, as last measured; 0 where it is not the store",
+            &self.redis_round_trip,
+        );
         add.metric(
             "temporal_requests",
             "Calls to Temporal",
@@ -258,6 +276,26 @@ impl Metrics {
             "partition_oldest_seconds",
             "Age of the oldest pending delivery of a partition of this replica",
             &self.partition_oldest,
+        );
+    }
+
+    /// What belongs to the certificate of the public listener.
+    fn register_tls(&mut self) {
+        let mut add = Adder(&mut self.registry);
+        add.metric(
+            "tls_last_reload_successful",
+            "Whether the TLS files, as they are now, are the ones served with",
+            &self.tls_reload_successful,
+        );
+        add.metric(
+            "tls_certificate_expiry_timestamp_seconds",
+            "When the certificate in use expires",
+            &self.tls_expiry,
+        );
+        add.metric(
+            "tls_handshake_failures",
+            "Connections that came to no TLS, by cause",
+            &self.tls_handshake_failures,
         );
     }
 

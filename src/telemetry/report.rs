@@ -4,6 +4,8 @@
 //! *debug* the life of one request. Callers pass names from routes.toml; where a request named
 //! something that is not there, they pass `None`, which counts under `unknown`.
 
+mod tls;
+
 use std::time::Duration;
 
 use super::Telemetry;
@@ -77,6 +79,8 @@ pub struct InboxNumbers {
     /// Events past retention that are kept all the same.
     pub overdue: u64,
     pub bytes: u64,
+    /// To the server that keeps it and back; none: it is a file, or away.
+    pub round_trip: Option<Duration>,
 }
 
 /// A line about one delivery: the same fields under the same names in each of them.
@@ -315,6 +319,9 @@ impl Telemetry {
             .set(gauge(numbers.oldest.as_secs()));
         self.metrics.inbox_overdue.set(gauge(numbers.overdue));
         self.metrics.store_bytes.set(gauge(numbers.bytes));
+        if let Some(round_trip) = numbers.round_trip {
+            self.metrics.redis_round_trip.set(round_trip.as_secs_f64());
+        }
     }
 
     pub fn audit(&self, entry: audit::Entry<'_>) {

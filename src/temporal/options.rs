@@ -33,6 +33,11 @@ pub enum Error {
     #[error("Temporal's settings cannot be read: {0}")]
     Settings(#[from] ConfigError),
     #[error(
+        "TEMPORAL_ADDRESS is host:port, or an address that begins with http:// or https://; {0}:// is \
+         nothing that Temporal speaks"
+    )]
+    Scheme(String),
+    #[error(
         "an API key or TLS settings need an https:// address, but TEMPORAL_ADDRESS says http://: \
          they would be ignored or sent in clear"
     )]
@@ -102,7 +107,11 @@ fn checked(profile: ClientConfigProfile) -> Result<ConnectionOptions, Error> {
     }
     let secret_header = profile.grpc_meta.contains_key("authorization");
     let mut connection = ConnectionOptions::try_from(profile)?;
-    let secure = connection.target.scheme() == "https";
+    let secure = match connection.target.scheme() {
+        "https" => true,
+        "http" => false,
+        other => return Err(Error::Scheme(other.to_owned())),
+    };
     let credentials =
         connection.api_key.is_some() || connection.tls_options.is_some() || secret_header;
     if !secure && credentials {
@@ -196,6 +205,18 @@ mod tests {
         assert!(matches!(unchecked, Err(Error::HostVerification)));
         let codec = resolve(&[("TEMPORAL_CODEC_ENDPOINT", "http://codec.example")]);
         assert!(matches!(codec, Err(Error::Codec)));
+    }
+
+    #[test]
+    fn an_address_of_another_scheme_is_refused() {
+        for address in ["ftp://t.example", "grpc://t.example:7233", "unix:///run/t"] {
+            let refused = resolve(&[("TEMPORAL_ADDRESS", address)]).map(drop);
+            let scheme = address.split(':').next().unwrap();
+            assert!(
+                matches!(&refused, Err(Error::Scheme(named)) if named == scheme),
+                "{address}: {refused:?}"
+            );
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A wire that can be cut and slowed: a TCP proxy between the gateway and Temporal.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -12,8 +12,15 @@ use tokio::sync::watch;
 pub(crate) struct Wire {
     address: String,
     cuts: watch::Sender<u64>,
-    delay_ms: Arc<AtomicU64>,
+    load: Arc<Load>,
     serving: tokio::task::JoinHandle<()>,
+}
+
+/// What slows it, and what it holds for that.
+#[derive(Default)]
+struct Load {
+    delay_ms: AtomicU64,
+    held: AtomicUsize,
 }
 
 impl Wire {
@@ -21,22 +28,22 @@ impl Wire {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
         let cuts = watch::Sender::new(0);
-        let delay_ms = Arc::new(AtomicU64::new(0));
-        let (target, cut, delay) = (target.to_owned(), cuts.clone(), Arc::clone(&delay_ms));
+        let load = Arc::new(Load::default());
+        let (target, cut, carried) = (target.to_owned(), cuts.clone(), Arc::clone(&load));
         let serving = tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
                 tokio::spawn(carry(
                     near,
                     target.clone(),
                     cut.subscribe(),
-                    Arc::clone(&delay),
+                    Arc::clone(&carried),
                 ));
             }
         });
         Self {
             address,
             cuts,
-            delay_ms,
+            load,
             serving,
         }
     }
@@ -53,7 +60,12 @@ impl Wire {
     /// Every piece takes so much longer, both ways.
     pub(crate) fn slow_down(&self, by: Duration) {
         let millis = u64::try_from(by.as_millis()).expect("a short delay");
-        self.delay_ms.store(millis, Ordering::Relaxed);
+        self.load.delay_ms.store(millis, Ordering::Relaxed);
+    }
+
+    /// How many pieces it holds back at present.
+    pub(crate) fn held(&self) -> usize {
+        self.load.held.load(Ordering::Relaxed)
     }
 }
 
@@ -63,12 +75,7 @@ impl Drop for Wire {
     }
 }
 
-async fn carry(
-    near: TcpStream,
-    target: String,
-    mut cut: watch::Receiver<u64>,
-    delay: Arc<AtomicU64>,
-) {
+async fn carry(near: TcpStream, target: String, mut cut: watch::Receiver<u64>, load: Arc<Load>) {
     let Ok(far) = TcpStream::connect(&target).await else {
         return;
     };
@@ -76,24 +83,21 @@ async fn carry(
     let (far_in, far_out) = far.into_split();
     cut.mark_unchanged();
     tokio::select! {
-        () = copy(near_in, far_out, &delay) => {}
-        () = copy(far_in, near_out, &delay) => {}
+        () = copy(near_in, far_out, &load) => {}
+        () = copy(far_in, near_out, &load) => {}
         _ = cut.changed() => {}
     }
 }
 
-async fn copy(
-    mut from: impl AsyncRead + Unpin,
-    mut to: impl AsyncWrite + Unpin,
-    delay: &AtomicU64,
-) {
+async fn copy(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, load: &Load) {
     let mut piece = vec![0; 16 * 1024];
     loop {
         let Ok(length @ 1..) = from.read(&mut piece).await else {
             return;
         };
-        let millis = delay.load(Ordering::Relaxed);
+        let millis = load.delay_ms.load(Ordering::Relaxed);
         if millis > 0 {
+            let _held = Held::one_more(&load.held);
             tokio::time::sleep(Duration::from_millis(millis)).await;
         }
         let Some(read) = piece.get(..length) else {
@@ -102,5 +106,21 @@ async fn copy(
         if to.write_all(read).await.is_err() {
             return;
         }
+    }
+}
+
+/// A piece that is held back; also given up where its connection is.
+struct Held<'a>(&'a AtomicUsize);
+
+impl<'a> Held<'a> {
+    fn one_more(held: &'a AtomicUsize) -> Self {
+        held.fetch_add(1, Ordering::Relaxed);
+        Self(held)
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

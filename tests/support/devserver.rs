@@ -50,6 +50,13 @@ pub(crate) struct Observer {
     client: Client,
 }
 
+/// One run, as its history has it.
+#[derive(Debug, Default)]
+pub(crate) struct Run {
+    pub(crate) signals: Vec<WorkflowExecutionSignaledEventAttributes>,
+    pub(crate) input: Payloads,
+}
+
 impl Observer {
     /// Of the server that all tests share.
     pub(crate) async fn new() -> Self {
@@ -161,23 +168,33 @@ impl Observer {
 
     /// How many signals stand in the present run and in those that it continues.
     pub(crate) async fn all_signals(&self, workflow: &str) -> usize {
-        let mut count = 0;
+        let chain = self.chain(workflow).await;
+        chain.iter().map(|run| run.signals.len()).sum()
+    }
+
+    /// The present run and those that it continues, the first one first.
+    pub(crate) async fn chain(&self, workflow: &str) -> Vec<Run> {
+        let mut chain = Vec::new();
         let mut execution = run(workflow);
         loop {
-            let mut before = String::new();
+            let mut found = Run::default();
             for attributes in self.history(execution.clone()).await {
                 match attributes {
-                    Attributes::WorkflowExecutionSignaledEventAttributes(_) => count += 1,
+                    Attributes::WorkflowExecutionSignaledEventAttributes(signal) => {
+                        found.signals.push(signal);
+                    }
                     Attributes::WorkflowExecutionStartedEventAttributes(started) => {
-                        before = started.continued_execution_run_id;
+                        execution.run_id = started.continued_execution_run_id;
+                        found.input = started.input.unwrap_or_default();
                     }
                     _ => {}
                 }
             }
-            if before.is_empty() {
-                return count;
+            chain.push(found);
+            if execution.run_id.is_empty() {
+                chain.reverse();
+                return chain;
             }
-            execution.run_id = before;
         }
     }
 

@@ -16,7 +16,7 @@ use super::{eventually, until};
 
 /// What a gateway is started with.
 pub(crate) struct Setup {
-    /// `FOLDER` stands for the folder that it is written to.
+    /// `FOLDER` stands for the folder that it is written to; in flags too.
     pub(crate) routes: String,
     pub(crate) env: Vec<(String, String)>,
     pub(crate) flags: Vec<String>,
@@ -68,9 +68,7 @@ impl Setup {
 
     pub(crate) async fn start(self) -> Gateway {
         let folder = tempfile::tempdir().expect("a folder for the gateway");
-        let routes = self
-            .routes
-            .replace("FOLDER", &folder.path().display().to_string());
+        let routes = in_folder(&self.routes, folder.path());
         std::fs::write(folder.path().join("routes.toml"), routes).expect("routes.toml");
         for (name, content) in &self.files {
             std::fs::write(folder.path().join(name), content).expect("a file beside routes.toml");
@@ -140,6 +138,16 @@ impl Gateway {
     /// SIGHUP: read the routing file anew.
     pub(crate) fn hang_up(&self) {
         self.signal("-HUP");
+    }
+
+    /// SIGSTOP: it does nothing more, and its connections stay open.
+    pub(crate) fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// SIGCONT: it goes on, and does not know that it was away.
+    pub(crate) fn thaw(&self) {
+        self.signal("-CONT");
     }
 
     fn signal(&self, signal: &str) {
@@ -244,7 +252,7 @@ impl Running {
             .arg(folder.join("routes.toml"))
             .arg("--store")
             .arg(setup.store_in(folder))
-            .args(&setup.flags)
+            .args(setup.flags.iter().map(|flag| in_folder(flag, folder)))
             .envs(setup.env.iter().map(|(name, value)| (name, value)))
             .env("TEMPORAL_ADDRESS", &setup.temporal)
             .stderr(Stdio::piped())
@@ -269,6 +277,11 @@ impl Running {
             log,
         }
     }
+}
+
+/// With the folder in the place of its name.
+fn in_folder(text: &str, folder: &Path) -> String {
+    text.replace("FOLDER", &folder.display().to_string())
 }
 
 type Log = Arc<Mutex<Vec<String>>>;

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::workflows::Signaled;
+use super::provider::event;
+use super::workflows::{Signaled, Workflows};
 
 /// Payments of `sender::payment`, each a signal whose one argument [`payment`] reads.
 pub(crate) const ROUTES: &str = r#"
@@ -50,6 +51,31 @@ pub(crate) fn nothing_lost_twice_or_out_of_order(acknowledged: &[String], signal
         acknowledged.iter().collect::<Vec<_>>(),
         "lost or out of order"
     );
+}
+
+/// Each of an order's payments stands once in the histories of its workflow's runs, in order, and each run has counted those
+/// that came before it. Returns how many runs there are.
+pub(crate) async fn compare(workflows: &Workflows, order: &str, each: usize) -> usize {
+    let acknowledged: Vec<String> = (0..each)
+        .map(|number| format!("pi_{}", event(order, number)))
+        .collect();
+    let runs = workflows.live_runs(&format!("order-{order}"), each).await;
+    let mut signals = Vec::new();
+    for run in &runs {
+        assert_eq!(
+            run.course.counted,
+            signals.len(),
+            "{order}: what the workflow counted against what stands in its histories"
+        );
+        signals.extend_from_slice(&run.signals);
+    }
+    assert_eq!(
+        signals.len(),
+        each,
+        "{order}: a signal that no provider sent, or one twice"
+    );
+    nothing_lost_twice_or_out_of_order(&acknowledged, &signals);
+    runs.len()
 }
 
 /// The sum of all samples whose line begins with `prefix`.

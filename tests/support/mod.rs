@@ -1,8 +1,10 @@
 //! What several suites share: the real binary, a fake Temporal, a real one, deliveries to send, a ledger.
 
+pub(crate) mod authority;
 pub(crate) mod chaos;
 pub(crate) mod deliveries;
 pub(crate) mod devserver;
+pub(crate) mod dice;
 pub(crate) mod disk;
 pub(crate) mod exchange;
 pub(crate) mod gateway;
@@ -10,12 +12,15 @@ pub(crate) mod grpc;
 pub(crate) mod handworker;
 pub(crate) mod issuer;
 pub(crate) mod ledger;
+pub(crate) mod live;
 pub(crate) mod operator;
+pub(crate) mod provider;
 pub(crate) mod redis;
 pub(crate) mod relay;
 #[path = "../../examples/orders/sender.rs"]
 pub(crate) mod sender;
 pub(crate) mod temporal;
+pub(crate) mod terminal;
 #[path = "../../examples/orders/worker.rs"]
 pub(crate) mod worker;
 pub(crate) mod workflows;

@@ -2,7 +2,8 @@
 //!
 //! `Redis::start().await` is one that keeps its promises (append-only file, synced before it answers); `Redis::with(&[…])` takes
 //! further flags, of which later ones win. It can be killed, started again on the same port and folder, frozen and thawed.
-//! `sentinel` beside this file puts replicas and Sentinels around it, `certificates` gives it TLS.
+//! `sentinel` beside this file puts replicas and Sentinels around it, `certificates` gives it TLS,
+//! `stand_in` answers some commands in its stead.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use super::within;
 
 pub(crate) mod certificates;
 pub(crate) mod sentinel;
+pub(crate) mod stand_in;
 
 /// The line of its log after which it answers; what is on disk is loaded by then.
 const READY: &str = "Ready to accept connections";

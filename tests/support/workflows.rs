@@ -5,9 +5,11 @@ use std::path::Path;
 
 use signalpost::devserver::{DevServer, Options, binary};
 use temporalio_common::protos::temporal::api::common::v1::Payloads;
+use temporalio_common::protos::temporal::api::history::v1::WorkflowExecutionSignaledEventAttributes;
 use tokio::sync::OnceCell;
 
-use super::devserver::{self, Observer};
+use super::devserver::{self, Observer, Run};
+use super::live::{self, Course};
 use super::{eventually, worker};
 
 /// A signal as history keeps it.
@@ -81,29 +83,68 @@ impl Workflows {
             enough
         })
         .await;
-        let text = |data: Vec<u8>| String::from_utf8(data).expect("JSON text");
         let found = signals.into_inner().expect("signals");
-        found
-            .into_iter()
-            .map(|signal| Signaled {
-                name: signal.signal_name,
-                args: signal
-                    .input
-                    .unwrap_or_default()
-                    .payloads
-                    .into_iter()
-                    .map(|p| text(p.data))
-                    .collect(),
-                identity: signal.identity,
-                header: signal
-                    .header
-                    .unwrap_or_default()
-                    .fields
-                    .into_iter()
-                    .map(|(n, p)| (n, text(p.data)))
-                    .collect(),
-            })
-            .collect()
+        found.into_iter().map(Signaled::from).collect()
+    }
+
+    /// A workflow that a [`LiveWorker`](super::live::LiveWorker) runs.
+    pub(crate) async fn start_live(&self, id: &str, course: Course) {
+        self.observer
+            .start_on(
+                live::TASK_QUEUE,
+                live::WORKFLOW_TYPE,
+                id,
+                Some(course.input()),
+            )
+            .await;
+    }
+
+    /// All runs of a live workflow, the first one first, once there are at least so many signals in them: a signal that meets
+    /// a workflow task in progress stands in no history until that task is over.
+    pub(crate) async fn live_runs(&self, id: &str, at_least: usize) -> Vec<LiveRun> {
+        let all = std::sync::Mutex::new(Vec::new());
+        eventually(
+            &format!("{at_least} signals in the runs of {id}"),
+            || async {
+                let chain = self.observer.chain(id).await;
+                let signals: usize = chain.iter().map(|run| run.signals.len()).sum();
+                *all.lock().expect("runs") = chain;
+                signals >= at_least
+            },
+        )
+        .await;
+        let all = all.into_inner().expect("runs");
+        all.into_iter().map(LiveRun::from).collect()
+    }
+}
+
+/// What a run of a live workflow began with, and its signals.
+pub(crate) struct LiveRun {
+    pub(crate) course: Course,
+    pub(crate) signals: Vec<Signaled>,
+}
+
+impl From<Run> for LiveRun {
+    fn from(run: Run) -> Self {
+        let input = run.input.payloads.into_iter().next().expect("a course");
+        Self {
+            course: serde_json::from_slice(&input.data).expect("a course"),
+            signals: run.signals.into_iter().map(Signaled::from).collect(),
+        }
+    }
+}
+
+impl From<WorkflowExecutionSignaledEventAttributes> for Signaled {
+    fn from(signal: WorkflowExecutionSignaledEventAttributes) -> Self {
+        let text = |data: Vec<u8>| String::from_utf8(data).expect("JSON text");
+        let args = signal.input.unwrap_or_default().payloads.into_iter();
+        let header = signal.header.unwrap_or_default().fields.into_iter();
+        Self {
+            name: signal.signal_name,
+            args: args.map(|p| text(p.data)).collect(),
+            identity: signal.identity,
+            header: header.map(|(n, p)| (n, text(p.data))).collect(),
+        }
     }
 }
 

@@ -56,6 +56,8 @@ impl Store {
     pub(in crate::inbox) fn stats(&self) -> Stats {
         Stats {
             trouble: self.board.stats().trouble,
+            server: self.link.shown(),
+            round_trip: self.link.round_trip(),
             ..self.gauges.last()
         }
     }
@@ -163,7 +165,6 @@ impl Gauges {
                 events,
                 bytes: of_them,
             },
-            trouble: None,
             shared: Some(Shared {
                 replica: self.replica.clone(),
                 partitions: partitions
@@ -183,6 +184,7 @@ impl Gauges {
                     })
                     .collect(),
             }),
+            ..Stats::default()
         })
     }
 }

@@ -93,6 +93,7 @@ async fn metrics(State(ops): State<Ops>) -> Response {
             .unwrap_or_default(),
         bytes: store.bytes,
         overdue: store.overdue.events,
+        round_trip: store.round_trip,
     });
     (
         [(header::CONTENT_TYPE, METRICS_MEDIA_TYPE)],

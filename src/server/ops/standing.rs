@@ -27,6 +27,12 @@ pub(super) fn store(stats: &Stats) -> Value {
         "parked": stats.parked,
         "bytes": stats.bytes,
     });
+    if !stats.server.is_empty() {
+        let server = stats.server.iter();
+        shown["redis"] = server
+            .map(|(name, value)| ((*name).to_owned(), value.clone()))
+            .collect();
+    }
     if let (Some(shared), Some(shown)) = (&stats.shared, shown.as_object_mut()) {
         shown.extend(of_replicas(shared));
     }

@@ -27,12 +27,16 @@ fn after_everything_happened() -> String {
     telemetry.config_loaded("aaaa");
     telemetry.config_loaded("bbbb");
     telemetry.config_refused("routes.toml:3:1: no");
+    telemetry.tls_loaded(clock::Timestamp::from_seconds(1_900_000_000));
+    telemetry.tls_refused("no");
+    telemetry.tls_handshake_failed("timeout");
     telemetry.secrets_read([("stripe", true), ("carrier", false)]);
     telemetry.set_inbox(&InboxNumbers {
         pending: 3,
         oldest: SECOND * 7,
         overdue: 5,
         bytes: 4096,
+        round_trip: Some(Duration::from_millis(250)),
         ..InboxNumbers::default()
     });
     telemetry.redis_answered("accept", SECOND);
@@ -73,7 +77,11 @@ fn all_metrics_of_the_contract_are_there() {
         r#"signalpost_source_last_event_timestamp_seconds{source="stripe"} "#,
         r#"signalpost_secret_unreadable{source="stripe"} 1"#,
         r#"signalpost_secret_unreadable{source="carrier"} 0"#,
+        r#"signalpost_tls_last_reload_successful{listener="public"} 0"#,
+        r#"signalpost_tls_certificate_expiry_timestamp_seconds{listener="public"} 1900000000"#,
+        r#"signalpost_tls_handshake_failures_total{reason="timeout"} 1"#,
         "signalpost_store_bytes 4096",
+        "signalpost_redis_round_trip_seconds 0.25",
         r#"signalpost_config_info{digest="bbbb"} 1"#,
         "signalpost_build_info{version=",
     ] {

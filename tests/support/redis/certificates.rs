@@ -3,11 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use tempfile::TempDir;
+
 use super::{Redis, program};
 
 /// A server that speaks TLS alone. Its authority is `redis.folder()/ca.pem`; `url` is for it what [`url`] says.
 pub(crate) async fn start(args: &[&str]) -> Redis {
-    let folder = tempfile::tempdir().expect("a folder");
+    start_in(tempfile::tempdir().expect("a folder"), args).await
+}
+
+/// The same in a folder that something was put into.
+pub(crate) async fn start_in(folder: TempDir, args: &[&str]) -> Redis {
     write(folder.path());
     let mut all = vec![
         "--tls-cert-file",
