@@ -11,6 +11,7 @@ use signalpost::inbox::{
 use crate::support::eventually;
 use crate::support::redis::Redis;
 
+mod gateways;
 mod samples;
 
 use samples::{
