@@ -21,6 +21,7 @@ mod devserver;
 mod docs;
 mod drain;
 mod faults;
+mod fleet;
 mod inbox_contract;
 mod ledger;
 mod limits;

@@ -21,14 +21,15 @@ pub(crate) struct Gateway {
     ops: String,
     pub(crate) pid: u32,
     http: reqwest::Client,
-    _child: Child,
-    _folder: TempDir,
+    child: Child,
+    folder: TempDir,
 }
 
 /// What had been delivered, and how long that had taken, at one moment.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Delivered {
     pub(crate) count: f64,
+    pub(crate) pending: f64,
     lag_seconds: f64,
     lags: f64,
 }
@@ -43,25 +44,42 @@ impl Delivered {
 impl Gateway {
     /// Returns once it is connected to the Temporal at `temporal`.
     pub(crate) async fn start(temporal: &str) -> Result<Self, Failure> {
-        let folder = tempfile::tempdir()?;
-        std::fs::write(folder.path().join("routes.toml"), stripe::ROUTES)?;
-        let mut child = command(folder.path(), temporal).spawn()?;
-        let pid = child.id().ok_or("the gateway ended at once")?;
-        let stderr = child.stderr.take().ok_or("no stderr")?;
-        let (public, ops) = tokio::time::timeout(PATIENCE, addresses(stderr)).await??;
-        let gateway = Self {
-            public,
-            ops,
-            pid,
-            http: reqwest::Client::new(),
-            _child: child,
-            _folder: folder,
-        };
+        let gateway = Self::launch(temporal).await?;
         gateway.until_connected().await?;
         Ok(gateway)
     }
 
-    async fn until_connected(&self) -> Result<(), Failure> {
+    /// Returns once it listens: Temporal may come later.
+    pub(crate) async fn launch(temporal: &str) -> Result<Self, Failure> {
+        let folder = tempfile::tempdir()?;
+        std::fs::write(folder.path().join("routes.toml"), stripe::ROUTES)?;
+        Self::launch_in(folder, temporal, &[]).await
+    }
+
+    /// Ends it without warning and begins anew on the same store, with these flags.
+    pub(crate) async fn restart(mut self, temporal: &str, flags: &[&str]) -> Result<Self, Failure> {
+        self.child.kill().await?;
+        let gateway = Self::launch_in(self.folder, temporal, flags).await?;
+        gateway.until_connected().await?;
+        Ok(gateway)
+    }
+
+    async fn launch_in(folder: TempDir, temporal: &str, flags: &[&str]) -> Result<Self, Failure> {
+        let mut child = command(folder.path(), temporal).args(flags).spawn()?;
+        let pid = child.id().ok_or("the gateway ended at once")?;
+        let stderr = child.stderr.take().ok_or("no stderr")?;
+        let (public, ops) = tokio::time::timeout(PATIENCE, addresses(stderr)).await??;
+        Ok(Self {
+            public,
+            ops,
+            pid,
+            http: reqwest::Client::new(),
+            child,
+            folder,
+        })
+    }
+
+    pub(crate) async fn until_connected(&self) -> Result<(), Failure> {
         let connected = async {
             loop {
                 let ready: Value = serde_json::from_str(&self.get("/ready").await?)?;
@@ -97,6 +115,7 @@ impl Gateway {
         };
         Ok(Delivered {
             count: value("signalpost_inbox_deliveries{state=\"delivered\"}"),
+            pending: value("signalpost_inbox_deliveries{state=\"pending\"}"),
             lag_seconds: value("signalpost_delivery_lag_seconds_sum"),
             lags: value("signalpost_delivery_lag_seconds_count"),
         })

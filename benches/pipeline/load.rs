@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -29,20 +30,96 @@ pub(crate) async fn post(
     Ok(())
 }
 
+/// How many connections of [`paced`] there are: enough that a slow answer holds up no other request.
+const PACED_CONNECTIONS: usize = 64;
+
+/// Posts so many requests a second, whatever the answers take, and returns what each took in milliseconds, from when it
+/// was due. On a thread of its own, so that nothing else of this program is in its way.
+pub(crate) async fn paced(
+    address: &str,
+    per_second: u32,
+    requests: Vec<Vec<u8>>,
+) -> Result<Vec<f64>, Failure> {
+    let address = address.to_owned();
+    let running = tokio::task::spawn_blocking(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(paced_here(&address, per_second, requests))
+    });
+    running.await?
+}
+
+async fn paced_here(
+    address: &str,
+    per_second: u32,
+    requests: Vec<Vec<u8>>,
+) -> Result<Vec<f64>, Failure> {
+    let requests = Arc::new(requests);
+    let next = Arc::new(AtomicUsize::new(0));
+    let (begin, step) = (Instant::now(), Duration::from_secs(1) / per_second);
+    let tasks: Vec<_> = (0..PACED_CONNECTIONS)
+        .map(|_| {
+            let (address, requests) = (address.to_owned(), Arc::clone(&requests));
+            let next = Arc::clone(&next);
+            tokio::spawn(async move {
+                let mut took = Vec::new();
+                let mut stream = connect(&address).await?;
+                let mut answer = Vec::with_capacity(4096);
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(request) = requests.get(number) else {
+                        return Ok::<_, Failure>(took);
+                    };
+                    let due = begin + step * u32::try_from(number)?;
+                    let mut asked = due;
+                    if Instant::now() < due {
+                        tokio::time::sleep_until(due.into()).await;
+                        // The timer is late by up to a millisecond, which is not the gateway's doing.
+                        asked = Instant::now();
+                    }
+                    exchange(&mut stream, request, &mut answer).await?;
+                    took.push(asked.elapsed().as_secs_f64() * 1_000.0);
+                }
+            })
+        })
+        .collect();
+    let mut all = Vec::with_capacity(requests.len());
+    for task in tasks {
+        all.extend(task.await??);
+    }
+    Ok(all)
+}
+
+async fn connect(address: &str) -> Result<TcpStream, Failure> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+async fn exchange(
+    stream: &mut TcpStream,
+    request: &[u8],
+    answer: &mut Vec<u8>,
+) -> Result<(), Failure> {
+    stream.write_all(request).await?;
+    read_answer(stream, answer).await?;
+    if answer.starts_with(b"HTTP/1.1 200 ") {
+        Ok(())
+    } else {
+        Err(String::from_utf8_lossy(answer).into())
+    }
+}
+
 async fn one_connection(
     address: String,
     requests: Arc<Vec<Vec<u8>>>,
     next: Arc<AtomicUsize>,
 ) -> Result<(), Failure> {
-    let mut stream = TcpStream::connect(&address).await?;
-    stream.set_nodelay(true)?;
+    let mut stream = connect(&address).await?;
     let mut answer = Vec::with_capacity(4096);
     while let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {
-        stream.write_all(request).await?;
-        read_answer(&mut stream, &mut answer).await?;
-        if !answer.starts_with(b"HTTP/1.1 200 ") {
-            return Err(String::from_utf8_lossy(&answer).into());
-        }
+        exchange(&mut stream, request, &mut answer).await?;
     }
     Ok(())
 }

@@ -7,17 +7,21 @@
 
 mod baseline;
 mod delivery;
+mod drain;
 mod figures;
 mod gateway;
+mod growth;
 mod idle;
 mod instant;
 mod load;
 mod process;
+mod retention;
 mod signaller;
 mod stages;
 mod store;
 mod stripe;
 mod temporal;
+mod waiting;
 
 use std::time::Duration;
 
@@ -31,11 +35,19 @@ Sections (all of them if none is named):
   stages   verify and route, per event; 10,000 routes against 10
   flow     webhooks to a Temporal dev server, beside a bare client of Temporal
   instant  webhooks to a Temporal that answers at once: the ceiling of the gateway
+  drain    accepting while a backlog is drained, beside accepting while nothing is delivered
+  growth   memory and cost of an event, from the first to the millionth
+  removal  accepting while retention removes events, beside accepting while it keeps them
+  blocked  lag of a busy lane, with and without one beside it that waits for an hour
+  waiting  50,000 lanes whose workflow is absent, and healthy ones beside them
   idle     memory of a gateway at rest
 
   --quick  fewer and shorter rounds: to see that it runs, not for figures";
 
-const SECTIONS: [&str; 5] = ["store", "stages", "flow", "instant", "idle"];
+const SECTIONS: [&str; 10] = [
+    "store", "stages", "flow", "instant", "drain", "growth", "removal", "blocked", "waiting",
+    "idle",
+];
 
 /// How long to measure.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +60,14 @@ struct Effort {
     instant: usize,
     /// Of one stage in each round.
     repeats: u32,
+    /// Events that pend when a drain begins, or are old when retention does.
+    backlog: usize,
+    /// Events that come at an even pace, and as fast as they are taken.
+    timed: usize,
+    counted: usize,
+    growth: usize,
+    /// That wait.
+    lanes: usize,
 }
 
 const FULL: Effort = Effort {
@@ -56,6 +76,11 @@ const FULL: Effort = Effort {
     signals: 4_000,
     instant: 60_000,
     repeats: 20_000,
+    backlog: 100_000,
+    timed: 1_500,
+    counted: 20_000,
+    growth: 1_000_000,
+    lanes: 50_000,
 };
 
 const QUICK: Effort = Effort {
@@ -64,6 +89,11 @@ const QUICK: Effort = Effort {
     signals: 800,
     instant: 10_000,
     repeats: 2_000,
+    backlog: 30_000,
+    timed: 500,
+    counted: 5_000,
+    growth: 100_000,
+    lanes: 10_000,
 };
 
 fn main() -> Result<(), Failure> {
@@ -93,6 +123,11 @@ fn main() -> Result<(), Failure> {
             "stages" => stages::run(effort)?,
             "flow" => runtime.block_on(delivery::beside_a_client(effort))?,
             "instant" => runtime.block_on(delivery::to_an_instant_temporal(effort))?,
+            "drain" => runtime.block_on(drain::run(effort))?,
+            "growth" => runtime.block_on(growth::run(effort))?,
+            "removal" => runtime.block_on(retention::run(effort))?,
+            "blocked" => runtime.block_on(waiting::one_lane(effort))?,
+            "waiting" => runtime.block_on(waiting::many_lanes(effort))?,
             _ => runtime.block_on(idle::run())?,
         }
     }

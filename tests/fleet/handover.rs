@@ -34,10 +34,7 @@ async fn a_replica_frozen_past_its_lease_repeats_nothing_when_it_goes_on() {
             assert_eq!(pay(frozen.public(), order, number).await, Some(200));
         }
     }
-    eventually("attempts are in flight", || async {
-        wire.held() > 0
-    })
-    .await;
+    eventually("attempts are in flight", || async { wire.held() > 0 }).await;
     frozen.freeze();
     let other = replica(&redis, server.address()).await;
     for order in &orders {
@@ -45,10 +42,7 @@ async fn a_replica_frozen_past_its_lease_repeats_nothing_when_it_goes_on() {
     }
     frozen.thaw();
     wire.slow_down(Duration::ZERO);
-    eventually("the late sends have arrived", || async {
-        wire.held() == 0
-    })
-    .await;
+    eventually("the late sends have arrived", || async { wire.held() == 0 }).await;
     other.settled().await;
     // The frozen one goes on as a replica among others.
     for order in &orders {
@@ -128,7 +122,10 @@ async fn a_rolling_restart_refuses_nobody() {
         let metrics = replica.metrics().await;
         let lag = "signalpost_delivery_lag_seconds";
         late += ledger::sum(&metrics, &format!("{lag}_count"))
-            - ledger::sum(&metrics, &format!("{lag}_bucket{{route=\"payment\",le=\"2.0\"}}"));
+            - ledger::sum(
+                &metrics,
+                &format!("{lag}_bucket{{route=\"payment\",le=\"2.0\"}}"),
+            );
     }
     eprintln!(
         "rolling restart: {} events answered 200, {late} of those that the new replicas delivered took over 2 s",

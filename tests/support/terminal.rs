@@ -21,10 +21,10 @@ impl Terminal {
     /// Runs the program under test with these arguments and variables.
     pub(crate) fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         // Nothing of them is for the shell to read: they come as variables and positions.
-        let mut line = "exec \"$TERMINAL_PROGRAM\"".to_owned();
-        for number in 0..arguments.len() {
-            line.push_str(&format!(" \"$TERMINAL_ARGUMENT_{number}\""));
-        }
+        let words = (0..arguments.len()).map(|number| format!("\"$TERMINAL_ARGUMENT_{number}\""));
+        let mut line = vec!["exec \"$TERMINAL_PROGRAM\"".to_owned()];
+        line.extend(words);
+        let line = line.join(" ");
         let mut command = Command::new("script");
         command
             .args(["--quiet", "--return", "--flush", "--command", &line])

@@ -3,6 +3,7 @@
 //! Accepts and settlements go to the writer through a bounded queue; lanes live in memory and are rebuilt from the file at
 //! start; reads have connections of their own. What this costs beside bare SQLite, `benches/pipeline/store.rs` measures.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -37,7 +38,7 @@ use crate::inbox::mark::Mark;
 use reader::Readers;
 use retention::Keeper;
 use step::Prepared;
-use writer::{Job, QUEUE, Writer};
+use writer::{Job, MARKS, QUEUE, Writer};
 
 use super::{
     Acceptance, Error, EventFilter, EventRecord, Page, Receipt, Retention, Settlement, Stats,
@@ -70,6 +71,8 @@ pub struct Store {
     jobs: SyncSender<Job>,
     /// Places in the queue. Closed with the store.
     room: Arc<Semaphore>,
+    /// Places in it for settlements, which must not take those of accepts. Closed with the store.
+    marks: Arc<Semaphore>,
     /// For people who look at history.
     history: Readers,
     /// For claims alone, so that no look at history holds up a delivery.
@@ -107,13 +110,14 @@ impl Store {
         let checkpoints =
             checkpoint::Checkpoints::start(schema::open_checkpointer(&path)?).map_err(no_thread)?;
         // One place more than there are permits: the word to stop always fits.
-        let (jobs, queue) = sync_channel(QUEUE + 1);
+        let (jobs, queue) = sync_channel(QUEUE + MARKS + 1);
         let writer = Writer {
             connection,
             jobs: queue,
             board: Arc::clone(&board),
             checkpoints,
             keeper: Keeper::new(options.retention),
+            marks: VecDeque::new(),
             lock,
         };
         let writer = std::thread::Builder::new()
@@ -124,6 +128,7 @@ impl Store {
             board,
             jobs,
             room: Arc::new(Semaphore::new(QUEUE)),
+            marks: Arc::new(Semaphore::new(MARKS)),
             history: Readers::new(path.clone(), 2),
             claims: Readers::new(path.clone(), 1),
             writer: Mutex::new(Some(writer)),
@@ -169,7 +174,7 @@ impl Store {
             return Ok(());
         }
         // Cancelled while it waits here, the claim is merely dropped: nothing has been said yet.
-        let permit = Arc::clone(&self.room)
+        let permit = Arc::clone(&self.marks)
             .acquire_owned()
             .await
             .map_err(|_| closed())?;
@@ -269,6 +274,7 @@ impl Store {
     /// New work is refused from here on; what is queued is still written.
     fn stop(&self) {
         self.room.close();
+        self.marks.close();
         if !self.stopped.swap(true, Ordering::AcqRel) {
             // Fails only if the writer has ended already.
             drop(self.jobs.try_send(Job::Stop));

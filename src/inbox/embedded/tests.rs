@@ -1,6 +1,10 @@
-//! What the contract suite cannot bring about from outside: a disk that refuses, a full queue, a sweep.
+//! What the contract suite cannot bring about from outside: a disk that refuses, a sweep; `queue`: its places.
 
-use std::sync::{Arc, mpsc::SyncSender, mpsc::sync_channel};
+mod queue;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,7 +16,7 @@ use super::checkpoint::Checkpoints;
 use super::lock::StoreLock;
 use super::retention::Keeper;
 use super::step::{self, Prepared};
-use super::writer::{Job, QUEUE, Writer};
+use super::writer::{Job, Writer};
 use super::{Options, Store, page, reader, schema};
 use crate::clock::Timestamp;
 use crate::event::{Content, DedupKey, Delivery, DeliveryId, Event, EventId, Rules, State, Target};
@@ -78,7 +82,7 @@ fn acceptance(key: &str, body_bytes: usize) -> Acceptance {
 struct Desk {
     writer: Writer,
     room: Arc<Semaphore>,
-    _jobs: SyncSender<Job>,
+    jobs: SyncSender<Job>,
     _folder: TempDir,
 }
 
@@ -86,7 +90,7 @@ impl Desk {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.db");
-        let (jobs, queue) = sync_channel(1);
+        let (jobs, queue) = sync_channel(100);
         let lock = StoreLock::acquire(&path).unwrap();
         let connection = schema::open_writer(&path).unwrap();
         let checkpoints = Checkpoints::start(schema::open_checkpointer(&path).unwrap()).unwrap();
@@ -97,10 +101,11 @@ impl Desk {
                 board: Arc::new(Board::new(1_000, Tally::default())),
                 checkpoints,
                 keeper: Keeper::new(Retention::default()),
+                marks: VecDeque::new(),
                 lock,
             },
             room: Arc::new(Semaphore::new(100)),
-            _jobs: jobs,
+            jobs,
             _folder: folder,
         }
     }
@@ -384,17 +389,4 @@ fn a_step_of_retention_is_small_and_goes_on_where_it_ended() {
     assert_eq!(left, [150, 50, 0]);
     assert_eq!(desk.writer.board.stats().unrouted, 0);
     assert_eq!(desk.count("SELECT count(*) FROM dedup"), 250);
-}
-
-#[tokio::test]
-async fn a_full_queue_is_busy() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&Options::new(folder.path().join("store.db"))).unwrap();
-    let places = u32::try_from(QUEUE).unwrap();
-    let all = Arc::clone(&store.room)
-        .try_acquire_many_owned(places)
-        .unwrap();
-    assert_eq!(store.accept(acceptance("1", 10)).await, Err(Error::Busy));
-    drop(all);
-    assert!(store.accept(acceptance("1", 10)).await.is_ok());
 }

@@ -2,9 +2,11 @@
 //!
 //! It takes one piece of work, drains what else is queued, commits all of it in one transaction and answers. There is no batch
 //! window for accepts: while one batch is being synced the next one gathers by itself. Settlements, which nobody waits for, ride
-//! on the next accept if one comes soon. A batch that fails is rolled back and tried again one
+//! on the next accept if one comes soon, and no more of them than there are accepts: a backlog that drains shall not hold up
+//! what comes in, and what comes in can be delivered as fast. A batch that fails is rolled back and tried again one
 //! by one, so that one bad piece cannot fail its neighbours.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
@@ -27,7 +29,11 @@ use crate::inbox::{Error, Receipt};
 
 /// Pieces of work that may wait, answered ones not counted.
 pub(super) const QUEUE: usize = 8_192;
+/// Settlements that may wait, beside these: then attempts wait before they end, and delivery slows down.
+pub(super) const MARKS: usize = 1_024;
 const BATCH: usize = 512;
+/// Settlements that ride even on a single accept.
+pub(super) const FEW_MARKS: usize = 32;
 /// How long settlements wait for an accept to ride on, or for each other.
 const RIDE: Duration = Duration::from_millis(10);
 /// How long the queue must be empty for work that can wait.
@@ -63,6 +69,8 @@ pub(super) struct Writer {
     pub board: Arc<Board>,
     pub checkpoints: Checkpoints,
     pub keeper: Keeper,
+    /// Settlements that found no place in a batch yet. Bounded by the places in their queue, which they keep.
+    pub marks: VecDeque<Job>,
     #[expect(dead_code, reason = "held for as long as the writer runs")]
     pub lock: StoreLock,
 }
@@ -112,30 +120,35 @@ impl Writer {
     }
 
     /// Waits for one job, then takes what else is there. Nothing and not told to stop: the queue was idle.
-    fn gather(&self, owed: Vec<Job>) -> (Vec<Job>, bool) {
+    pub(super) fn gather(&mut self, owed: Vec<Job>) -> (Vec<Job>, bool) {
         let mut batch = owed;
-        let mut next = self
-            .jobs
-            .recv_timeout(IDLE.min(self.keeper.rest(clock::now())));
+        let mut next = self.jobs.recv_timeout(match self.marks.len() {
+            0 => IDLE.min(self.keeper.rest(clock::now())),
+            BATCH.. => Duration::ZERO,
+            _ => RIDE,
+        });
         let departure = Instant::now() + RIDE;
-        let mut awaited = false;
+        let (mut accepts, mut acts) = (0, false);
         loop {
             match next {
                 Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => {
+                    batch.extend(self.marks.drain(..));
                     batch.extend(self.jobs.try_iter());
                     batch.retain(|job| !matches!(job, Job::Stop));
                     return (batch, true);
                 }
-                Err(RecvTimeoutError::Timeout) => return (batch, false),
+                Err(RecvTimeoutError::Timeout) => break,
+                Ok(mark @ Job::Settle { .. }) => self.marks.push_back(mark),
                 Ok(job) => {
-                    awaited |= matches!(job, Job::Accept { .. } | Job::Act(_));
+                    accepts += 1;
+                    acts |= matches!(job, Job::Act(_));
                     batch.push(job);
                 }
             }
-            if batch.len() >= BATCH {
-                return (batch, false);
+            if batch.len() >= BATCH || (accepts == 0 && self.marks.len() >= BATCH) {
+                break;
             }
-            next = if awaited {
+            next = if accepts > 0 {
                 self.jobs.try_recv().map_err(|error| match error {
                     TryRecvError::Empty => RecvTimeoutError::Timeout,
                     TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
@@ -145,6 +158,14 @@ impl Writer {
                 self.jobs.recv_timeout(wait)
             };
         }
+        let share = match accepts {
+            // An action finds all marks written that were made before it.
+            _ if acts => self.marks.len(),
+            0 => BATCH,
+            _ => accepts.max(FEW_MARKS),
+        };
+        batch.extend(self.marks.drain(..share.min(self.marks.len())));
+        (batch, false)
     }
 
     /// Commits and answers; returns the marks that could not be written.
