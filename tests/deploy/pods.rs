@@ -15,9 +15,6 @@ const SHAPES: [(&str, &str); 2] = [
     ("one-machine.yaml", "StatefulSet"),
 ];
 
-/// Of a store on Redis: its settings are no matter of these tests.
-const OF_REDIS: &str = "SIGNALPOST_REDIS_";
-
 fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
@@ -54,7 +51,6 @@ fn variables(pod: &Value) -> BTreeMap<String, String> {
 fn every_variable_is_a_setting_and_well_formed() {
     for (file, kind) in SHAPES {
         let ours = variables(&pod(file, kind)).into_iter();
-        let ours = ours.filter(|(name, _)| !name.starts_with(OF_REDIS));
         let ours = ours.map(|(name, value)| (OsString::from(name), OsString::from(value)));
         assert_eq!(environment::check(&program(), ours), Ok(()), "{file}");
     }
@@ -78,9 +74,6 @@ fn settings(pod: &Value) -> signalpost::settings::ServeOptions {
     std::fs::write(&tokens, line).expect("tokens");
     let mut flags = Vec::new();
     for (name, value) in variables(pod) {
-        if name.starts_with(OF_REDIS) || (name == "SIGNALPOST_STORE" && value.contains("://")) {
-            continue;
-        }
         let flag = name.trim_start_matches("SIGNALPOST_").to_lowercase();
         let value = value.replace("/run/secrets/ops", &folder.path().display().to_string());
         flags.push(format!("--{}={value}", flag.replace('_', "-")));
