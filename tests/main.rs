@@ -34,6 +34,7 @@ mod presets;
 mod providers;
 mod queries;
 mod redis_actions;
+mod redis_gateway;
 mod redis_server;
 mod reload;
 mod secrets;

@@ -140,6 +140,10 @@ impl Gateway {
         self.signal("-HUP");
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.running.child.id()
+    }
+
     /// SIGSTOP: it does nothing more, and its connections stay open.
     pub(crate) fn freeze(&self) {
         self.signal("-STOP");
