@@ -2,7 +2,8 @@
 //!
 //! One small script a second answers all of them, so that a probe never waits for Redis; who needs them exact asks for a count.
 
-use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use ::redis::Script;
@@ -29,6 +30,8 @@ pub(super) struct Gauges {
     replica: String,
     last: Mutex<Stats>,
     telemetry: OnceLock<Telemetry>,
+    /// Moves before there was anybody to report to: the first leases are taken while the store opens.
+    early: Mutex<BTreeMap<&'static str, u32>>,
     /// Of the routing that this replica serves.
     digest: Mutex<String>,
 }
@@ -79,8 +82,14 @@ impl Store {
     }
 
     pub(in crate::inbox) fn report_to(&self, telemetry: &Telemetry) {
+        let mut early = self.gauges.early();
         // Given once, by whoever built both.
         drop(self.gauges.telemetry.set(telemetry.clone()));
+        for (how, count) in std::mem::take(&mut *early) {
+            for _ in 0..count {
+                telemetry.lease_moved(how);
+            }
+        }
     }
 }
 
@@ -92,6 +101,7 @@ impl Gauges {
             replica,
             last: Mutex::default(),
             telemetry: OnceLock::new(),
+            early: Mutex::default(),
             digest: Mutex::default(),
         }
     }
@@ -106,9 +116,16 @@ impl Gauges {
 
     /// A partition has come or gone: `taken`, `given up`, `lost`.
     pub(super) fn lease_moved(&self, how: &'static str) {
-        if let Some(telemetry) = self.telemetry.get() {
-            telemetry.lease_moved(how);
+        let mut early = self.early();
+        match self.telemetry.get() {
+            Some(telemetry) => telemetry.lease_moved(how),
+            None => *early.entry(how).or_default() += 1,
         }
+    }
+
+    // A few numbers, each whole.
+    fn early(&self) -> MutexGuard<'_, BTreeMap<&'static str, u32>> {
+        self.early.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Redis has answered, after so long: `accept`, `work`, …
