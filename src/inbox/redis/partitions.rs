@@ -101,7 +101,7 @@ impl Partitions {
         Self {
             board,
             owned: Mutex::default(),
-            pub(super) gauges: OnceLock::new(),
+            gauges: OnceLock::new(),
             news: Notify::new(),
             idle: Notify::new(),
             fed: Notify::new(),
