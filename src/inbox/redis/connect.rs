@@ -75,6 +75,7 @@ impl Connector {
                 Ok(None) => last = Failure::UnknownMaster(master.clone()),
                 // What one knows is worth more than that another is away.
                 Err(Failure::Unreachable(_) | Failure::Lost | Failure::TimedOut) => {}
+                Err(Failure::NoAuth | Failure::WrongPassword) => last = Failure::SentinelRefuses,
                 Err(failure) => last = failure,
             }
         }
@@ -99,14 +100,15 @@ impl Connector {
 
     /// A connection for commands, whose answers come in good time.
     pub(super) async fn connect(&self, node: &Node) -> Result<MultiplexedConnection, Failure> {
-        open(&self.client(node, self.who().await?).await?).await
+        let client = self.client(node, self.who().await?).await?;
+        open(&client).await.map_err(|failure| failure.at(node))
     }
 
     /// A connection that listens to channels.
     pub(super) async fn listen(&self, node: &Node) -> Result<PubSub, Failure> {
         let client = self.client(node, self.who().await?).await?;
         match tokio::time::timeout(CONNECT_WITHIN, client.get_async_pubsub()).await {
-            Ok(opened) => opened.map_err(|error| Failure::of(&error)),
+            Ok(opened) => opened.map_err(|error| Failure::of(&error).at(node)),
             Err(_) => Err(Failure::TimedOut),
         }
     }

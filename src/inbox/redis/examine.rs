@@ -22,7 +22,7 @@ const SCAN_STEP: u32 = 1000;
 const SCAN_STEPS: u32 = 10_000;
 
 /// The key by whose writing a server shows that it takes writes; it goes by itself.
-const PROBE_LASTS: Duration = Duration::from_secs(60);
+const PROBE_LASTS: Duration = Duration::from_mins(1);
 
 /// Why no promise can be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -75,7 +75,10 @@ pub(super) async fn examine(
     durability: Durability,
 ) -> Result<Found, Trouble> {
     let asked = Instant::now();
-    let _pong: Value = cmd("PING").query_async(connection).await.map_err(failed)?;
+    let _pong: Value = cmd("PING")
+        .query_async(connection)
+        .await
+        .map_err(|error| failed(&error))?;
     let round_trip = asked.elapsed();
     let facts = facts(connection).await?;
     let mut hindrance = match facts.judge(durability) {
@@ -101,7 +104,10 @@ pub(super) async fn examine(
 }
 
 async fn facts(connection: &mut MultiplexedConnection) -> Result<Facts, Trouble> {
-    let info: String = cmd("INFO").query_async(connection).await.map_err(failed)?;
+    let info: String = cmd("INFO")
+        .query_async(connection)
+        .await
+        .map_err(|error| failed(&error))?;
     let mut config = HashMap::new();
     // One each: several at once are understood from Redis 7 on.
     for name in ["appendonly", "appendfsync", "maxmemory-policy"] {
@@ -210,7 +216,7 @@ async fn first_start(connection: &mut MultiplexedConnection, keys: &Keys) -> Res
             .arg(SCAN_STEP)
             .query_async(connection)
             .await
-            .map_err(failed)?;
+            .map_err(|error| failed(&error))?;
         if names.iter().any(|name| !keys.is_ours(name)) {
             return Err(Trouble::Foreign(keys.prefix().to_owned()));
         }
@@ -227,7 +233,12 @@ async fn first_start(connection: &mut MultiplexedConnection, keys: &Keys) -> Res
             .arg(clock::now().millis())
             .invoke_async(connection)
             .await
-            .map_err(failed)?;
+            .map_err(|error| failed(&error))?;
+    // Also said where somebody has emptied it while it was in use.
+    tracing::info!(
+        prefix = keys.prefix(),
+        "Redis held no store under this prefix: one is begun"
+    );
     read_meta(keys, [&program, &schema, &partitions])
 }
 
@@ -256,6 +267,6 @@ async fn probe(
     }
 }
 
-fn failed(error: ::redis::RedisError) -> Trouble {
-    Trouble::Failure(Failure::of(&error))
+fn failed(error: &::redis::RedisError) -> Trouble {
+    Trouble::Failure(Failure::of(error))
 }

@@ -4,8 +4,11 @@
 //! harmless (the name of a command, the line of a script).
 
 use std::io;
+use std::sync::Arc;
 
 use ::redis::{ErrorKind, RedisError, ServerError};
+
+use super::address::Node;
 
 /// What went wrong on the way to Redis or in it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,8 +23,14 @@ pub(super) enum Failure {
     Tls(String),
     #[error("{0}")]
     Credentials(String),
+    #[error(
+        "behind the address of Redis now one server answers and now another: give STORE the address of one"
+    )]
+    AnotherServer,
     #[error("no Sentinel answers")]
     NoSentinel,
+    #[error("the Sentinels want a password, or another one: give --redis-sentinel-password-file")]
+    SentinelRefuses,
     #[error(
         "the Sentinels know no primary of the name {0}; it is the part after the hosts in STORE"
     )]
@@ -112,7 +121,7 @@ impl Failure {
             "WRONGPASS" => Self::WrongPassword,
             "NOPERM" => no_permission(detail),
             "LOADING" => Self::Loading,
-            "READONLY" => Self::ReadOnly,
+            "READONLY" | "UNBLOCKED" => Self::ReadOnly,
             "OOM" => Self::Full,
             "MISCONF" => Self::CannotPersist,
             "NOREPLICAS" => Self::TooFewReplicas,
@@ -126,7 +135,6 @@ impl Failure {
             "NOSCRIPT" => Self::NoScript,
             "EXECABORT" => Self::Aborted,
             "WRONGTYPE" => Self::WrongType,
-            "UNBLOCKED" => Self::ReadOnly,
             _ => Self::of_words(code, detail),
         }
     }
@@ -161,33 +169,38 @@ impl Failure {
 
     fn of_io(error: &RedisError) -> Self {
         use std::error::Error as _;
-        let inner = error
-            .source()
-            .and_then(|source| {
-                source.downcast_ref::<std::sync::Arc<dyn std::error::Error + Send + Sync>>()
-            })
+        let source = error.source();
+        let inner = source
+            .and_then(|source| source.downcast_ref::<Arc<dyn std::error::Error + Send + Sync>>())
             .and_then(|shared| shared.downcast_ref::<io::Error>());
-        if let Some(tls) = inner
-            .and_then(io::Error::get_ref)
-            .and_then(|inner| inner.downcast_ref::<rustls::Error>())
-        {
+        let Some(inner) = inner else {
+            // Not of the network: the host's name or the system's certificates are of no use to TLS.
+            return source.map_or(Self::Lost, |source| Self::Tls(source.to_string()));
+        };
+        let tls = inner
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        if let Some(tls) = tls {
             return Self::Tls(tls.to_string());
         }
-        if error.is_timeout() {
-            return Self::TimedOut;
-        }
-        match inner.map(io::Error::kind) {
-            Some(io::ErrorKind::ConnectionRefused) => Self::Unreachable("refused".to_owned()),
-            Some(
-                io::ErrorKind::BrokenPipe
-                | io::ErrorKind::ConnectionReset
-                | io::ErrorKind::ConnectionAborted
-                | io::ErrorKind::UnexpectedEof
-                | io::ErrorKind::NotConnected,
-            ) => Self::Lost,
+        match inner.kind() {
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Self::TimedOut,
+            io::ErrorKind::ConnectionRefused => Self::Unreachable("refused".to_owned()),
+            io::ErrorKind::BrokenPipe
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::NotConnected => Self::Lost,
             // Of the system: it names hosts at most.
-            Some(_) => Self::Unreachable(error.to_string()),
-            None => Self::Lost,
+            _ => Self::Unreachable(inner.to_string()),
+        }
+    }
+
+    /// Names the server that cannot be reached.
+    pub(super) fn at(self, node: &Node) -> Self {
+        match self {
+            Self::Unreachable(why) => Self::Unreachable(format!("{node}: {why}")),
+            other => other,
         }
     }
 
@@ -198,6 +211,7 @@ impl Failure {
             Self::Unreachable(_)
                 | Self::Lost
                 | Self::TimedOut
+                | Self::AnotherServer
                 | Self::NoSentinel
                 | Self::Loading
                 | Self::ReadOnly

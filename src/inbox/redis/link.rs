@@ -154,7 +154,7 @@ impl Link {
                 .map_err(|error| self.refused(&error))?;
             let answers = info.lines().find_map(|line| line.strip_prefix("run_id:"));
             if answers.is_some_and(|answers| answers.trim_end() != known) {
-                return Err(self.line.doubted(Failure::Lost));
+                return Err(self.line.doubted(Failure::AnotherServer));
             }
         }
         Ok(connection)

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 mod accepting;
 mod acting;
 mod address;
+mod arrivals;
 mod claiming;
 mod clerk;
 mod connect;

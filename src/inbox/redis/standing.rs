@@ -306,5 +306,4 @@ fn version(text: &str) -> Option<(u32, u32)> {
 }
 
 #[cfg(test)]
-#[path = "standing/tests.rs"]
 mod tests;

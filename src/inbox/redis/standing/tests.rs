@@ -1,3 +1,5 @@
+//! Facts as servers tell them, and every verdict.
+
 use super::*;
 
 const INFO: &str = "# Server\r\nredis_version:7.0.15\r\nrun_id:abc\r\n# Memory\r\nused_memory:900\r\nmaxmemory:0\r\n\
