@@ -22,6 +22,7 @@ mod doubting;
 mod embedded_only;
 mod keeping;
 mod listing;
+mod redis_faults;
 mod replicas;
 mod samples;
 mod standing;

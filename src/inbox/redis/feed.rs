@@ -9,20 +9,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::redis::aio::{MultiplexedConnection, PubSub};
-use ::redis::{Cmd, FromRedisValue, Msg, Value};
+use ::redis::{Cmd, Msg, Value};
 use futures_util::StreamExt;
 use tokio::sync::Notify;
 
+use super::arrivals::{Page, Read, What};
 use super::keys::Keys;
 use super::link::Link;
 use super::partitions::{Owned, Partitions, Place};
 use super::pause::Pause;
-use super::rows::{self, Fields};
 use super::scripts;
 use crate::clock::{self, Timestamp};
-use crate::event::{Delivery, DeliveryId, State};
-use crate::inbox::lanes::{Arrival, Seq};
-use crate::inbox::{Error, SOON, board};
+use crate::event::State;
+use crate::inbox::Error;
+use crate::inbox::lanes::Seq;
 
 /// Arrivals in one answer for one partition.
 const PAGE: usize = 500;
@@ -41,33 +41,6 @@ struct Request {
     known: u64,
     version: Option<u64>,
     asked: u64,
-}
-
-/// What was read of it.
-#[derive(Debug, Default)]
-struct Page {
-    version: u64,
-    gap: bool,
-    arrivals: Vec<Read>,
-    log: Vec<(What, Seq, Option<Read>)>,
-    /// As many arrivals as one answer holds: there may be more.
-    full: bool,
-    /// The last seq among the arrivals, readable or not.
-    last: Option<u64>,
-}
-
-#[derive(Debug)]
-struct Read {
-    seq: Seq,
-    delivery: Delivery,
-    flight: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum What {
-    Hurried,
-    Returned,
-    Dropped,
 }
 
 /// Reads what is new until the end.
@@ -196,7 +169,7 @@ async fn read(
         let answer = answer
             .extract_error()
             .map_err(|error| link.refused(&error))?;
-        enter(partitions, request, page(answer));
+        enter(partitions, request, Page::read(answer));
     }
     partitions.board.changed.notify_waiters();
     partitions.fed.notify_waiters();
@@ -222,11 +195,13 @@ fn enter(partitions: &Partitions, request: &Request, page: Page) {
     if it.is_leaving() {
         return;
     }
+    // As many as one answer holds: there may be more.
+    let full = page.arrivals.len() + page.unreadable >= PAGE;
     it.version = Some(page.version);
     it.known = page.last.unwrap_or(it.known);
     it.answered = request.asked;
-    it.loaded |= !page.full;
-    if page.full {
+    it.loaded |= !full;
+    if full {
         it.has_news = true;
         partitions.news.notify_one();
     }
@@ -253,10 +228,10 @@ fn join(
 ) {
     let place = Place {
         partition: request.partition,
-        id: read.delivery.id,
+        id: read.id,
     };
     if owned.places.insert(read.seq, place).is_none() {
-        let arrival = arrival(read, &request.token, now);
+        let arrival = read.arrival(&request.token, now);
         partitions.board.desk().lanes.push(&arrival);
     }
 }
@@ -273,13 +248,13 @@ fn happen(
     match (what, read) {
         (What::Hurried, _) => partitions.board.desk().lanes.hurry(seq),
         // Dropped again since: the line that says so follows.
-        (What::Returned, Some(read)) if read.delivery.state == State::Pending => {
+        (What::Returned, Some(read)) if read.state == State::Pending => {
             let place = Place {
                 partition: request.partition,
-                id: read.delivery.id,
+                id: read.id,
             };
             owned.places.insert(seq, place);
-            let arrival = arrival(&read, &request.token, now);
+            let arrival = read.arrival(&request.token, now);
             partitions.board.desk().lanes.rejoin(&arrival);
         }
         (What::Returned, _) => {}
@@ -290,94 +265,4 @@ fn happen(
             desk.cache.take(seq);
         }
     }
-}
-
-fn arrival<'a>(read: &'a Read, token: &str, now: Timestamp) -> Arrival<'a> {
-    let delivery = &read.delivery;
-    Arrival {
-        due: delivery.next_attempt_at.filter(|due| *due > now.plus(SOON)),
-        doubtful: !read.flight.is_empty() && read.flight != token,
-        ..board::arrival(read.seq, delivery)
-    }
-}
-
-fn page(answer: Value) -> Page {
-    let Value::Array(parts) = answer else {
-        return Page::default();
-    };
-    let mut parts = parts.into_iter();
-    let version = parts.next().and_then(number).unwrap_or(0);
-    let gap = parts.next().and_then(number) == Some(1);
-    let mut list = || match parts.next() {
-        Some(Value::Array(lines)) => lines,
-        _ => Vec::new(),
-    };
-    let (arrivals, log) = (list(), list());
-    let full = arrivals.len() >= PAGE;
-    let mut page = Page {
-        version,
-        gap,
-        full,
-        ..Page::default()
-    };
-    for line in arrivals {
-        let Value::Array(line) = line else { continue };
-        let mut line = line.into_iter();
-        let seq = line.next().and_then(number).and_then(Seq::new);
-        page.last = seq.map(Seq::get).max(page.last);
-        page.arrivals
-            .extend(seq.and_then(|seq| delivery(seq, line)));
-    }
-    for line in log {
-        let Value::Array(line) = line else { continue };
-        let mut line = line.into_iter();
-        let what = line.next().and_then(text).and_then(|what| match &*what {
-            "hurried" => Some(What::Hurried),
-            "returned" => Some(What::Returned),
-            "dropped" => Some(What::Dropped),
-            _ => None,
-        });
-        let seq = line.next().and_then(number).and_then(Seq::new);
-        if let (Some(what), Some(seq)) = (what, seq) {
-            // One that is gone altogether has no document.
-            let read = (what == What::Returned)
-                .then(|| delivery(seq, line))
-                .flatten();
-            page.log.push((what, seq, read));
-        }
-    }
-    page
-}
-
-/// One that cannot be read is left out: it must not hold up the others.
-fn delivery(seq: Seq, mut line: impl Iterator<Item = Value>) -> Option<Read> {
-    let id = DeliveryId(line.next().and_then(text)?.parse().ok()?);
-    let fields: Fields = ["doc", "state", "next", "flight"]
-        .into_iter()
-        .zip(line)
-        .filter_map(|(name, value)| {
-            let value = Option::<Vec<u8>>::from_redis_value(value).ok()??;
-            Some((name.to_owned(), value))
-        })
-        .collect();
-    let flight = fields.get("flight").map_or(&[][..], Vec::as_slice);
-    match rows::delivery_from(id, &fields, None) {
-        Ok(delivery) => Some(Read {
-            seq,
-            delivery,
-            flight: String::from_utf8_lossy(flight).into_owned(),
-        }),
-        Err(error) => {
-            tracing::error!(delivery = %id, %error, "a delivery is left out of its lane");
-            None
-        }
-    }
-}
-
-fn number(value: Value) -> Option<u64> {
-    u64::from_redis_value(value).ok()
-}
-
-fn text(value: Value) -> Option<String> {
-    String::from_redis_value(value).ok()
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 mod accepting;
 mod acting;
 mod address;
+mod arrivals;
 mod claiming;
 mod clerk;
 mod connect;

@@ -18,6 +18,9 @@ use crate::inbox::lease::Term;
 /// How long a lease lasts, by the server's clock.
 pub(super) const LEASE: Duration = Duration::from_secs(8);
 
+/// Claims wait no longer for a backlog to be read.
+const READY_WITHIN: Duration = Duration::from_secs(2);
+
 /// Who wants to see in the lanes what was done waits no longer for it.
 const FOLLOW_WITHIN: Duration = Duration::from_secs(1);
 
@@ -52,7 +55,18 @@ pub(super) struct Partitions {
     /// Told when something was read.
     pub(super) fed: Notify,
     /// Whether what was taken at first has been read.
-    ready: watch::Sender<bool>,
+    ready: watch::Sender<Ready>,
+}
+
+/// How far a start is; never goes back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Ready {
+    #[default]
+    Not,
+    /// Leases were asked for.
+    Begun,
+    /// What they brought is in the lanes.
+    Loaded,
 }
 
 #[derive(Debug, Default)]
@@ -63,8 +77,8 @@ pub(super) struct Owned {
     pub(super) lingering: Vec<Arc<Tenure>>,
     /// No partition is wanted any more.
     pub(super) retired: bool,
-    /// The first round of leases is over.
-    pub(super) begun: bool,
+    /// When the first round of leases was over.
+    pub(super) begun: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -105,7 +119,7 @@ impl Partitions {
             news: Notify::new(),
             idle: Notify::new(),
             fed: Notify::new(),
-            ready: watch::channel(false).0,
+            ready: watch::Sender::default(),
         }
     }
 
@@ -216,17 +230,30 @@ impl Partitions {
         }
     }
 
-    /// Waits until all that was taken at first stands in the lanes.
+    /// Waits until what was taken at first stands in the lanes, so that whose turn it is can be told; but not for long: heads are
+    /// read first, and may be claimed while the rest of a long backlog is still coming in.
     pub(super) async fn ready(&self) {
         let mut ready = self.ready.subscribe();
         // Fails only where the sender is gone, which `self` holds.
-        drop(ready.wait_for(|ready| *ready).await);
+        drop(ready.wait_for(|ready| *ready >= Ready::Begun).await);
+        let waited = self
+            .owned()
+            .begun
+            .map_or(READY_WITHIN, |begun| begun.elapsed());
+        let left = READY_WITHIN.saturating_sub(waited);
+        let all = ready.wait_for(|ready| *ready == Ready::Loaded);
+        drop(tokio::time::timeout(left, all).await);
     }
 
     pub(super) fn note_ready(&self, owned: &Owned) {
-        if owned.begun && owned.partitions.values().all(|it| it.loaded || it.leaving) {
-            self.ready
-                .send_if_modified(|ready| !std::mem::replace(ready, true));
+        if owned.begun.is_some() {
+            let loaded = owned.partitions.values().all(|it| it.loaded || it.leaving);
+            let now = if loaded { Ready::Loaded } else { Ready::Begun };
+            self.ready.send_if_modified(|ready| {
+                let later = now > *ready;
+                *ready = now.max(*ready);
+                later
+            });
         }
     }
 

@@ -71,6 +71,43 @@ struct DeliveryDoc<'a> {
     accepted_at: Timestamp,
 }
 
+/// Of a [`DeliveryDoc`], what lanes must know: a long backlog is read much faster so.
+#[derive(Debug, Deserialize)]
+pub(super) struct LaneDoc<'a> {
+    #[serde(borrow)]
+    pub(super) source: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) target: LaneTarget<'a>,
+    rules: LaneRules,
+    pub(super) accepted_at: Timestamp,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct LaneTarget<'a> {
+    #[serde(borrow)]
+    pub(super) namespace: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) workflow: Cow<'a, str>,
+}
+
+#[derive(Debug, Deserialize)]
+struct LaneRules {
+    #[serde(default)]
+    pace_ms: Option<u32>,
+}
+
+impl<'a> LaneDoc<'a> {
+    pub(super) fn read(doc: &'a [u8]) -> Result<Self, Unreadable> {
+        serde_json::from_slice(doc).map_err(|_| Unreadable("a delivery"))
+    }
+
+    pub(super) fn pace(&self) -> Option<Duration> {
+        self.rules
+            .pace_ms
+            .map(|ms| Duration::from_millis(ms.into()))
+    }
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 struct NoteDoc<'a> {
     at: Timestamp,

@@ -89,7 +89,7 @@ impl Partitions {
     /// The first round of leases is over: what was not taken by now is others'.
     pub(super) fn begun(&self) {
         let mut owned = self.owned();
-        owned.begun = true;
+        owned.begun.get_or_insert_with(Instant::now);
         self.note_ready(&owned);
     }
 
