@@ -105,13 +105,19 @@ fn checked(profile: ClientConfigProfile) -> Result<ConnectionOptions, Error> {
     if profile.codec.as_ref().is_some_and(|c| c.endpoint.is_some()) {
         return Err(Error::Codec);
     }
+    // Before the client reads it, which takes what names no host for a host's name.
+    if let Some((scheme, _)) = profile
+        .address
+        .as_deref()
+        .and_then(|it| it.split_once("://"))
+        && !scheme.eq_ignore_ascii_case("http")
+        && !scheme.eq_ignore_ascii_case("https")
+    {
+        return Err(Error::Scheme(scheme.to_owned()));
+    }
     let secret_header = profile.grpc_meta.contains_key("authorization");
     let mut connection = ConnectionOptions::try_from(profile)?;
-    let secure = match connection.target.scheme() {
-        "https" => true,
-        "http" => false,
-        other => return Err(Error::Scheme(other.to_owned())),
-    };
+    let secure = connection.target.scheme() == "https";
     let credentials =
         connection.api_key.is_some() || connection.tls_options.is_some() || secret_header;
     if !secure && credentials {
