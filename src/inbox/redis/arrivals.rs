@@ -1,6 +1,5 @@
 //! What the feed answers, read: who stands in the lanes, and what has happened there.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -141,11 +140,11 @@ impl Read {
     }
 }
 
-fn named(sources: &mut Vec<Arc<str>>, name: &Cow<'_, str>) -> Arc<str> {
-    if let Some(known) = sources.iter().find(|known| ***known == **name) {
+fn named(sources: &mut Vec<Arc<str>>, name: &str) -> Arc<str> {
+    if let Some(known) = sources.iter().find(|known| ***known == *name) {
         return Arc::clone(known);
     }
-    let new: Arc<str> = Arc::from(&**name);
+    let new: Arc<str> = Arc::from(name);
     sources.push(Arc::clone(&new));
     new
 }

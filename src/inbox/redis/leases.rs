@@ -102,19 +102,18 @@ impl Leases {
         server: &mut Option<String>,
     ) -> Result<(), super::Error> {
         let standing = self.link.standing()?;
-        let connection = match open.as_mut() {
-            Some(connection) => connection,
-            None => {
-                let connection = open.insert(self.link.dedicated().await?);
-                let now = &standing.facts.run_id;
-                if server.is_some() && (now.is_none() || *server != *now) {
-                    // Started again or failed over: it may lack what was read from the one before.
-                    tracing::warn!("Redis is another than before: partitions are read anew");
-                    self.partitions.leave(usize::MAX);
-                }
-                server.clone_from(now);
-                connection
+        if open.is_none() {
+            *open = Some(self.link.dedicated().await?);
+            let now = &standing.facts.run_id;
+            if server.is_some() && (now.is_none() || *server != *now) {
+                // Started again or failed over: it may lack what was read from the one before.
+                tracing::warn!("Redis is another than before: partitions are read anew");
+                self.partitions.leave(usize::MAX);
             }
+            server.clone_from(now);
+        }
+        let Some(connection) = open.as_mut() else {
+            return Ok(());
         };
         let asked = Instant::now();
         let answer = self
@@ -170,14 +169,14 @@ impl Leases {
         let (living, share, _) = counts;
         let tokens = self.partitions.standing().owned;
         for (partition, ours, version, last) in renewed {
-            let Some((_, token)) = tokens.iter().find(|(owned, _)| *owned == partition) else {
+            let Some((_, own)) = tokens.iter().find(|(owned, _)| *owned == partition) else {
                 continue;
             };
             if ours == 1 {
                 self.partitions
-                    .renewed(partition, token, asked, version, last);
+                    .renewed(partition, own, asked, version, last);
             } else {
-                self.partitions.lost(partition, token);
+                self.partitions.lost(partition, own);
             }
         }
         if !taken.is_empty() {

@@ -58,6 +58,16 @@ pub(super) struct Partitions {
     ready: watch::Sender<Ready>,
 }
 
+/// Whether a partition is to be worked here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stay {
+    Kept,
+    /// To be given back once no claim is out; its lanes are gone.
+    Leaving,
+    /// Giving back was asked for.
+    Freeing,
+}
+
 /// How far a start is; never goes back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Ready {
@@ -94,10 +104,7 @@ pub(super) struct Partition {
     pub(super) answered: u64,
     /// All that it held when it was taken is in the lanes.
     pub(super) loaded: bool,
-    /// To be given back once no claim is out; its lanes are gone.
-    pub(super) leaving: bool,
-    /// Giving back was asked for.
-    pub(super) freeing: bool,
+    pub(super) stay: Stay,
 }
 
 impl Tenure {
@@ -167,7 +174,7 @@ impl Partitions {
         let shown = || {
             let owned = self.owned();
             let it = owned.partitions.get(&partition);
-            it.is_none_or(|it| it.leaving || it.answered >= asked)
+            it.is_none_or(|it| it.is_leaving() || it.answered >= asked)
         };
         let wait = async {
             loop {
@@ -200,7 +207,7 @@ impl Partitions {
         let owned = self.owned();
         let place = *owned.places.get(&seq)?;
         let it = owned.partitions.get(&place.partition)?;
-        if it.leaving {
+        if it.is_leaving() {
             return None;
         }
         it.tenure.claims.fetch_add(1, Ordering::AcqRel);
@@ -247,7 +254,10 @@ impl Partitions {
 
     pub(super) fn note_ready(&self, owned: &Owned) {
         if owned.begun.is_some() {
-            let loaded = owned.partitions.values().all(|it| it.loaded || it.leaving);
+            let loaded = owned
+                .partitions
+                .values()
+                .all(|it| it.loaded || it.is_leaving());
             let now = if loaded { Ready::Loaded } else { Ready::Begun };
             self.ready.send_if_modified(|ready| {
                 let later = now > *ready;
@@ -274,6 +284,6 @@ impl Owned {
 
 impl Partition {
     pub(super) fn is_leaving(&self) -> bool {
-        self.leaving
+        self.stay != Stay::Kept
     }
 }

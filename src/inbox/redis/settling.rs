@@ -165,10 +165,10 @@ impl Store {
             return Ok(());
         };
         if let Settlement::Postponed { until } = settlement {
-            let line = hold.line(lane.seq, &hold.before);
+            let back = hold.line(lane.seq, &hold.before);
             self.clerk.mark(Line {
                 _permit: Some(permit),
-                ..line
+                ..back
             });
             self.board.put_back(lane, Some(delivery), until);
             return Ok(());
@@ -182,16 +182,16 @@ impl Store {
         let unseen = matches!(settlement, Settlement::Unseen { .. });
         let mark = Mark::new(lane.seq, first, settlement, clock::now());
         mark.apply(&mut delivery);
-        let line = Line {
+        let written = Line {
             state: mark.state,
             stands: mark.state == State::Pending || delivery.holds_lane(),
             fields: fields(&mark, &delivery),
             _permit: Some(permit),
             ..hold.line(lane.seq, if unseen { UNSEEN } else { "" })
         };
-        let stands = line.stands;
+        let stands = written.stands;
         // Queued before the lane is free, so that the marks of one delivery are written in order.
-        if !self.clerk.mark(line) {
+        if !self.clerk.mark(written) {
             return Err(super::closed());
         }
         if !stands {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
 
-use super::partitions::{LEASE, Owned, Partition, Partitions, Tenure};
+use super::partitions::{LEASE, Owned, Partition, Partitions, Stay, Tenure};
 use crate::inbox::lease::Term;
 
 /// What the keeping of leases must know.
@@ -26,7 +26,11 @@ impl Partitions {
     pub(super) fn standing(&self) -> Standing {
         let mut owned = self.owned();
         owned.lingering.retain(|tenure| !tenure.is_idle());
-        let kept = owned.partitions.values().filter(|it| !it.leaving).count();
+        let kept = owned
+            .partitions
+            .values()
+            .filter(|it| !it.is_leaving())
+            .count();
         Standing {
             owned: owned
                 .partitions
@@ -57,8 +61,11 @@ impl Partitions {
             asked: 0,
             answered: 0,
             loaded: false,
-            leaving: owned.retired,
-            freeing: false,
+            stay: if owned.retired {
+                Stay::Leaving
+            } else {
+                Stay::Kept
+            },
         };
         owned.partitions.insert(partition, new);
         drop(owned);
@@ -129,7 +136,7 @@ impl Partitions {
             .partitions
             .values()
             .rev()
-            .filter(|it| !it.leaving)
+            .filter(|it| !it.is_leaving())
             .take(count)
             .map(|it| it.tenure.partition)
             .collect();
@@ -158,9 +165,9 @@ impl Partitions {
         owned
             .partitions
             .values_mut()
-            .filter(|it| it.leaving && !it.freeing && (all || it.tenure.is_idle()))
+            .filter(|it| it.stay == Stay::Leaving && (all || it.tenure.is_idle()))
             .map(|it| {
-                it.freeing = true;
+                it.stay = Stay::Freeing;
                 (it.tenure.partition, Arc::clone(&it.tenure.token))
             })
             .collect()
@@ -186,7 +193,9 @@ impl Partitions {
     fn begin_to_leave(&self, owned: &mut Owned, partitions: &[u16]) {
         for partition in partitions {
             if let Some(it) = owned.partitions.get_mut(partition) {
-                it.leaving = true;
+                if it.stay == Stay::Kept {
+                    it.stay = Stay::Leaving;
+                }
             }
         }
         self.clear(owned, partitions);
