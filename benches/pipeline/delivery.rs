@@ -133,6 +133,21 @@ pub(crate) async fn to_an_instant_temporal(effort: Effort) -> Result<(), Failure
     Ok(())
 }
 
+/// Webhooks that a gateway which has just started stores and delivers in a second.
+pub(crate) async fn per_second(
+    gateway: &Gateway,
+    name: &str,
+    events: usize,
+) -> Result<f64, Failure> {
+    let requests = stripe::requests(name, events, |number| {
+        (number % INSTANT_WORKFLOWS).to_string()
+    })?;
+    let start = Instant::now();
+    load::post(&gateway.public, INSTANT_CONNECTIONS, requests).await?;
+    gateway.until_signalled(float(events)).await?;
+    Ok(float(events) / start.elapsed().as_secs_f64())
+}
+
 fn order(run: &str, number: usize) -> String {
     format!("{run}-{}", number % WORKFLOWS)
 }

@@ -1,5 +1,6 @@
 //! The real gateway, as released: a process of its own with a store of its own, and what it says of itself.
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -49,6 +50,15 @@ impl Gateway {
         Ok(gateway)
     }
 
+    /// The same on a store that other gateways may share.
+    pub(crate) async fn start_on(store: &str, temporal: &str) -> Result<Self, Failure> {
+        let folder = tempfile::tempdir()?;
+        std::fs::write(folder.path().join("routes.toml"), stripe::ROUTES)?;
+        let gateway = Self::launch_on(OsStr::new(store), folder, temporal, &[]).await?;
+        gateway.until_connected().await?;
+        Ok(gateway)
+    }
+
     /// Returns once it listens: Temporal may come later.
     pub(crate) async fn launch(temporal: &str) -> Result<Self, Failure> {
         let folder = tempfile::tempdir()?;
@@ -65,7 +75,18 @@ impl Gateway {
     }
 
     async fn launch_in(folder: TempDir, temporal: &str, flags: &[&str]) -> Result<Self, Failure> {
-        let mut child = command(folder.path(), temporal).args(flags).spawn()?;
+        let store = folder.path().join("store.db");
+        Self::launch_on(store.as_os_str(), folder, temporal, flags).await
+    }
+
+    async fn launch_on(
+        store: &OsStr,
+        folder: TempDir,
+        temporal: &str,
+        flags: &[&str],
+    ) -> Result<Self, Failure> {
+        let mut command = command(folder.path(), temporal);
+        let mut child = command.arg("--store").arg(store).args(flags).spawn()?;
         let pid = child.id().ok_or("the gateway ended at once")?;
         let stderr = child.stderr.take().ok_or("no stderr")?;
         let (public, ops) = tokio::time::timeout(PATIENCE, addresses(stderr)).await??;
@@ -92,12 +113,21 @@ impl Gateway {
         tokio::time::timeout(PATIENCE, connected).await?
     }
 
-    /// Waits until that many have been delivered since it started.
+    /// Waits until so many have been delivered.
     pub(crate) async fn until_delivered(&self, count: f64) -> Result<Delivered, Failure> {
+        self.until(|now| now.count >= count).await
+    }
+
+    /// Waits until it has delivered so many itself, since it started.
+    pub(crate) async fn until_signalled(&self, count: f64) -> Result<Delivered, Failure> {
+        self.until(|now| now.lags >= count).await
+    }
+
+    async fn until(&self, reached: impl Fn(&Delivered) -> bool) -> Result<Delivered, Failure> {
         let delivered = async {
             loop {
                 let now = self.delivered().await?;
-                if now.count >= count {
+                if reached(&now) {
                     return Ok(now);
                 }
                 tokio::time::sleep(POLL).await;
@@ -144,8 +174,6 @@ fn command(folder: &Path, temporal: &str) -> Command {
         .args(["--log-format", "json"])
         .arg("--routes")
         .arg(folder.join("routes.toml"))
-        .arg("--store")
-        .arg(folder.join("store.db"))
         .env("TEMPORAL_ADDRESS", temporal)
         .env(stripe::SECRET_VARIABLE, stripe::SECRET)
         .stdin(Stdio::null())

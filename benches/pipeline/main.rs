@@ -15,7 +15,9 @@ mod idle;
 mod instant;
 mod load;
 mod process;
+mod redis_server;
 mod retention;
+mod shared;
 mod signaller;
 mod stages;
 mod store;
@@ -40,13 +42,14 @@ Sections (all of them if none is named):
   removal  accepting while retention removes events, beside accepting while it keeps them
   blocked  lag of a busy lane, with and without one beside it that waits for an hour
   waiting  50,000 lanes whose workflow is absent, and healthy ones beside them
+  shared   accepts per second on Redis, beside its script alone; two replicas; delivering, beside the embedded store
   idle     memory of a gateway at rest
 
   --quick  fewer and shorter rounds: to see that it runs, not for figures";
 
-const SECTIONS: [&str; 10] = [
+const SECTIONS: [&str; 11] = [
     "store", "stages", "flow", "instant", "drain", "growth", "removal", "blocked", "waiting",
-    "idle",
+    "shared", "idle",
 ];
 
 /// How long to measure.
@@ -128,6 +131,7 @@ fn main() -> Result<(), Failure> {
             "removal" => runtime.block_on(retention::run(effort))?,
             "blocked" => runtime.block_on(waiting::one_lane(effort))?,
             "waiting" => runtime.block_on(waiting::many_lanes(effort))?,
+            "shared" => runtime.block_on(shared::run(effort))?,
             _ => runtime.block_on(idle::run())?,
         }
     }
