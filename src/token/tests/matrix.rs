@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use base64::Engine as _;
 use serde_json::{Map, Value, json};
 
 use super::super::*;
@@ -154,8 +155,6 @@ fn faults() -> Vec<(&'static str, Fault, Option<Refusal>)> {
         ),
     ]
 }
-
-use base64::Engine as _;
 
 fn claims_with_admin() -> Value {
     set(&good_claims(), "roles", &json!(["admin"]))
