@@ -27,6 +27,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+pub use compile::keys::is_key_name;
 pub use files::Files;
 pub use options::{Environment, Options, SecretPolicy};
 pub use problem::{Problem, Severity};
@@ -35,7 +36,7 @@ pub use reload::{PlanHandle, Status};
 use crate::access::Rules;
 use crate::routing::Routes;
 use crate::secret::Secret;
-use crate::token::Issuer;
+use crate::token::{Issuer, KeyTable, api_keys};
 use crate::verify::Source;
 
 use self::problem::{Finding, Findings};
@@ -48,15 +49,31 @@ pub struct Plan {
     pub digest: String,
     pub sources: HashMap<Arc<str>, Arc<Source>>,
     pub issuers: HashMap<Arc<str>, Arc<Issuer>>,
+    /// API keys by hash.
+    pub keys: Arc<KeyTable>,
     pub routes: Routes,
     pub queries: Rules,
-    /// Sources that run with the last value of a secret file that can no longer be read.
+    /// Holders that run with the last value of a secret file that can no longer be read.
     pub stale_secrets: Vec<Arc<str>>,
     /// Sources of which a secret cannot be read here at all: nothing can be signed or verified with what
     /// stands in for it. Empty where secrets are required.
     pub secrets_missing: HashSet<Arc<str>>,
     /// What the secret files held, for the plan after this one.
     secret_files: HashMap<PathBuf, Secret>,
+}
+
+impl Plan {
+    /// Each holder of secrets, as alarms call it, and whether one of them keeps a last value: sources by their
+    /// names, issuers with shared secrets as `issuer:NAME`.
+    pub fn secret_holders(&self) -> impl Iterator<Item = (Arc<str>, bool)> {
+        let shared = self.issuers.values().filter(|it| it.keys.is_none());
+        let issuers = shared.map(|issuer| compile::issuers::secret_holder(&issuer.name));
+        let holders = self.sources.keys().cloned().chain(issuers);
+        holders.map(|name| {
+            let stale = self.stale_secrets.contains(&name);
+            (name, stale)
+        })
+    }
 }
 
 /// What came of a routing file.
@@ -119,6 +136,7 @@ fn compile_after(
     let mut source_text = SourceText::new(file, text);
     let (document, errors) = toml::de::DeTable::parse_recoverable(text);
     source_text.mask(masks::of_document(document.get_ref()));
+    source_text.mask(api_keys::in_text(text));
     if !errors.is_empty() {
         source_text.mask(masks::of_lines(text));
         return Loaded {
@@ -136,6 +154,7 @@ fn compile_after(
         digest: hex::encode(Sha256::digest(text)),
         sources: compiled.sources,
         issuers: compiled.issuers,
+        keys: compiled.keys,
         routes: Routes::new(compiled.routes),
         queries: Rules::new(compiled.queries),
         stale_secrets: compiled.secrets.stale,
