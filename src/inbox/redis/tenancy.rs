@@ -192,10 +192,10 @@ impl Partitions {
 
     fn begin_to_leave(&self, owned: &mut Owned, partitions: &[u16]) {
         for partition in partitions {
-            if let Some(it) = owned.partitions.get_mut(partition) {
-                if it.stay == Stay::Kept {
-                    it.stay = Stay::Leaving;
-                }
+            if let Some(it) = owned.partitions.get_mut(partition)
+                && it.stay == Stay::Kept
+            {
+                it.stay = Stay::Leaving;
             }
         }
         self.clear(owned, partitions);
