@@ -5,6 +5,7 @@
 use crate::access;
 use crate::event::MAX_NAME;
 use crate::expr::template::Template;
+use crate::rate::Rate;
 
 use super::super::problem::Finding;
 use super::{Compiler, Text, codes};
@@ -22,6 +23,18 @@ impl Compiler<'_> {
         }
         self.within_limits(key, text, text.get_ref())
             .then(|| text.get_ref().clone())
+    }
+
+    pub(super) fn rate(&mut self, text: &Text) -> Option<Rate> {
+        let rate = Rate::parse(text.get_ref());
+        if rate.is_none() {
+            let message = format!("`rate` cannot be `{}`", text.get_ref());
+            self.findings.push(
+                Finding::error(codes::BAD_VALUE, text.span(), message)
+                    .help("write how many at most, as in \"500/s\", \"30/m\" or \"1000/h\""),
+            );
+        }
+        rate
     }
 
     pub(super) fn namespace(&mut self, text: Option<&Text>) -> Option<String> {
@@ -52,13 +65,12 @@ impl Compiler<'_> {
         }
     }
 
-    pub(super) fn refuse_built_in_query(&mut self, text: &Text) {
+    pub(super) fn warn_about_built_in_query(&mut self, text: &Text) {
         if access::is_built_in_query(text.get_ref()) {
             let message = format!("`{}` is a query that is built in", text.get_ref());
             self.findings.push(
-                Finding::error(codes::RESERVED, text.span(), message).help(
-                    "it would show a worker's insides to callers: name a query of the workflow",
-                ),
+                Finding::warning(codes::RESERVED, text.span(), message)
+                    .help("it shows a worker's insides to whoever is allowed: is that meant?"),
             );
         }
     }
