@@ -6,6 +6,8 @@
 mod check;
 mod dev;
 mod events;
+mod explain;
+mod routes;
 mod send;
 mod serve;
 pub mod stack;
@@ -32,6 +34,8 @@ struct Program {
 enum Command {
     Serve(serve::Arguments),
     Check(check::Arguments),
+    Explain(explain::Arguments),
+    Routes(routes::Arguments),
     Send(send::Arguments),
     Events(events::Arguments),
     Dev(dev::Arguments),
@@ -97,6 +101,8 @@ pub fn run() -> ExitCode {
         match program.command {
             Command::Serve(arguments) => serve::run(arguments).await,
             Command::Check(arguments) => check::run(&arguments),
+            Command::Explain(arguments) => explain::run(&arguments),
+            Command::Routes(arguments) => routes::run(&arguments),
             Command::Send(arguments) => send::run(&arguments).await,
             Command::Events(arguments) => events::run(arguments).await,
             Command::Dev(arguments) => dev::run(arguments).await,

@@ -114,6 +114,8 @@ pub struct Forbidden;
 pub struct Routes {
     /// In the order of the file.
     routes: Vec<Route>,
+    /// The sources that each of them names.
+    named: Vec<Vec<Arc<str>>>,
     sources: HashMap<Arc<str>, Matcher>,
 }
 
@@ -123,13 +125,20 @@ impl Routes {
     pub fn new(routes: Vec<(Vec<Arc<str>>, Route)>) -> Self {
         let mut all = Self::default();
         for (sources, route) in routes {
-            for source in sources {
-                let matcher = all.sources.entry(source).or_default();
+            for source in &sources {
+                let matcher = all.sources.entry(Arc::clone(source)).or_default();
                 matcher.add(all.routes.len(), &route.on);
             }
             all.routes.push(route);
+            all.named.push(sources);
         }
         all
+    }
+
+    /// In the order of the file, each with the sources it names.
+    pub fn iter(&self) -> impl Iterator<Item = (&Route, &[Arc<str>])> {
+        let named = self.named.iter().map(Vec::as_slice);
+        self.routes.iter().zip(named)
     }
 
     /// The deliveries of an event whose sender has these roles, in the order of the file; none: unrouted.

@@ -126,7 +126,9 @@ impl Proxies {
 
 /// `for=` of one element of a `Forwarded` header (RFC 7239).
 fn forwarded(element: &str) -> Option<IpAddr> {
-    let mut pairs = element.split(';').filter_map(|pair| pair.trim().split_once('='));
+    let mut pairs = element
+        .split(';')
+        .filter_map(|pair| pair.trim().split_once('='));
     let (_, node) = pairs.find(|(name, _)| name.eq_ignore_ascii_case("for"))?;
     let node = match node.strip_prefix('"') {
         Some(quoted) => quoted.strip_suffix('"')?,
@@ -201,8 +203,16 @@ mod tests {
         let proxies = proxies(Header::XForwardedFor);
         for (peer, values, expected) in [
             ("10.0.0.1", &["192.0.2.7"][..], "192.0.2.7"),
-            ("10.0.0.1", &["198.51.100.1, 192.0.2.7, 10.1.1.1"], "192.0.2.7"),
-            ("10.0.0.1", &["198.51.100.1", "192.0.2.7", "10.1.1.1"], "192.0.2.7"),
+            (
+                "10.0.0.1",
+                &["198.51.100.1, 192.0.2.7, 10.1.1.1"],
+                "192.0.2.7",
+            ),
+            (
+                "10.0.0.1",
+                &["198.51.100.1", "192.0.2.7", "10.1.1.1"],
+                "192.0.2.7",
+            ),
             ("10.0.0.1", &["192.0.2.7:4711"], "192.0.2.7"),
             ("10.0.0.1", &["[2001:db8::1]:4711"], "2001:db8::1"),
             ("fd00::1", &["2001:db8::1"], "2001:db8::1"),
@@ -213,7 +223,11 @@ mod tests {
             ("10.0.0.1", &[], "10.0.0.1"),
             ("192.0.2.1", &["198.51.100.1"], "192.0.2.1"),
         ] {
-            assert_eq!(client(&proxies, peer, "x-forwarded-for", values), expected, "{values:?}");
+            assert_eq!(
+                client(&proxies, peer, "x-forwarded-for", values),
+                expected,
+                "{values:?}"
+            );
         }
         let other = client(&proxies, "10.0.0.1", "forwarded", &["for=192.0.2.7"]);
         assert_eq!(other, "10.0.0.1", "only the one header is believed");
@@ -230,7 +244,11 @@ mod tests {
             ("for=192.0.2.7, for=unknown", "10.0.0.1"),
             ("by=192.0.2.7", "10.0.0.1"),
         ] {
-            assert_eq!(client(&proxies, "10.0.0.1", "forwarded", &[value]), expected, "{value}");
+            assert_eq!(
+                client(&proxies, "10.0.0.1", "forwarded", &[value]),
+                expected,
+                "{value}"
+            );
         }
     }
 
@@ -239,7 +257,14 @@ mod tests {
         for text in ["10.0.0.0/8", "192.0.2.7", "::1", "fd00::/8", "0.0.0.0/0"] {
             assert!(text.parse::<Network>().is_ok(), "{text}");
         }
-        for text in ["10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/+8", "host", ""] {
+        for text in [
+            "10.0.0.1/8",
+            "10.0.0.0/33",
+            "10.0.0.0/",
+            "10.0.0.0/+8",
+            "host",
+            "",
+        ] {
             assert!(text.parse::<Network>().is_err(), "{text}");
         }
     }

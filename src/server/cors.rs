@@ -26,7 +26,8 @@ pub struct Cors {
 
 /// What an origin looks like: a scheme, a host in lower case, a port if it is not the scheme's own.
 pub fn origin(text: &str) -> Result<HeaderValue, &'static str> {
-    let wrong = "allowed are origins as browsers write them: https://shop.example, http://localhost:5173";
+    let wrong =
+        "allowed are origins as browsers write them: https://shop.example, http://localhost:5173";
     let (scheme, host) = text.split_once("://").ok_or(wrong)?;
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.:[]_".contains(c);
     if !matches!(scheme, "http" | "https") || host.is_empty() || !host.chars().all(plain) {
@@ -66,7 +67,9 @@ pub(super) async fn apply(State(gateway): State<Public>, request: Request, next:
     }
     let origin = cors.allowed(request.headers());
     let preflight = request.method() == Method::OPTIONS
-        && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+        && request
+            .headers()
+            .contains_key(ACCESS_CONTROL_REQUEST_METHOD);
     let mut response = match &origin {
         Some(_) if preflight => permission(),
         _ => next.run(request).await,
@@ -98,7 +101,11 @@ mod tests {
 
     #[test]
     fn origins_are_written_as_browsers_write_them() {
-        for text in ["https://shop.example", "http://localhost:5173", "http://[::1]:8080"] {
+        for text in [
+            "https://shop.example",
+            "http://localhost:5173",
+            "http://[::1]:8080",
+        ] {
             assert!(origin(text).is_ok(), "{text}");
         }
         for text in [

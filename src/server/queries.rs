@@ -169,9 +169,7 @@ async fn authenticate(
     )
     .await;
     if !matches!(proven, Err(Doubt::KeysAway)) {
-        gateway
-            .rates
-            .judged(shown, proven.is_ok(), Instant::now());
+        gateway.rates.judged(shown, proven.is_ok(), Instant::now());
     }
     proven.map_err(|doubt| match doubt {
         Doubt::Refused(refusal) => Refused::query_token(&refusal),

@@ -25,10 +25,10 @@ use clap::builder::NonEmptyStringValueParser;
 
 use crate::inbox::{self, Retention};
 use crate::secret::Secret;
-use crate::server::operators::{self, Operators};
-use crate::server::tls::{self, Tls};
 use crate::server::client::Proxies;
 use crate::server::cors::Cors;
+use crate::server::operators::{self, Operators};
+use crate::server::tls::{self, Tls};
 use crate::server::{body, limits, listener};
 use crate::telemetry::{audit, log};
 use values::{Size, duration, duration_or_zero, secret, size};

@@ -104,7 +104,10 @@ mod tests {
         for _ in 0..5 {
             assert_eq!(limit.take("a", five, rested), Ok(()));
         }
-        assert!(limit.take("a", five, rested).is_err(), "no more than a burst is saved up");
+        assert!(
+            limit.take("a", five, rested).is_err(),
+            "no more than a burst is saved up"
+        );
     }
 
     #[test]

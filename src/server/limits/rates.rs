@@ -121,7 +121,10 @@ impl Rates {
             key: (network(peer), realm),
             token: Sha256::digest(token).into(),
         };
-        match self.failures.look(&shown.key, Allowance::at_once(rate), now) {
+        match self
+            .failures
+            .look(&shown.key, Allowance::at_once(rate), now)
+        {
             Err(wait) if !self.was_good(&shown.token, now) => Err(TooOften(wait)),
             _ => Ok(Some(shown)),
         }
@@ -249,7 +252,10 @@ mod tests {
         assert!(show(&rates, PEER, &source, "bad", now));
         assert!(show(&rates, OTHER, &realm, "bad", now));
         let later = now + Duration::from_secs(20);
-        assert!(show(&rates, PEER, &realm, "bad", later), "one more each 20 s");
+        assert!(
+            show(&rates, PEER, &realm, "bad", later),
+            "one more each 20 s"
+        );
         assert!(!show(&rates, PEER, &realm, "bad", later));
         let forgotten = now + GOOD_FOR;
         for _ in 0..3 {

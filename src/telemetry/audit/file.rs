@@ -81,7 +81,7 @@ impl AuditFile {
 
     /// The path is looked for at once: whoever rotates files from outside has just moved this one.
     pub(super) fn reopen(&mut self, now: Timestamp) -> io::Result<()> {
-        if !self.open.is_at(&self.options.path) {
+        if self.open.regular.is_none() || !self.open.is_at(&self.options.path) {
             self.open = Open::at(&self.options.path, now)?;
         }
         self.trouble = None;
@@ -105,12 +105,18 @@ impl AuditFile {
     }
 
     fn look(&mut self, more: usize, now: Timestamp) -> Result<(), String> {
-        self.reopen(now)
-            .map_err(|error| format!("{} cannot be opened: {error}", self.options.path.display()))?;
+        if self.open.is_at(&self.options.path) {
+            self.trouble = None;
+        } else {
+            self.reopen(now).map_err(|error| {
+                format!("{} cannot be opened: {error}", self.options.path.display())
+            })?;
+        }
         self.open.measure();
         if self.is_full(more, now) {
-            self.rotate(now)
-                .map_err(|error| format!("{} cannot be rotated: {error}", self.options.path.display()))?;
+            self.rotate(now).map_err(|error| {
+                format!("{} cannot be rotated: {error}", self.options.path.display())
+            })?;
         }
         Ok(())
     }
@@ -203,7 +209,9 @@ impl Open {
             .map(|metadata| metadata.len().saturating_sub(written as u64));
         match whole.and_then(|whole| self.file.set_len(whole)) {
             Ok(()) => error,
-            Err(also) => io::Error::new(error.kind(), format!("{error}; half a line stays: {also}")),
+            Err(also) => {
+                io::Error::new(error.kind(), format!("{error}; half a line stays: {also}"))
+            }
         }
     }
 }

@@ -40,7 +40,6 @@ impl Telemetry {
         settle(self.audit.holds(clock::now()));
         self.audit.standing()
     }
-
 }
 
 fn settle(written: Written) -> bool {
