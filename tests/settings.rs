@@ -83,7 +83,7 @@ fn an_unknown_variable_is_named_with_the_one_that_was_meant() {
     );
     let error = check(&[("SIGNALPOST_TEMPO", "cert.pem")]).unwrap_err();
     assert!(
-        error.contains("allowed are SIGNALPOST_ALLOW_UNVERIFIED, "),
+        error.contains("allowed are SIGNALPOST_ADDRESS_RATE, "),
         "{error}"
     );
 }

@@ -37,7 +37,7 @@ pub(super) struct Arguments {
     )]
     token: Option<PathBuf>,
 
-    /// A caller without a token, as JSON: {"roles":["support"],"claims":{…}}; `issuer` and `subject` too. Without
+    /// A caller without a token, as JSON: `{"roles":["support"],"claims":{…}}`; `issuer` and `subject` too. Without
     /// `roles` they are read from the claims, as the issuer's are.
     #[arg(long = "as", id = "caller", value_name = "JSON")]
     caller: Option<String>,

@@ -31,6 +31,10 @@ struct Program {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one, and it lives as long as the process"
+)]
 enum Command {
     Serve(serve::Arguments),
     Check(check::Arguments),

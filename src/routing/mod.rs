@@ -112,10 +112,8 @@ pub struct Forbidden;
 /// All routes, by source and then by event type: looked up, not scanned.
 #[derive(Debug, Default)]
 pub struct Routes {
-    /// In the order of the file.
-    routes: Vec<Route>,
-    /// The sources that each of them names.
-    named: Vec<Vec<Arc<str>>>,
+    /// In the order of the file, each with the sources it names.
+    routes: Vec<(Vec<Arc<str>>, Route)>,
     sources: HashMap<Arc<str>, Matcher>,
 }
 
@@ -129,16 +127,16 @@ impl Routes {
                 let matcher = all.sources.entry(Arc::clone(source)).or_default();
                 matcher.add(all.routes.len(), &route.on);
             }
-            all.routes.push(route);
-            all.named.push(sources);
+            all.routes.push((sources, route));
         }
         all
     }
 
     /// In the order of the file, each with the sources it names.
     pub fn iter(&self) -> impl Iterator<Item = (&Route, &[Arc<str>])> {
-        let named = self.named.iter().map(Vec::as_slice);
-        self.routes.iter().zip(named)
+        self.routes
+            .iter()
+            .map(|(sources, route)| (route, sources.as_slice()))
     }
 
     /// The deliveries of an event whose sender has these roles, in the order of the file; none: unrouted.
@@ -176,7 +174,7 @@ impl Routes {
         let (id, received_at) = (event.id.to_string(), event.received_at.to_rfc3339());
         let vars = variables(event, &id, &received_at);
         let mut stopped = false;
-        for route in candidates.iter().filter_map(|&at| self.routes.get(at)) {
+        for (_, route) in candidates.iter().filter_map(|&at| self.routes.get(at)) {
             let verdict = if stopped {
                 Verdict::Stopped
             } else {

@@ -54,7 +54,8 @@ pub(super) struct Decision {
 
 #[derive(Debug, Serialize)]
 struct Step {
-    step: &'static str,
+    #[serde(rename = "step")]
+    name: &'static str,
     ok: bool,
     text: String,
 }
@@ -122,7 +123,7 @@ pub(super) fn decide(
             decision.status = Some(problem.status.as_u16());
             decision.code = Some(problem.code);
             decision.steps.push(Step {
-                step,
+                name: step,
                 ok: false,
                 text,
             });
@@ -138,7 +139,7 @@ impl Decision {
 
     fn well(&mut self, step: &'static str, text: String) {
         self.steps.push(Step {
-            step,
+            name: step,
             ok: true,
             text,
         });
@@ -263,7 +264,7 @@ impl Decision {
             .iter()
             .map(|step| {
                 let mark = if step.ok { "ok" } else { "NO" };
-                format!("{mark}  {:<9} {}", step.step, step.text)
+                format!("{mark}  {:<9} {}", step.name, step.text)
             })
             .collect();
         if let Some(shown) = &self.question {

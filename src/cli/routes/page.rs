@@ -13,9 +13,11 @@ pub(super) fn text(reach: &Reach) -> String {
         }
         page.push_str(&title.join(" "));
         page.push('\n');
-        for (name, value) in lines {
-            page.push_str(&format!("  {name:<10} {value}\n"));
-        }
+        page.extend(
+            lines
+                .iter()
+                .map(|(name, value)| format!("  {name:<10} {value}\n")),
+        );
     }
     if page.is_empty() {
         return "nothing of this file can reach a workflow".to_owned();
@@ -28,18 +30,17 @@ pub(super) fn markdown(reach: &Reach) -> String {
     let mut part = String::new();
     for ([kind, name, _, _], lines) in sections(reach) {
         if kind != part {
-            let title = if kind == "signal" {
-                "Signals"
+            page.push_str(if kind == "signal" {
+                "\n## Signals\n"
             } else {
-                "Queries"
-            };
-            page.push_str(&format!("\n## {title}\n"));
+                "\n## Queries\n"
+            });
             part = kind;
         }
-        page.push_str(&format!("\n### {}\n\n| | |\n|---|---|\n", code(&name)));
-        for (name, value) in lines {
-            page.push_str(&format!("| {name} | {} |\n", code(&value)));
-        }
+        let head = ["\n### ", &code(&name), "\n\n| | |\n|---|---|\n"];
+        page.extend(head);
+        let row = |(name, value): &Line| format!("| {name} | {} |\n", code(value));
+        page.extend(lines.iter().map(row));
     }
     page.trim_end().to_owned()
 }

@@ -226,7 +226,9 @@ impl Place {
     fn trouble(&self) -> Option<String> {
         match self {
             Self::File(file) => file.trouble().map(str::to_owned),
-            _ => None,
+            Self::Stderr => None,
+            #[cfg(test)]
+            Self::Nowhere => None,
         }
     }
 }
