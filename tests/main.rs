@@ -7,6 +7,7 @@
     reason = "what a test cannot go on from may end it, and a test may say what it waits for"
 )]
 
+mod allow;
 mod ambiguity;
 mod architecture;
 mod audit;
@@ -19,11 +20,13 @@ mod delivery;
 mod deploy;
 mod dev;
 mod devserver;
+mod discovery;
 mod docs;
 mod drain;
 mod explain;
 mod faults;
 mod inbox_contract;
+mod keys;
 mod ledger;
 mod limits;
 mod listener;

@@ -7,6 +7,7 @@ mod check;
 mod dev;
 mod events;
 mod explain;
+mod keys;
 mod routes;
 mod send;
 mod serve;
@@ -42,6 +43,7 @@ enum Command {
     Routes(routes::Arguments),
     Send(send::Arguments),
     Events(events::Arguments),
+    Keys(keys::Arguments),
     Dev(dev::Arguments),
 }
 
@@ -109,6 +111,7 @@ pub fn run() -> ExitCode {
             Command::Routes(arguments) => routes::run(&arguments),
             Command::Send(arguments) => send::run(&arguments).await,
             Command::Events(arguments) => events::run(arguments).await,
+            Command::Keys(arguments) => keys::run(&arguments),
             Command::Dev(arguments) => dev::run(arguments).await,
         }
     });

@@ -75,15 +75,18 @@ pub struct Ops {
 
 /// Webhooks, and query paths for everything else. The outermost layer is the last one named.
 pub fn public(gateway: Public) -> Router {
-    Router::new()
+    let mut router = Router::new()
         .route("/hooks/{source}", any(webhooks::receive))
         .fallback(queries::answer)
         .layer(middleware::from_fn_with_state(
             gateway.in_flight.clone(),
             limits::in_flight,
         ))
-        .layer(middleware::from_fn_with_state(gateway.clone(), gate::pass))
-        .layer(middleware::from_fn_with_state(gateway.clone(), cors::apply))
+        .layer(middleware::from_fn_with_state(gateway.clone(), gate::pass));
+    if !gateway.cors.is_off() {
+        router = router.layer(middleware::from_fn_with_state(gateway.clone(), cors::apply));
+    }
+    router
         .layer(middleware::from_fn(request_id::assign))
         .with_state(gateway)
 }
