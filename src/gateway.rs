@@ -17,7 +17,9 @@ use crate::config::{self, PlanHandle, Problem};
 use crate::delivery;
 use crate::inbox::{self, Inbox};
 use crate::jwks::{self, Jwks};
-use crate::server::limits::InFlight;
+use crate::server::client::Proxies;
+use crate::server::cors::Cors;
+use crate::server::limits::{self, InFlight, Rates};
 use crate::server::listener::Listener;
 use crate::server::operators::Operators;
 use crate::server::tls::Tls;
@@ -44,6 +46,9 @@ pub struct Options {
     pub temporal_ui: Option<reqwest::Url>,
     pub body: body::Options,
     pub max_in_flight: usize,
+    pub rates: limits::Options,
+    pub proxies: Proxies,
+    pub cors: Cors,
     /// After the signal to stop, requests are still accepted for so long.
     pub drain_delay: Duration,
     /// Then what is in flight has so long to finish.
@@ -132,6 +137,9 @@ impl Gateway {
             telemetry: telemetry.clone(),
             body: options.body,
             in_flight: InFlight::new(options.max_in_flight, telemetry.clone()),
+            rates: Arc::new(Rates::new(options.rates)),
+            proxies: Arc::new(options.proxies),
+            cors: options.cors,
         });
         let ops_router = server::ops(Ops {
             plan: Arc::clone(&plan),
@@ -236,8 +244,10 @@ impl Gateway {
         });
     }
 
-    /// Reads the routing file anew, because `who` asked for it; what came of it is in the log.
+    /// Looks for the audit file at its path again and reads the routing file anew, because `who` asked for it;
+    /// what came of it is in the log.
     pub async fn reload(&self, who: &str) {
+        self.telemetry.reopen_audit();
         let plan = Arc::clone(&self.plan);
         let reloaded = tokio::task::spawn_blocking(move || plan.reload().is_ok()).await;
         let (outcome, reason) = match reloaded {

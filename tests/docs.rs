@@ -27,7 +27,7 @@ fn commands(page: &str) -> Vec<String> {
 }
 
 /// Every command of README, and the test that runs it.
-const RUN_BY: [(&str, &str); 13] = [
+const RUN_BY: [(&str, &str); 15] = [
     (
         "cargo run --example orders",
         "docs::the_demo_ends_with_a_paid_and_shipped_order",
@@ -72,6 +72,14 @@ const RUN_BY: [(&str, &str); 13] = [
     (
         "signalpost events drop",
         "cli_events::one_is_dropped_and_one_erased_by_their_ids",
+    ),
+    (
+        "signalpost explain --query",
+        "explain::a_caller_without_a_token_is_told_in_json",
+    ),
+    (
+        "signalpost routes -o md",
+        "explain::routes_names_every_signal_and_query_and_no_secret",
     ),
     ("curl", "webhooks and queries"),
 ];

@@ -5,7 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use clap::{Args, Command, FromArgMatches};
+use signalpost::rate::Rate;
+use signalpost::server::cors::Cors;
 use signalpost::settings::{ServeOptions, ServeSettings, Store, environment};
+use signalpost::telemetry::audit;
 
 pub(crate) fn program() -> Command {
     let serve = ServeSettings::augment_args(Command::new("serve"));
@@ -45,6 +48,12 @@ fn defaults_are_those_of_the_contract() {
     assert_eq!(options.listener.header_timeout.as_secs(), 10);
     assert_eq!(options.body.max_bytes, 1024 * 1024);
     assert_eq!(options.body.timeout.as_secs(), 30);
+    assert_eq!(options.audit, audit::Target::Stderr);
+    assert_eq!(options.rates.address, None);
+    assert_eq!(options.rates.query, None);
+    assert_eq!(options.rates.auth_failures, Rate::parse("60/m"));
+    assert!(options.proxies.trusted.is_empty());
+    assert_eq!(options.cors, Cors::default());
     assert_eq!(options.drain_delay.as_secs(), 5);
     assert_eq!(options.drain.as_secs(), 25);
     assert!(!options.operators.have_tokens());
@@ -74,7 +83,7 @@ fn an_unknown_variable_is_named_with_the_one_that_was_meant() {
     );
     let error = check(&[("SIGNALPOST_TEMPO", "cert.pem")]).unwrap_err();
     assert!(
-        error.contains("allowed are SIGNALPOST_ALLOW_UNVERIFIED, "),
+        error.contains("allowed are SIGNALPOST_ADDRESS_RATE, "),
         "{error}"
     );
 }

@@ -48,7 +48,7 @@ pub struct Rule {
     pub cache: Option<Duration>,
     /// The parameter of the query string that may pin a run.
     pub run: Option<String>,
-    /// Of permitted and refused callers together.
+    /// Of each caller, permitted or not.
     pub rate: Option<Rate>,
     pub expose_errors: bool,
 }

@@ -3,6 +3,8 @@
 //! A parameter is one whole segment. Every segment of a request is percent-decoded once; what is
 //! empty or no UTF-8 after that fits nothing. Imports nothing of this crate.
 
+use std::fmt;
+
 /// More segments than any sensible path has; bounds the work of a look-up.
 const MAX_SEGMENTS: usize = 32;
 
@@ -16,6 +18,16 @@ pub struct PathPattern {
 pub(super) enum Segment {
     Literal(String),
     Parameter(String),
+}
+
+/// As it is written in routes.toml.
+impl fmt::Display for PathPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.segments.iter().try_for_each(|segment| match segment {
+            Segment::Literal(text) => write!(f, "/{text}"),
+            Segment::Parameter(name) => write!(f, "/{{{name}}}"),
+        })
+    }
 }
 
 impl PathPattern {

@@ -6,7 +6,9 @@
 mod check;
 mod dev;
 mod events;
+mod explain;
 mod keys;
+mod routes;
 mod send;
 mod serve;
 pub mod stack;
@@ -30,9 +32,15 @@ struct Program {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one, and it lives as long as the process"
+)]
 enum Command {
     Serve(serve::Arguments),
     Check(check::Arguments),
+    Explain(explain::Arguments),
+    Routes(routes::Arguments),
     Send(send::Arguments),
     Events(events::Arguments),
     Keys(keys::Arguments),
@@ -99,6 +107,8 @@ pub fn run() -> ExitCode {
         match program.command {
             Command::Serve(arguments) => serve::run(arguments).await,
             Command::Check(arguments) => check::run(&arguments),
+            Command::Explain(arguments) => explain::run(&arguments),
+            Command::Routes(arguments) => routes::run(&arguments),
             Command::Send(arguments) => send::run(&arguments).await,
             Command::Events(arguments) => events::run(arguments).await,
             Command::Keys(arguments) => keys::run(&arguments),

@@ -16,7 +16,7 @@ use crate::{config, delivery};
 /// Where Temporal is, its own variables say: `TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`,
 /// `TEMPORAL_API_KEY`, `TEMPORAL_TLS_*`, `TEMPORAL_PROFILE`; `TEMPORAL_UI_URL` is for links. Temporal away is no reason not to start:
 /// events are kept and delivered once it answers. Neither is Redis, where it is the store: webhooks are answered 503 until it is there. The routing file is read again when it changes or on
-/// SIGHUP; SIGTERM drains, and a second one cuts the drain delay short. Exit code 1 if it cannot start, 2 if a setting is malformed.
+/// SIGHUP, which also looks for a moved audit file; SIGTERM drains, and a second one cuts the drain delay short. Exit code 1 if it cannot start, 2 if a setting is malformed.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -40,7 +40,13 @@ pub(super) async fn run(arguments: Arguments) -> End {
         complain("the system takes no signal handlers");
         return End::Problem;
     };
-    let telemetry = Telemetry::new();
+    let telemetry = match Telemetry::open(&settings.audit) {
+        Ok(telemetry) => telemetry,
+        Err(error) => {
+            complain(&error.to_string());
+            return End::Usage;
+        }
+    };
     let temporal = match Temporal::new(&temporal::Options::default(), telemetry.clone()) {
         Ok(temporal) => temporal,
         Err(error) => {
@@ -89,6 +95,9 @@ pub(super) fn options(settings: ServeOptions, namespace: &str) -> Options {
         temporal_ui: temporal_ui(),
         body: settings.body,
         max_in_flight: settings.max_in_flight,
+        rates: settings.rates,
+        proxies: settings.proxies,
+        cors: settings.cors,
         drain_delay: settings.drain_delay,
         drain: settings.drain,
     }

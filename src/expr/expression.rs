@@ -144,6 +144,12 @@ impl Expr {
         self.constant.clone()
     }
 
+    /// As it was written.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.text
+    }
+
     /// How the expression is called in an error.
     fn what(&self) -> String {
         match &self.path {

@@ -16,6 +16,7 @@ const MAX_JSON: usize = 4 * 1024 * 1024;
 /// A string of routes.toml with `${…}` in it. `$${` writes a literal `${`.
 #[derive(Debug)]
 pub struct Template {
+    source: String,
     parts: Vec<Part>,
 }
 
@@ -39,7 +40,10 @@ impl Template {
         };
         let pieces = scan::split(text)?;
         let parts = pieces.into_iter().map(part).collect::<Result<_, _>>()?;
-        Ok(Self { parts })
+        Ok(Self {
+            source: text.to_owned(),
+            parts,
+        })
     }
 
     pub fn text(&self, vars: &Variables<'_>) -> Result<String, Error> {
@@ -64,6 +68,12 @@ impl Template {
             }
             None => Ok(vec![self.text(vars)?]),
         }
+    }
+
+    /// As it was written.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
     }
 
     /// The text, where there is no expression in it.
@@ -152,10 +162,28 @@ impl JsonTemplate {
         }
     }
 
+    /// JSON text of the value as it was written, its templates as text.
+    #[must_use]
+    pub fn source(&self) -> String {
+        let mut json = String::new();
+        // Nothing is evaluated, so there is nothing to fail.
+        let _written: Result<(), Error> = self.root.put(&mut json, &|template, json| {
+            json.push_str(&quote(template.source()));
+            Ok(())
+        });
+        json
+    }
+
     /// JSON text. A string that is exactly one `${…}` keeps the value's type and exact text.
     pub fn json(&self, vars: &Variables<'_>) -> Result<String, Error> {
         let mut json = String::new();
-        self.root.write(vars, &mut json)?;
+        self.root.put(&mut json, &|template, json| {
+            match template.lone() {
+                Some(expr) => json.push_str(&expr.json(vars)?),
+                None => json.push_str(&quote(&template.text(vars)?)),
+            }
+            Ok(())
+        })?;
         Ok(json)
     }
 }
@@ -186,18 +214,19 @@ impl Node {
         }
     }
 
-    fn write(&self, vars: &Variables<'_>, json: &mut String) -> Result<(), Error> {
+    /// Writes the value; what stands for a template, `text` decides.
+    fn put<F>(&self, json: &mut String, text: &F) -> Result<(), Error>
+    where
+        F: Fn(&Template, &mut String) -> Result<(), Error>,
+    {
         match self {
-            Self::Literal(text) => json.push_str(text),
-            Self::Text(template) => match template.lone() {
-                Some(expr) => json.push_str(&expr.json(vars)?),
-                None => json.push_str(&quote(&template.text(vars)?)),
-            },
+            Self::Literal(literal) => json.push_str(literal),
+            Self::Text(template) => text(template, json)?,
             Self::List(list) => {
                 json.push('[');
                 for (index, node) in list.iter().enumerate() {
                     separate(json, index);
-                    node.write(vars, json)?;
+                    node.put(json, text)?;
                 }
                 json.push(']');
             }
@@ -207,7 +236,7 @@ impl Node {
                     separate(json, index);
                     json.push_str(key);
                     json.push(':');
-                    node.write(vars, json)?;
+                    node.put(json, text)?;
                 }
                 json.push('}');
             }

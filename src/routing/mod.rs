@@ -112,8 +112,8 @@ pub struct Forbidden;
 /// All routes, by source and then by event type: looked up, not scanned.
 #[derive(Debug, Default)]
 pub struct Routes {
-    /// In the order of the file.
-    routes: Vec<Route>,
+    /// In the order of the file, each with the sources it names.
+    routes: Vec<(Vec<Arc<str>>, Route)>,
     sources: HashMap<Arc<str>, Matcher>,
 }
 
@@ -123,13 +123,20 @@ impl Routes {
     pub fn new(routes: Vec<(Vec<Arc<str>>, Route)>) -> Self {
         let mut all = Self::default();
         for (sources, route) in routes {
-            for source in sources {
-                let matcher = all.sources.entry(source).or_default();
+            for source in &sources {
+                let matcher = all.sources.entry(Arc::clone(source)).or_default();
                 matcher.add(all.routes.len(), &route.on);
             }
-            all.routes.push(route);
+            all.routes.push((sources, route));
         }
         all
+    }
+
+    /// In the order of the file, each with the sources it names.
+    pub fn iter(&self) -> impl Iterator<Item = (&Route, &[Arc<str>])> {
+        self.routes
+            .iter()
+            .map(|(sources, route)| (route, sources.as_slice()))
     }
 
     /// The deliveries of an event whose sender has these roles, in the order of the file; none: unrouted.
@@ -167,7 +174,7 @@ impl Routes {
         let (id, received_at) = (event.id.to_string(), event.received_at.to_rfc3339());
         let vars = variables(event, &id, &received_at);
         let mut stopped = false;
-        for route in candidates.iter().filter_map(|&at| self.routes.get(at)) {
+        for (_, route) in candidates.iter().filter_map(|&at| self.routes.get(at)) {
             let verdict = if stopped {
                 Verdict::Stopped
             } else {

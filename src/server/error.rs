@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::request_id::RequestId;
 
-/// Seconds after which a caller may try again, on every 429 and 503 but that of a lockout.
+/// Seconds after which a caller may try again, on every 503, and every 429 that knows no better.
 pub const RETRY_AFTER: u32 = 5;
 
 /// One row of the table.
@@ -62,6 +62,8 @@ table! {
     SourceBacklog         = "SP-R401" TOO_MANY_REQUESTS      "Too many events of this source are waiting."
     WebhookKeysAway       = "SP-R402" SERVICE_UNAVAILABLE    "The keys for the proof cannot be had at present."
     SourceBusy            = "SP-R403" TOO_MANY_REQUESTS      "Too many requests of this source are in work."
+    SourceRate            = "SP-R404" TOO_MANY_REQUESTS      "The source sends more often than it may."
+    WebhookGuessing       = "SP-R405" TOO_MANY_REQUESTS      "Too many bad tokens came from this address."
 
     NoQuery               = "SP-Q001" NOT_FOUND              "There is nothing at this path."
     QueryMethod           = "SP-Q002" METHOD_NOT_ALLOWED     "Queries are asked with GET, HEAD or POST."
@@ -80,6 +82,8 @@ table! {
     QueryTimeout          = "SP-Q305" GATEWAY_TIMEOUT        "The workflow did not answer in time."
     TemporalBusy          = "SP-Q306" SERVICE_UNAVAILABLE    "Temporal is busy at present."
     TemporalAway          = "SP-Q307" SERVICE_UNAVAILABLE    "Temporal cannot be reached at present."
+    QueryRate             = "SP-Q401" TOO_MANY_REQUESTS      "The caller asks more often than it may."
+    QueryGuessing         = "SP-Q402" TOO_MANY_REQUESTS      "Too many bad tokens came from this address."
 
     Overloaded            = "SP-S001" SERVICE_UNAVAILABLE    "Too many requests are in work."
     TooManyConnections    = "SP-S002" SERVICE_UNAVAILABLE    "Too many connections are open."
@@ -87,6 +91,8 @@ table! {
     StoreBusy             = "SP-S004" SERVICE_UNAVAILABLE    "The store cannot keep up at present."
     StoreAway             = "SP-S005" SERVICE_UNAVAILABLE    "The store cannot promise anything at present."
     Internal              = "SP-S006" INTERNAL_SERVER_ERROR  "Something went wrong inside."
+    AddressRate           = "SP-S007" TOO_MANY_REQUESTS      "Too many requests came from this address."
+    AuditAway             = "SP-S008" SERVICE_UNAVAILABLE    "Accesses cannot be put on record at present."
 
     OpsNotFound           = "SP-S101" NOT_FOUND              "There is nothing at this path."
     OpsMethod             = "SP-S102" METHOD_NOT_ALLOWED     "This path does not take this method."

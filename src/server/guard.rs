@@ -41,8 +41,8 @@ pub(super) struct Deed<'a> {
 }
 
 impl Caller {
-    /// Puts it on record (P9).
-    pub(super) fn did(&self, telemetry: &Telemetry, deed: Deed<'_>) {
+    /// Puts it on record (P9). False: it is not, and had to be; what is done is done all the same.
+    pub(super) fn did(&self, telemetry: &Telemetry, deed: Deed<'_>) -> bool {
         telemetry.audit(Entry {
             request: &self.request.to_string(),
             action: deed.action,
@@ -51,7 +51,7 @@ impl Caller {
             subject: deed.subject,
             workflow: deed.workflow,
             reason: deed.reason,
-        });
+        })
     }
 }
 
@@ -61,6 +61,9 @@ pub(super) async fn check(
     mut request: Request,
     next: Next,
 ) -> Response {
+    if needed(&request) == Role::Act && !ops.telemetry.may_be_recorded() {
+        return Failure::AuditAway.into_response();
+    }
     ops.operators.refresh().await;
     let id = request.extensions().get::<RequestId>().copied();
     let request_id = id.unwrap_or_else(|| RequestId::at(clock::now()));
@@ -86,7 +89,9 @@ pub(super) async fn check(
         workflow: None,
         reason: Some(failure.problem().code),
     };
-    caller.did(&ops.telemetry, deed);
+    if !caller.did(&ops.telemetry, deed) {
+        return Failure::AuditAway.into_response();
+    }
     failure.into_response()
 }
 

@@ -1,8 +1,12 @@
-//! How many requests may be in work at once: the layer that says no early.
+//! How many requests may be in work at once: the layer that says no early; and how often (`rates`).
 //!
 //! Beyond the cap a request is answered 503 with `Retry-After` before its body is read, so that a
 //! flood costs a header's worth of memory for each request and no more. One source may hold half of
 //! the places: whoever floods it, with junk too, leaves the other half to the others (P6).
+
+mod rate_limit;
+mod rates;
+mod recent;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +18,8 @@ use tokio::sync::Semaphore;
 
 use super::error::Failure;
 use crate::telemetry::Telemetry;
+pub use rates::{Options, Rates};
+pub(super) use rates::{Realm, Shown, TooOften, TurnedAway};
 
 /// The places for requests in work. Cheap to clone; clones share the places.
 #[derive(Clone, Debug)]

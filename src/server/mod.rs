@@ -1,12 +1,14 @@
 //! HTTP: the only module that knows axum and hyper.
 //!
 //! From the outside in: [`listener`] accepts connections and `connection` serves one of them, [`tls`] if it is
-//! encrypted; `pace` gives up on peers that are slow; [`request_id`] names each request, [`limits`] caps how many are in
-//! work, [`body`] reads theirs. Then the handlers: `webhooks`, `queries` and, on the other listener,
+//! encrypted; `pace` gives up on peers that are slow; [`request_id`] names each request, [`cors`] lets web pages in, `gate` knows
+//! its [`client`], [`limits`] caps how many are in work and how often, [`body`] reads theirs. Then the handlers: `webhooks`, `queries` and, on the other listener,
 //! `ops`, which [`operators`] may use. [`error`] turns every failure into its answer. May import everything but `delivery`,
 //! `settings`, `gateway` and `cli`.
 
 pub mod body;
+pub mod client;
+pub mod cors;
 pub mod error;
 pub mod limits;
 pub mod listener;
@@ -17,6 +19,7 @@ pub mod tls;
 mod connection;
 mod failure;
 mod fresh_keys;
+mod gate;
 mod guard;
 mod ops;
 mod pace;
@@ -36,7 +39,9 @@ use crate::inbox::Inbox;
 use crate::jwks::Jwks;
 use crate::telemetry::Telemetry;
 use crate::temporal::Temporal;
-use limits::InFlight;
+use client::Proxies;
+use cors::Cors;
+use limits::{InFlight, Rates};
 use operators::Operators;
 
 /// What the public listener's handlers work with.
@@ -49,6 +54,9 @@ pub struct Public {
     pub telemetry: Telemetry,
     pub body: body::Options,
     pub in_flight: InFlight,
+    pub rates: Arc<Rates>,
+    pub proxies: Arc<Proxies>,
+    pub cors: Cors,
 }
 
 /// What the ops listener's handlers work with.
@@ -67,13 +75,18 @@ pub struct Ops {
 
 /// Webhooks, and query paths for everything else. The outermost layer is the last one named.
 pub fn public(gateway: Public) -> Router {
-    Router::new()
+    let mut router = Router::new()
         .route("/hooks/{source}", any(webhooks::receive))
         .fallback(queries::answer)
         .layer(middleware::from_fn_with_state(
             gateway.in_flight.clone(),
             limits::in_flight,
         ))
+        .layer(middleware::from_fn_with_state(gateway.clone(), gate::pass));
+    if !gateway.cors.is_off() {
+        router = router.layer(middleware::from_fn_with_state(gateway.clone(), cors::apply));
+    }
+    router
         .layer(middleware::from_fn(request_id::assign))
         .with_state(gateway)
 }

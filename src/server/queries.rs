@@ -3,9 +3,10 @@
 //! Everything that is not `/hooks/…` comes here; which paths exist is the plan's affair, so that they
 //! change with a reload. Only a `Permit` runs a query, and only `access` makes one.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, Method, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -13,6 +14,7 @@ use serde_json::Value;
 
 use super::error::Failure;
 use super::fresh_keys::{self, Doubt};
+use super::limits::Realm;
 use super::refused::Refused;
 use super::request_id::RequestId;
 use super::{Public, body};
@@ -39,10 +41,14 @@ pub(super) async fn answer(State(gateway): State<Public>, request: Request) -> R
         return Failure::NoQuery.into_response();
     };
     let id = RequestId::of(request.extensions());
-    let mut record = Record::default();
+    let peer = address(&request);
+    let mut record = Record {
+        who: Some(peer.to_string()),
+        workflow: None,
+    };
     let result = ask(&gateway, &plan, rule, &path, request, &mut record).await;
 
-    report(
+    let recorded = report(
         &gateway,
         rule,
         &id,
@@ -50,6 +56,9 @@ pub(super) async fn answer(State(gateway): State<Public>, request: Request) -> R
         result.as_ref().err(),
         started.elapsed(),
     );
+    if !recorded {
+        return Failure::AuditAway.into_response();
+    }
     match result {
         Ok(json) => {
             let headers = [
@@ -62,7 +71,13 @@ pub(super) async fn answer(State(gateway): State<Public>, request: Request) -> R
     }
 }
 
-/// The log and metrics of the question, and its audit line (P9).
+/// The connection's other end, or whom a trusted proxy names.
+fn address(request: &Request) -> IpAddr {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    peer.map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.0.ip())
+}
+
+/// The log and metrics of the question, and its audit line (P9). False: there is none, and there had to be.
 fn report(
     gateway: &Public,
     rule: &Rule,
@@ -70,7 +85,7 @@ fn report(
     record: &Record,
     refused: Option<&Refused>,
     took: Duration,
-) {
+) -> bool {
     let (outcome, audited) = match refused {
         None => (QueryOutcome::Answered, "accepted"),
         Some(refused) if refused.is_failure() => (QueryOutcome::Failed, "failed"),
@@ -88,7 +103,7 @@ fn report(
         subject: Subject::Query(&rule.name),
         workflow: record.workflow.as_deref(),
         reason: refused.map(|refused| refused.reason),
-    });
+    })
 }
 
 async fn ask(
@@ -102,9 +117,14 @@ async fn ask(
     if !matches!(*request.method(), Method::GET | Method::HEAD | Method::POST) {
         return Err(Refused::new(Failure::QueryMethod, "method"));
     }
-    let token = authenticate(gateway, plan, rule, request.headers()).await?;
+    let peer = address(&request);
+    let token = authenticate(gateway, plan, rule, peer, request.headers()).await?;
     let principal = Principal::from(token);
     record.who = Some(format!("{}:{}", principal.issuer, principal.subject));
+    gateway
+        .rates
+        .question(rule, &principal, Instant::now())
+        .map_err(|limit| Refused::too_often(Failure::QueryRate, "rate", limit))?;
 
     let query = request.uri().query().unwrap_or_default().as_bytes();
     let query: Vec<(String, String)> = form_urlencoded::parse(query).into_owned().collect();
@@ -128,22 +148,30 @@ async fn authenticate(
     gateway: &Public,
     plan: &Plan,
     rule: &Rule,
+    peer: IpAddr,
     headers: &HeaderMap,
 ) -> Result<Token, Refused> {
     let bearer =
         token::bearer(headers).map_err(|_| Refused::new(Failure::QueryUnauthorized, "no_token"))?;
+    let shown = gateway
+        .rates
+        .token(peer, Realm::Queries, bearer, Instant::now())
+        .map_err(|limit| Refused::too_often(Failure::QueryGuessing, "guessing", limit))?;
     let trust = Trust {
         issuers: &rule.issuers,
         keys: rule.keys.then_some(&*plan.keys),
     };
-    fresh_keys::prove(
+    let proven = fresh_keys::prove(
         &gateway.jwks,
         trust.keys_for(bearer),
         || trust.verify(bearer, clock::now()),
         token::Refusal::wants_keys,
     )
-    .await
-    .map_err(|doubt| match doubt {
+    .await;
+    if !matches!(proven, Err(Doubt::KeysAway)) {
+        gateway.rates.judged(shown, proven.is_ok(), Instant::now());
+    }
+    proven.map_err(|doubt| match doubt {
         Doubt::Refused(refusal) => Refused::query_token(&refusal),
         Doubt::KeysAway => Refused::new(Failure::QueryKeysAway, "no_keys"),
     })

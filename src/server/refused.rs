@@ -1,11 +1,14 @@
 //! A failure together with what log and metrics say of it, which the caller is never told.
 
 use std::fmt;
+use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, header};
 
 use super::body;
 use super::error::{Exposed, Failure};
+use super::limits::TooOften;
 use crate::temporal::QueryError;
 use crate::{access, inbox, routing, token, verify};
 
@@ -19,6 +22,18 @@ pub(super) struct Refused {
     pub(super) detail: String,
     /// A query handler's own words, for a caller who may see them.
     exposed: Option<Exposed>,
+    /// When it may pass; none: what the failure says.
+    wait: Option<Duration>,
+}
+
+/// The failure with the time after which the same may pass.
+pub(super) fn after(failure: Failure, wait: Duration) -> Response {
+    let mut response = failure.into_response();
+    let whole = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from(whole.max(1)));
+    response
 }
 
 impl Refused {
@@ -32,6 +47,15 @@ impl Refused {
             reason,
             detail: detail.to_string(),
             exposed: None,
+            wait: None,
+        }
+    }
+
+    /// Beyond a rate.
+    pub(super) fn too_often(failure: Failure, reason: &'static str, limit: TooOften) -> Self {
+        Self {
+            wait: Some(limit.0),
+            ..Self::new(failure, reason)
         }
     }
 
@@ -73,6 +97,7 @@ impl Refused {
             reason,
             detail,
             exposed,
+            wait: None,
         }
     }
 
@@ -131,7 +156,10 @@ impl From<access::Refusal> for Refused {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let mut response = self.failure.into_response();
+        let mut response = match self.wait {
+            Some(wait) => after(self.failure, wait),
+            None => self.failure.into_response(),
+        };
         if let Some(exposed) = self.exposed {
             response.extensions_mut().insert(exposed);
         }

@@ -4,17 +4,19 @@
 //! is `delivery`'s affair, which this module does not know.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{ConnectInfo, Path, Request, State as Shared};
-use axum::http::Method;
+use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::error::Failure;
 use super::fresh_keys::{self, Doubt};
+use super::limits::{Realm, Shown};
 use super::refused::Refused;
 use super::request_id::RequestId;
 use super::{Public, body};
@@ -24,7 +26,7 @@ use crate::event::{Delivery, Event, State};
 use crate::inbox::{Acceptance, Receipt};
 use crate::telemetry::audit::{self, Subject};
 use crate::telemetry::report::WebhookOutcome;
-use crate::token::Speaker;
+use crate::token::{self, Speaker};
 use crate::verify::{self, Source, WebhookRequest};
 
 /// Who sent it and where it goes, as far as it came: for the audit line of a refusal too.
@@ -59,7 +61,7 @@ pub(super) async fn receive(
     if let Some(refused) = refused {
         telemetry.webhook_refused(source, outcome, refused.reason, &refused.detail);
     }
-    telemetry.audit(audit::Entry {
+    let recorded = telemetry.audit(audit::Entry {
         request: &id,
         action: "webhook",
         outcome: outcome.label(),
@@ -68,6 +70,10 @@ pub(super) async fn receive(
         workflow: record.workflow.as_deref(),
         reason: refused.map(|refused| refused.reason),
     });
+    if !recorded {
+        // What was accepted stays so; the provider comes again and is told that it is a duplicate.
+        return Failure::AuditAway.into_response();
+    }
     match result {
         Ok(receipt) => answer(&receipt),
         Err(refused) => refused.into_response(),
@@ -99,8 +105,13 @@ async fn handle(
     // Held to the end; taken before the body, which a stranger may send as slowly as the limits let him.
     let share = gateway.in_flight.share(&source.name);
     let _share = share.ok_or(Refused::new(Failure::SourceBusy, "source_busy"))?;
+    let shown = stranger(gateway, source, peer, request.headers())?;
     let request = read(gateway, peer, request).await?;
-    let event = prove(gateway, source, &request).await?;
+    let event = prove(gateway, source, &request, shown).await?;
+    gateway
+        .rates
+        .event(source, Instant::now())
+        .map_err(|limit| Refused::too_often(Failure::SourceRate, "rate", limit))?;
     let speaker = source.speaker(&event);
     record.who = speaker.as_ref().map(Speaker::to_string);
     let roles = speaker.map_or_else(Vec::new, |speaker| speaker.roles);
@@ -140,6 +151,23 @@ impl Record {
     }
 }
 
+/// A token is not looked at where too many bad ones came from its address.
+fn stranger(
+    gateway: &Public,
+    source: &Source,
+    peer: SocketAddr,
+    headers: &HeaderMap,
+) -> Result<Option<Shown>, Refused> {
+    let (Some(_), Ok(bearer)) = (source.trust(), token::bearer(headers)) else {
+        return Ok(None);
+    };
+    let realm = Realm::Source(Arc::clone(&source.name));
+    let shown = gateway
+        .rates
+        .token(peer.ip(), realm, bearer, Instant::now());
+    shown.map_err(|limit| Refused::too_often(Failure::WebhookGuessing, "guessing", limit))
+}
+
 async fn read(
     gateway: &Public,
     peer: SocketAddr,
@@ -162,16 +190,21 @@ async fn prove(
     gateway: &Public,
     source: &Source,
     request: &WebhookRequest,
+    shown: Option<Shown>,
 ) -> Result<Event, Refused> {
     let proof = || verify::authenticate(source, request, clock::now());
-    fresh_keys::prove(
+    let proven = fresh_keys::prove(
         &gateway.jwks,
         verify::keys_for(source, request),
         proof,
         verify::Refusal::wants_keys,
     )
-    .await
-    .map_err(|doubt| match doubt {
+    .await;
+    let doubtful = matches!(&proven, Err(Doubt::Refused(refusal)) if refusal.class() == verify::Class::Unauthorized);
+    if !matches!(proven, Err(Doubt::KeysAway)) {
+        gateway.rates.judged(shown, !doubtful, Instant::now());
+    }
+    proven.map_err(|doubt| match doubt {
         Doubt::Refused(refusal) => refusal.into(),
         Doubt::KeysAway => Refused::new(Failure::WebhookKeysAway, "no_keys"),
     })

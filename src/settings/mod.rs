@@ -4,12 +4,14 @@
 //! each. [`ServeSettings::options`] turns it into the small options of the components, which never
 //! see a setting. What routes.toml says is not in here. May import `server`, `telemetry` and below.
 
+mod callers;
 mod encryption;
 pub mod environment;
 mod redis;
 mod tokens;
 pub mod values;
 
+pub use callers::CallerSettings;
 pub use redis::RedisSettings;
 
 use std::net::SocketAddr;
@@ -23,10 +25,12 @@ use clap::builder::NonEmptyStringValueParser;
 
 use crate::inbox::{self, Retention};
 use crate::secret::Secret;
+use crate::server::client::Proxies;
+use crate::server::cors::Cors;
 use crate::server::operators::{self, Operators};
 use crate::server::tls::{self, Tls};
-use crate::server::{body, listener};
-use crate::telemetry::log;
+use crate::server::{body, limits, listener};
+use crate::telemetry::{audit, log};
 use values::{Size, duration, duration_or_zero, secret, size};
 
 /// Everything that `serve` can be told.
@@ -156,6 +160,9 @@ pub struct ServeSettings {
     #[arg(long, env = "SIGNALPOST_LOG_FORMAT", value_name = "FORMAT")]
     pub log_format: Option<log::Format>,
 
+    #[command(flatten)]
+    pub callers: CallerSettings,
+
     /// How long to go on accepting after SIGTERM, while /ready says 503 already: ms, s, m, h, d, or
     /// 0s for not at all. Load balancers need the time to notice.
     #[arg(long, env = "SIGNALPOST_DRAIN_DELAY", value_name = "DURATION")]
@@ -186,6 +193,10 @@ pub struct ServeOptions {
     pub operators: Arc<Operators>,
     pub body: body::Options,
     pub max_in_flight: usize,
+    pub rates: limits::Options,
+    pub proxies: Proxies,
+    pub cors: Cors,
+    pub audit: audit::Target,
     pub routes: PathBuf,
     pub store: Store,
     pub max_backlog: u64,
@@ -283,6 +294,10 @@ impl ServeSettings {
                 timeout: self.body_timeout,
             },
             max_in_flight: saturated(self.max_in_flight),
+            rates: self.callers.rates(),
+            proxies: self.callers.proxies(),
+            cors: Cors::new(self.callers.cors_origins),
+            audit: self.callers.audit,
             routes: self.routes,
             store,
             max_backlog: self.max_backlog.get(),

@@ -8,6 +8,7 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use crate::duration;
+use crate::rate::Rate;
 use crate::secret::Secret;
 
 /// A number of bytes, at least one.
@@ -26,6 +27,7 @@ const DURATION: &str = "allowed is a duration above 0 in ms, s, m, h and d: 10s,
 const COUNT: &str = "allowed is a whole number above 0";
 const ADDRESS: &str = "allowed is an IP address and a port: 127.0.0.1:8080, [::]:8080";
 
+const RATE: &str = "allowed is a count above 0 in each s, m or h: 50/s, 600/m";
 const PREFIX: &str = "allowed are 1 to 64 letters, digits and `_.:-`";
 const CONNECTIONS: &str = "allowed is a whole number from 1 to 64";
 
@@ -76,6 +78,22 @@ pub(super) fn connections(text: &str) -> Result<NonZeroU64, &'static str> {
         .ok()
         .filter(|count: &NonZeroU64| count.get() <= 64)
         .ok_or(CONNECTIONS)
+}
+
+/// A limit that is there unless it is switched off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateOrOff(pub Option<Rate>);
+
+pub(super) fn rate(text: &str) -> Result<Rate, &'static str> {
+    Rate::parse(text).ok_or(RATE)
+}
+
+pub(super) fn rate_or_off(text: &str) -> Result<RateOrOff, String> {
+    if text == "off" {
+        return Ok(RateOrOff(None));
+    }
+    let rate = rate(text).map_err(|allowed| format!("{allowed}, or off"))?;
+    Ok(RateOrOff(Some(rate)))
 }
 
 pub(super) fn address(text: &str) -> Result<SocketAddr, &'static str> {

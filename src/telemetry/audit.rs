@@ -1,13 +1,50 @@
 //! The audit line: who did what, and whether it was allowed (P9).
 //!
-//! One line of JSON on stderr for each accepted or refused access and each operator's action. It
-//! does not pass through the log, so no filter can silence it. No secrets, no bodies.
+//! One line of JSON for each accepted or refused access and each operator's action, on stderr or in a file
+//! (`file`); `sink` knows whether it could be written. It does not pass through the log, so no filter can
+//! silence it. No secrets, no bodies.
 
-use std::io::{self, Write};
+mod file;
+mod sink;
+
+use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::clock::{self, Timestamp};
+use crate::clock::Timestamp;
+pub use file::Options as FileOptions;
+pub use sink::Standing;
+pub(super) use sink::{Change, Sink, Written};
+
+/// Where the lines go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Target {
+    #[default]
+    Stderr,
+    File(FileOptions),
+}
+
+impl Target {
+    /// A file that is begun anew at 100 MiB, with the ten before it.
+    #[must_use]
+    pub fn file(path: PathBuf) -> Self {
+        Self::File(FileOptions {
+            path,
+            required: false,
+            max_bytes: 100 * 1024 * 1024,
+            max_age: None,
+            keep: 10,
+        })
+    }
+}
+
+/// Why there is no audit file at the start.
+#[derive(Debug, thiserror::Error)]
+#[error("--audit: {path} cannot be opened: {source}")]
+pub struct Error {
+    pub(super) path: PathBuf,
+    pub(super) source: std::io::Error,
+}
 
 /// One access, or one action. What is not known is left out of the line.
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +94,7 @@ struct Line<'a> {
 }
 
 impl Entry<'_> {
-    fn to_line(self, time: Timestamp) -> io::Result<Vec<u8>> {
+    fn to_line(self, time: Timestamp) -> serde_json::Result<Vec<u8>> {
         let mut line = serde_json::to_vec(&Line {
             target: "audit",
             time: time.to_rfc3339(),
@@ -72,12 +109,6 @@ impl Entry<'_> {
         line.push(b'\n');
         Ok(line)
     }
-}
-
-/// Writes the line in one piece, so that lines of other threads cannot stand within it.
-pub(super) fn write(entry: Entry<'_>) -> io::Result<()> {
-    let line = entry.to_line(clock::now())?;
-    io::stderr().lock().write_all(&line)
 }
 
 #[cfg(test)]

@@ -94,6 +94,7 @@ pub(super) struct Metrics {
     pub(super) tls_handshake_failures: Family<ByReason, Counter>,
     pub(super) audit_failures: Counter,
     pub(super) overloaded: Counter,
+    pub(super) turned_away: Counter,
 }
 
 impl Metrics {
@@ -130,6 +131,7 @@ impl Metrics {
             tls_handshake_failures: Family::default(),
             audit_failures: Counter::default(),
             overloaded: Counter::default(),
+            turned_away: Counter::default(),
         };
         metrics.register_pipeline();
         metrics.register_process();
@@ -238,6 +240,11 @@ impl Metrics {
             "overloaded",
             "Requests turned away before any handler saw them",
             &self.overloaded,
+        );
+        add.metric(
+            "turned_away",
+            "Requests of addresses that sent too many",
+            &self.turned_away,
         );
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         self.registry

@@ -10,21 +10,42 @@ pub mod log;
 mod metrics;
 pub mod report;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::clock;
 use metrics::Metrics;
 
 /// The handle that everything reports through. Cheap to clone; clones share the metrics.
 #[derive(Clone, Debug)]
 pub struct Telemetry {
     metrics: Arc<Metrics>,
+    audit: Arc<audit::Sink>,
 }
 
 impl Telemetry {
+    /// With audit lines on stderr.
     #[must_use]
     pub fn new() -> Self {
+        Self::with(audit::Sink::stderr())
+    }
+
+    /// With audit lines where they are wanted; a file is opened now.
+    pub fn open(target: &audit::Target) -> Result<Self, audit::Error> {
+        let sink = audit::Sink::open(target, clock::now()).map_err(|source| audit::Error {
+            path: match target {
+                audit::Target::Stderr => PathBuf::new(),
+                audit::Target::File(options) => options.path.clone(),
+            },
+            source,
+        })?;
+        Ok(Self::with(sink))
+    }
+
+    fn with(sink: audit::Sink) -> Self {
         Self {
             metrics: Arc::new(Metrics::new()),
+            audit: Arc::new(sink),
         }
     }
 

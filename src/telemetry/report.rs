@@ -4,12 +4,12 @@
 //! *debug* the life of one request. Callers pass names from routes.toml; where a request named
 //! something that is not there, they pass `None`, which counts under `unknown`.
 
+mod record;
 mod tls;
 
 use std::time::Duration;
 
 use super::Telemetry;
-use super::audit;
 use super::metrics::{
     ByDigest, ByMethodCode, ByQuery, ByQueryOutcome, ByRoute, ByRouteOutcome, BySource,
     BySourceOutcome, BySourceReason, ByState, ByWhat,
@@ -143,6 +143,12 @@ impl Telemetry {
     pub fn overloaded(&self) {
         tracing::debug!("too many requests in work");
         self.metrics.overloaded.inc();
+    }
+
+    /// A request was turned away because its address sends too many; it reached no handler.
+    pub fn turned_away(&self) {
+        tracing::debug!("too many requests of one address");
+        self.metrics.turned_away.inc();
     }
 
     /// `lag` is from acceptance to the signal.
@@ -321,13 +327,6 @@ impl Telemetry {
         self.metrics.store_bytes.set(gauge(numbers.bytes));
         if let Some(round_trip) = numbers.round_trip {
             self.metrics.redis_round_trip.set(round_trip.as_secs_f64());
-        }
-    }
-
-    pub fn audit(&self, entry: audit::Entry<'_>) {
-        if let Err(error) = audit::write(entry) {
-            tracing::error!(%error, "an audit line could not be written");
-            self.metrics.audit_failures.inc();
         }
     }
 }

@@ -3,9 +3,11 @@
 //! An address is a /64 for IPv6, which one caller has whole. Time is an argument.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use crate::server::client::network;
 
 /// Wrong tokens that an address may show within [`WINDOW`].
 const ALLOWED: u32 = 10;
@@ -64,16 +66,6 @@ fn make_room(addresses: &mut HashMap<IpAddr, Failures>, now: Instant) {
         if let Some(first) = first.map(|(address, _)| *address) {
             addresses.remove(&first);
         }
-    }
-}
-
-fn network(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V6(address) => {
-            let prefix = u128::from(address) & !u128::from(u64::MAX);
-            IpAddr::V6(Ipv6Addr::from(prefix))
-        }
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

@@ -66,7 +66,9 @@ pub(super) async fn one(
             workflow: None,
             reason: None,
         };
-        caller.did(&ops.telemetry, deed);
+        if !caller.did(&ops.telemetry, deed) {
+            return Err(Failure::AuditAway.into());
+        }
         record::event_with_body(&found)
     } else {
         record::event(&found)

@@ -3,7 +3,7 @@
 //! Everything under `/v1` is guarded (`guard`), the rest is closed to browsers; what does not succeed is a
 //! [`refusal`].
 //! `/ready` says no when the store cannot promise; Temporal being away does not make it say no,
-//! because events are still kept.
+//! because events are still kept. An audit file that cannot be written makes it say no where it is required.
 
 mod actions;
 mod bulk;
@@ -61,13 +61,16 @@ pub(super) fn router(ops: Ops) -> Router {
 async fn ready(State(ops): State<Ops>) -> Response {
     let (store, temporal) = (ops.inbox.stats(), ops.temporal.status());
     let draining = ops.draining.load(std::sync::atomic::Ordering::Relaxed);
-    let ready = store.trouble.is_none() && !draining;
+    let audit = ops.telemetry.audit_standing();
+    let refusing = audit.broken && audit.required;
+    let ready = store.trouble.is_none() && !refusing && !draining;
     let body = json!({
         "ready": ready,
         "draining": draining,
         "checks": {
             "store": standing::store(&store),
             "temporal": { "ok": temporal.connected, "trouble": temporal.trouble, "server_version": temporal.server_version },
+            "audit": { "ok": audit.trouble.is_none(), "required": audit.required, "trouble": audit.trouble },
             "config": config::public(&ops.plan.status()),
         }
     });
