@@ -7,6 +7,7 @@ pub mod chance;
 pub mod clock;
 pub mod crash;
 pub mod duration;
+pub mod rate;
 pub mod secret;
 
 pub mod event;

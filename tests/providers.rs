@@ -260,5 +260,6 @@ fn bare(name: &str, proof: Proof) -> Source {
         time: None,
         dedup: WEEK,
         refuse_unrouted: false,
+        rate: None,
     }
 }

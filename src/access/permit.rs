@@ -5,19 +5,35 @@
 
 use std::time::Duration;
 
-use super::{ANYONE, Principal, Rule, is_built_in_query};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::{Principal, Rule, is_built_in_query};
 use crate::event::MAX_NAME;
 use crate::expr::{Body, Variables};
+use crate::token;
 
 /// The right to run one query, once. Made by [`permit`] alone.
 #[derive(Debug)]
 pub struct Permit {
     namespace: String,
     workflow: String,
+    kind: Kind,
     query: String,
     args: String,
+    run: Option<String>,
+    view: String,
     timeout: Duration,
     expose_errors: bool,
+}
+
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A query that the workflow's author wrote.
+    Query,
+    /// `$status`: what Temporal itself knows.
+    Status,
 }
 
 impl Permit {
@@ -30,6 +46,10 @@ impl Permit {
         &self.workflow
     }
     #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+    #[must_use]
     pub fn query(&self) -> &str {
         &self.query
     }
@@ -37,6 +57,19 @@ impl Permit {
     #[must_use]
     pub fn args(&self) -> &str {
         &self.args
+    }
+    /// The run that the caller pinned, a UUID; none: the present one.
+    #[must_use]
+    pub fn run(&self) -> Option<&str> {
+        self.run.as_deref()
+    }
+    /// Equal exactly for two permits that may share an answer: SHA-256 (hex) of rule, namespace, workflow, run,
+    /// query and arguments as rendered. Nothing else of the caller is in it: whoever is permitted by the same rule
+    /// to ask the same rendered question is answered with the same bytes, and where claims make a difference to
+    /// the question (in `workflow`, `query` or `args`), they are in its rendered text.
+    #[must_use]
+    pub fn view(&self) -> &str {
+        &self.view
     }
     #[must_use]
     pub fn timeout(&self) -> Duration {
@@ -69,10 +102,10 @@ pub enum Refusal {
 }
 
 pub fn permit(rule: &Rule, principal: &Principal, asked: Asked<'_>) -> Result<Permit, Refusal> {
-    if principal.issuer != rule.issuer.name {
+    if !rule.trusts(&principal.issuer) {
         return Err(Refusal::Issuer);
     }
-    if !allows(&rule.allow, &principal.roles) {
+    if !token::allows(&rule.allow, &principal.roles) {
         return Err(Refusal::Role);
     }
     let variables = Variables {
@@ -90,16 +123,34 @@ pub fn permit(rule: &Rule, principal: &Principal, asked: Asked<'_>) -> Result<Pe
             Err(error) => return Err(Refusal::When(error.to_string())),
         }
     }
-    render(rule, &variables)
+    render(rule, &variables, run(rule, asked.query)?)
 }
 
-fn allows(allow: &[String], roles: &[String]) -> bool {
-    allow
-        .iter()
-        .any(|allowed| allowed == ANYONE || roles.contains(allowed))
+/// The run that the caller pins, where the rule lets it.
+fn run(rule: &Rule, query: &[(String, String)]) -> Result<Option<String>, Refusal> {
+    let Some(name) = &rule.run else {
+        return Ok(None);
+    };
+    let mut given = query.iter().filter(|(key, _)| key == name);
+    let Some((_, text)) = given.next() else {
+        return Ok(None);
+    };
+    let refused = |why| {
+        Err(Refusal::Unrenderable(format!(
+            "the parameter `{name}` {why}"
+        )))
+    };
+    if given.next().is_some() {
+        return refused("stands more than once");
+    }
+    match Uuid::try_parse(text) {
+        // One spelling, so that one run is one question.
+        Ok(run) if text.len() == 36 => Ok(Some(run.hyphenated().to_string())),
+        _ => refused("is no run id"),
+    }
 }
 
-fn render(rule: &Rule, variables: &Variables<'_>) -> Result<Permit, Refusal> {
+fn render(rule: &Rule, variables: &Variables<'_>, run: Option<String>) -> Result<Permit, Refusal> {
     let workflow = rule.workflow.text(variables).map_err(unrenderable)?;
     let query = rule.query.text(variables).map_err(unrenderable)?;
     check_name("the workflow id", &workflow)?;
@@ -112,11 +163,22 @@ fn render(rule: &Rule, variables: &Variables<'_>) -> Result<Permit, Refusal> {
         Some(template) => template.json(variables).map_err(unrenderable)?,
         None => "[]".to_owned(),
     };
+    let view = digest(&[
+        &rule.name,
+        &rule.namespace,
+        &workflow,
+        run.as_deref().unwrap_or_default(),
+        &query,
+        &args,
+    ]);
     Ok(Permit {
         namespace: rule.namespace.to_string(),
         workflow,
+        kind: rule.kind,
         query,
         args,
+        run,
+        view,
         timeout: rule.timeout,
         expose_errors: rule.expose_errors,
     })
@@ -140,4 +202,14 @@ fn check_name(what: &str, text: &str) -> Result<(), Refusal> {
     } else {
         Ok(())
     }
+}
+
+/// SHA-256 in hex over the parts, each with its length before it, so that none runs into the next.
+fn digest(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.len().to_be_bytes());
+        hash.update(part);
+    }
+    hex::encode(hash.finalize())
 }

@@ -14,15 +14,16 @@ use serde_json::json;
 use super::*;
 use crate::expr::Scope;
 use crate::expr::template::Written;
-use crate::token::{Algorithm, KeyRing, Location, Token};
+use crate::token::{Algorithm, KeyRing, Location};
 
 fn issuer() -> Arc<Issuer> {
     Arc::new(Issuer {
         name: "corp".into(),
         issuer: "https://idp.example.com/".to_owned(),
         audience: vec!["signalpost".to_owned()],
+        parties: Vec::new(),
         algorithms: vec![Algorithm::RS256],
-        keys: Location::File(PathBuf::from("/keys.json")),
+        keys: Some(Location::File(PathBuf::from("/keys.json"))),
         ring: KeyRing::default(),
         roles: Some(Expr::compile("claims.roles", Scope::CLAIMS).unwrap()),
     })
@@ -34,22 +35,28 @@ fn rule(path: &str) -> Rule {
         path: PathPattern::parse(path).unwrap(),
         namespace: "default".into(),
         workflow: Template::compile("order-${path.id}", Scope::QUERY).unwrap(),
+        kind: Kind::Query,
         query: Template::compile("get_status", Scope::QUERY).unwrap(),
         args: None,
-        issuer: issuer(),
+        issuers: vec![issuer()],
+        keys: false,
         allow: vec!["ops".to_owned(), "support".to_owned()],
         when: None,
         timeout: Duration::from_secs(10),
+        cache: None,
+        run: None,
+        rate: None,
         expose_errors: false,
     }
 }
 
 fn caller(claims: serde_json::Value) -> Principal {
-    let token = Token {
+    Principal {
+        issuer: "corp".into(),
         subject: "ada".to_owned(),
+        roles: issuer().roles_in(&claims),
         claims,
-    };
-    Principal::new(&issuer(), token)
+    }
 }
 
 fn ask(path: &[(String, String)]) -> Asked<'_> {

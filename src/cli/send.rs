@@ -146,6 +146,6 @@ fn sign(arguments: &Arguments, body: &[u8]) -> Result<Vec<(String, String)>, Str
             let id = format!("msg_{}", clock::now().uuid().simple());
             Ok(scheme.sign(body, &id, clock::now()))
         }
-        Proof::Token(_) | Proof::None => Ok(Vec::new()),
+        Proof::Token { .. } | Proof::None => Ok(Vec::new()),
     }
 }

@@ -53,4 +53,7 @@ codes! {
     NO_SOURCES = "SP-C028", "No sources";
     STALE_SECRET = "SP-C029", "A secret keeps its last value";
     ID_REUSE = "SP-C030", "A closed workflow is started anew";
+    NOBODY = "SP-C031", "Nobody can ever be allowed";
+    API_KEY = "SP-C032", "An API key that cannot be one, or stands twice";
+    KEY_EXPIRED = "SP-C033", "An API key that has expired";
 }

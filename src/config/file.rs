@@ -16,6 +16,7 @@ use super::section::{Keys, Text};
 pub(super) struct File {
     pub(super) sources: Vec<Source>,
     pub(super) issuers: Vec<Issuer>,
+    pub(super) keys: Vec<Key>,
     pub(super) routes: Vec<Route>,
     pub(super) queries: Vec<Query>,
 }
@@ -29,11 +30,12 @@ pub(super) struct Source {
     pub(super) signature: Option<Spanned<Signature>>,
     pub(super) timestamp: Option<Spanned<Stamp>>,
     pub(super) tolerance: Option<Text>,
-    pub(super) issuer: Option<Text>,
+    pub(super) issuer: Option<Spanned<Vec<Text>>>,
     pub(super) event: Event,
     pub(super) dedup: Option<Text>,
     pub(super) unrouted: Option<Text>,
     pub(super) body: Option<Text>,
+    pub(super) rate: Option<Text>,
 }
 
 #[derive(Debug)]
@@ -66,12 +68,25 @@ pub(super) struct Event {
     reason = "fields are named as the file names them"
 )]
 pub(super) struct Issuer {
+    pub(super) keys: Keys,
     pub(super) name: Text,
     pub(super) issuer: Option<Text>,
     pub(super) audience: Option<Spanned<Vec<Text>>>,
+    pub(super) azp: Option<Spanned<Vec<Text>>>,
     pub(super) jwks: Option<Text>,
+    pub(super) secrets: Option<Spanned<Vec<Text>>>,
     pub(super) algorithms: Option<Spanned<Vec<Text>>>,
     pub(super) roles: Option<Text>,
+}
+
+/// `[keys.NAME]`: an API key, of which the file knows the hash alone.
+#[derive(Debug)]
+pub(super) struct Key {
+    pub(super) name: Text,
+    pub(super) hash: Option<Text>,
+    pub(super) roles: Option<Spanned<Vec<Text>>>,
+    /// A date of TOML as its text.
+    pub(super) expires: Option<Text>,
 }
 
 #[derive(Debug)]
@@ -83,6 +98,7 @@ pub(super) struct Route {
     pub(super) source: Option<Spanned<Vec<Text>>>,
     pub(super) on: Option<Spanned<Vec<Text>>>,
     pub(super) when: Option<Text>,
+    pub(super) allow: Option<Spanned<Vec<Text>>>,
     pub(super) workflow: Option<Text>,
     pub(super) namespace: Option<Text>,
     pub(super) signal: Option<Text>,
@@ -142,9 +158,12 @@ pub(super) struct Query {
     pub(super) query: Option<Text>,
     pub(super) args: Option<Spanned<Written>>,
     pub(super) namespace: Option<Text>,
-    pub(super) issuer: Option<Text>,
+    pub(super) issuer: Option<Spanned<Vec<Text>>>,
     pub(super) allow: Option<Spanned<Vec<Text>>>,
     pub(super) when: Option<Text>,
     pub(super) timeout: Option<Text>,
+    pub(super) cache: Option<Text>,
+    pub(super) run: Option<Text>,
+    pub(super) rate: Option<Text>,
     pub(super) expose_errors: bool,
 }

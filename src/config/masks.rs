@@ -17,12 +17,12 @@ const SECRET_ENDS: [&str; 4] = ["pass", "pwd", "_key", "-key"];
 /// A key that everybody may know.
 const PUBLIC: &str = "public";
 
-/// What a Standard Webhooks secret begins with, wherever it stands.
-const SECRET_PREFIX: &str = "whsec_";
+/// What a Standard Webhooks secret and an API key begin with, wherever they stand.
+const SECRET_PREFIXES: [&str; 2] = ["whsec_", "spk_"];
 
 /// The tables in which a key's name says that its value is a secret. In routes and queries such a
 /// name is the workflow's business, and its value a template.
-const SECRET_TABLES: [&str; 2] = ["sources", "issuers"];
+const SECRET_TABLES: [&str; 3] = ["sources", "issuers", "keys"];
 
 pub(super) fn of_document(document: &DeTable<'_>) -> Vec<Range<usize>> {
     let mut masks = Vec::new();
@@ -51,7 +51,7 @@ pub(super) fn of_document(document: &DeTable<'_>) -> Vec<Range<usize>> {
 }
 
 /// For a file that is no TOML: lines on which a key sounds like a secret, from its `=` on, and what
-/// follows up to the closing bracket.
+/// follows up to the closing bracket; and from a secret's prefix to the end of its line.
 pub(super) fn of_lines(text: &str) -> Vec<Range<usize>> {
     let mut masks = Vec::new();
     let mut start = 0;
@@ -62,6 +62,11 @@ pub(super) fn of_lines(text: &str) -> Vec<Range<usize>> {
         if let Some(at) = assigned.map(|at| at + 1).or(open.then_some(0)) {
             masks.push(start + at..start + line.trim_end().len().max(at));
             open = (open || line.contains('[')) && !line.contains(']');
+        }
+        for prefix in SECRET_PREFIXES {
+            if let Some(at) = line.find(prefix) {
+                masks.push(start + at..start + line.trim_end().len());
+            }
         }
         start += line.len();
     }
@@ -99,7 +104,10 @@ fn is_reference(text: &str) -> bool {
 
 /// `https://user:password@host/`, or what only a provider's secret begins with.
 fn shows_secret(text: &str) -> bool {
-    text.starts_with(SECRET_PREFIX) || (text.contains("://") && text.contains('@'))
+    SECRET_PREFIXES
+        .iter()
+        .any(|prefix| text.starts_with(prefix))
+        || (text.contains("://") && text.contains('@'))
 }
 
 fn sounds_secret(name: &str) -> bool {

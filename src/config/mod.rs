@@ -27,6 +27,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+pub use compile::keys::is_key_name;
 pub use files::Files;
 pub use options::{Environment, Options, SecretPolicy};
 pub use problem::{Problem, Severity};
@@ -35,7 +36,7 @@ pub use reload::{PlanHandle, Status};
 use crate::access::Rules;
 use crate::routing::Routes;
 use crate::secret::Secret;
-use crate::token::Issuer;
+use crate::token::{Issuer, KeyTable, api_keys};
 use crate::verify::Source;
 
 use self::problem::{Finding, Findings};
@@ -48,6 +49,8 @@ pub struct Plan {
     pub digest: String,
     pub sources: HashMap<Arc<str>, Arc<Source>>,
     pub issuers: HashMap<Arc<str>, Arc<Issuer>>,
+    /// API keys by hash.
+    pub keys: Arc<KeyTable>,
     pub routes: Routes,
     pub queries: Rules,
     /// Sources that run with the last value of a secret file that can no longer be read.
@@ -119,6 +122,7 @@ fn compile_after(
     let mut source_text = SourceText::new(file, text);
     let (document, errors) = toml::de::DeTable::parse_recoverable(text);
     source_text.mask(masks::of_document(document.get_ref()));
+    source_text.mask(api_keys::in_text(text));
     if !errors.is_empty() {
         source_text.mask(masks::of_lines(text));
         return Loaded {
@@ -136,6 +140,7 @@ fn compile_after(
         digest: hex::encode(Sha256::digest(text)),
         sources: compiled.sources,
         issuers: compiled.issuers,
+        keys: compiled.keys,
         routes: Routes::new(compiled.routes),
         queries: Rules::new(compiled.queries),
         stale_secrets: compiled.secrets.stale,

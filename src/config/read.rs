@@ -8,14 +8,13 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::file::{Event, File, Issuer, Signature, Source, Stamp};
+use super::file::{Event, File, Issuer, Key, Signature, Source, Stamp};
 use super::problem::Findings;
 use super::read_rules::{read_query, read_route};
 use super::section::{Section, Text, wrong_type};
 
 const LATER_SOURCE: &[&str] = &[
     "each",
-    "rate",
     "max_body",
     "allow_ips",
     "silence",
@@ -36,13 +35,13 @@ const LATER_SOURCE: &[&str] = &[
     "header",
     "prefix",
 ];
-const LATER_ISSUER: &[&str] = &["secrets"];
 
 pub(super) fn read(document: &Spanned<DeTable<'_>>, findings: &mut Findings) -> File {
     let mut root = Section::new("the file".to_owned(), 0..0, document.get_ref());
     let file = File {
         sources: named(&mut root, "sources", "source", findings, read_source),
         issuers: named(&mut root, "issuers", "issuer", findings, read_issuer),
+        keys: named(&mut root, "keys", "key", findings, read_key),
         routes: listed(&mut root, "routes", "route", findings, read_route),
         queries: listed(&mut root, "queries", "query", findings, read_query),
     };
@@ -130,13 +129,14 @@ fn read_source(mut section: Section<'_, '_>, name: Text, findings: &mut Findings
         signature: spanned(&mut section, "signature", findings, read_signature),
         timestamp: spanned(&mut section, "timestamp", findings, read_stamp),
         tolerance: section.text("tolerance", findings),
-        issuer: section.text("issuer", findings),
+        issuer: section.text_or_texts("issuer", findings),
         event: section
             .table("event", findings)
             .map_or_else(Event::default, |event| read_event(event, findings)),
         dedup: section.text("dedup", findings),
         unrouted: section.text("unrouted", findings),
         body: section.text("body", findings),
+        rate: section.text("rate", findings),
     };
     section.close(LATER_SOURCE, findings);
     source
@@ -176,23 +176,34 @@ fn read_event(mut section: Section<'_, '_>, findings: &mut Findings) -> Event {
 
 fn read_issuer(mut section: Section<'_, '_>, name: Text, findings: &mut Findings) -> Issuer {
     let issuer = Issuer {
+        keys: section.keys(),
         name,
         issuer: section.required_text("issuer", findings),
         audience: section.text_or_texts("audience", findings),
+        azp: section.text_or_texts("azp", findings),
         jwks: section.text("jwks", findings),
+        secrets: section.texts("secrets", findings),
         algorithms: section.texts("algorithms", findings),
         roles: section.text("roles", findings),
     };
-    for (key, absent) in [
-        ("audience", section.lacks("audience")),
-        ("jwks", section.lacks("jwks")),
-    ] {
-        if absent {
-            section.missing(key, findings);
-        }
+    if section.lacks("audience") {
+        section.missing("audience", findings);
     }
-    section.close(LATER_ISSUER, findings);
+    section.close(&[], findings);
     issuer
+}
+
+fn read_key(mut section: Section<'_, '_>, name: Text, findings: &mut Findings) -> Key {
+    let key = Key {
+        name,
+        hash: section.required_text("hash", findings),
+        roles: section.texts("roles", findings),
+        expires: section.text_or_date("expires", findings),
+    };
+    // For people alone.
+    section.text("note", findings);
+    section.close(&[], findings);
+    key
 }
 
 fn spanned<T>(

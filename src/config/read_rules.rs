@@ -12,8 +12,7 @@ use super::problem::Findings;
 use super::section::{Section, Text, wrong_type};
 use super::written;
 
-const LATER_ROUTE: &[&str] = &["allow", "schema", "invalid"];
-const LATER_QUERY: &[&str] = &["cache", "run"];
+const LATER_ROUTE: &[&str] = &["schema", "invalid"];
 
 pub(super) fn read_route(mut section: Section<'_, '_>, findings: &mut Findings) -> Route {
     let route = Route {
@@ -23,6 +22,7 @@ pub(super) fn read_route(mut section: Section<'_, '_>, findings: &mut Findings) 
         source: section.text_or_texts("source", findings),
         on: section.text_or_texts("on", findings),
         when: section.text("when", findings),
+        allow: section.texts("allow", findings),
         workflow: section.text("workflow", findings),
         namespace: section.text("namespace", findings),
         signal: section.text("signal", findings),
@@ -116,18 +116,23 @@ pub(super) fn read_query(mut section: Section<'_, '_>, findings: &mut Findings) 
         query: section.required_text("query", findings),
         args: read_args(&mut section, findings),
         namespace: section.text("namespace", findings),
-        issuer: section.required_text("issuer", findings),
+        issuer: section.text_or_texts("issuer", findings),
         allow: section.texts("allow", findings),
         when: section.text("when", findings),
         timeout: section.text("timeout", findings),
+        cache: section.text("cache", findings),
+        run: section.text("run", findings),
+        rate: section.text("rate", findings),
         expose_errors: section
             .flag("expose_errors", findings)
             .is_some_and(Spanned::into_inner),
     };
-    if section.lacks("allow") {
-        section.missing("allow", findings);
+    for key in ["issuer", "allow"] {
+        if section.lacks(key) {
+            section.missing(key, findings);
+        }
     }
-    section.close(LATER_QUERY, findings);
+    section.close(&[], findings);
     query
 }
 

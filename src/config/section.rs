@@ -55,6 +55,19 @@ impl<'r, 'i> Section<'r, 'i> {
         read_text(key, self.value(key)?, findings)
     }
 
+    /// A date of TOML as its text, or a text.
+    pub(super) fn text_or_date(
+        &mut self,
+        key: &'static str,
+        findings: &mut Findings,
+    ) -> Option<Text> {
+        let value = self.value(key)?;
+        match value.get_ref() {
+            DeValue::Datetime(date) => Some(Spanned::new(value.span(), date.to_string())),
+            _ => read_text(key, value, findings),
+        }
+    }
+
     pub(super) fn required_text(
         &mut self,
         key: &'static str,

@@ -1,4 +1,4 @@
-//! One read of a JWKS document, bounded in time and size.
+//! One read of a JWKS document, bounded in time and size, by way of the issuer's metadata where need be.
 //!
 //! https, or http on loopback; no redirects, since each could lead where the config did not.
 
@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
 
+use super::discovery;
 use crate::telemetry::log;
 use crate::token::keys::KeySetFault;
 use crate::token::{Location, LocationFault};
@@ -33,6 +34,12 @@ pub enum Error {
     File(#[from] std::io::Error),
     #[error(transparent)]
     Keys(#[from] KeySetFault),
+    #[error("the issuer's metadata are not JSON with `issuer` and `jwks_uri`")]
+    NoMetadata,
+    #[error("the metadata are of another issuer")]
+    OtherIssuer,
+    #[error("`jwks_uri` of the issuer's metadata: {0}")]
+    JwksUri(#[source] LocationFault),
 }
 
 pub(super) fn client() -> Result<reqwest::Client, Error> {
@@ -57,6 +64,7 @@ pub(super) async fn read(
                 download(client, url).await
             }
             Location::File(path) => load(path).await,
+            Location::Discovery(issuer) => discovery::read(client, issuer).await,
         }
     };
     tokio::time::timeout(limit, reading)
@@ -80,7 +88,7 @@ async fn load(path: &Path) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-async fn download(client: &reqwest::Client, url: &str) -> Result<Vec<u8>, Error> {
+pub(super) async fn download(client: &reqwest::Client, url: &str) -> Result<Vec<u8>, Error> {
     let request = client.get(url).header("accept", "application/json");
     let mut response = request.send().await.map_err(Error::Http)?;
     if response.status() != reqwest::StatusCode::OK {

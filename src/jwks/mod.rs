@@ -5,6 +5,7 @@
 //! only mark a location as due and wait. Keys once fetched stay while an issuer is down. May import
 //! `telemetry` and what lies below it.
 
+mod discovery;
 mod fetch;
 mod slot;
 #[cfg(test)]
@@ -84,14 +85,21 @@ impl Jwks {
     /// keys already held, at once; new locations are fetched; those that nobody names are forgotten.
     pub fn adopt(&self, issuers: &[&Issuer]) {
         let mut slots = self.slots();
-        let named: HashSet<&Location> = issuers.iter().map(|issuer| &issuer.keys).collect();
+        let named: HashSet<&Location> = issuers
+            .iter()
+            .filter_map(|issuer| issuer.keys.as_ref())
+            .collect();
         slots.retain(|location, _| named.contains(location));
         for slot in slots.values_mut() {
             slot.rings.clear();
         }
         for issuer in issuers {
+            // One with shared secrets has its keys already.
+            let Some(location) = &issuer.keys else {
+                continue;
+            };
             slots
-                .entry(issuer.keys.clone())
+                .entry(location.clone())
                 .or_insert_with(|| Slot::new(Instant::now()))
                 .join(issuer.ring.clone());
         }
@@ -169,7 +177,7 @@ impl Jwks {
             return;
         };
         let every = match location {
-            Location::Url(_) => self.options.refresh,
+            Location::Url(_) | Location::Discovery(_) => self.options.refresh,
             Location::File(_) => self.options.file_refresh,
         };
         let now = Instant::now();

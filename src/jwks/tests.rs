@@ -60,8 +60,9 @@ fn issuer(keys: &Location) -> Issuer {
         name: "corp".into(),
         issuer: "https://idp.example.com/".to_owned(),
         audience: vec!["signalpost".to_owned()],
+        parties: Vec::new(),
         algorithms: vec![Algorithm::EdDSA],
-        keys: keys.clone(),
+        keys: Some(keys.clone()),
         ring: KeyRing::default(),
         roles: None,
     }
@@ -217,13 +218,14 @@ async fn a_file_is_read_again_when_it_changes() {
     let path = folder.join("keys.json");
     std::fs::write(&path, ONE_KEY).unwrap();
     let (jwks, _stop) = start(quick());
-    let issuer = issuer(&Location::File(path.clone()));
+    let keys = Location::File(path.clone());
+    let issuer = issuer(&keys);
     jwks.adopt(&[&issuer]);
     until(&issuer, 1).await;
     std::fs::write(&path, TWO_KEYS).unwrap();
     until(&issuer, 2).await;
     std::fs::remove_dir_all(&folder).unwrap();
     // The first one may still join a look that began before.
-    while jwks.refresh(&issuer.keys).await {}
+    while jwks.refresh(&keys).await {}
     assert_eq!(held(&issuer), 2, "the last good keys stay");
 }

@@ -2,7 +2,7 @@
 //!
 //! `matcher` looks up by source and type which routes an event may take; this file asks each of
 //! them in the order of the file, and `delivery` renders what a matching one says. May import
-//! `expr`, `event` and what lies below them.
+//! `expr`, `token` and what lies below them.
 
 mod delivery;
 mod matcher;
@@ -17,6 +17,7 @@ use std::sync::Arc;
 use crate::event::{AfterPark, Closed, Delivery, Event, IdReuse};
 use crate::expr::template::{JsonTemplate, Template};
 use crate::expr::{Body, Error, EventFields, Expr, Variables};
+use crate::token;
 use matcher::Matcher;
 pub use request_id::renewed;
 
@@ -26,6 +27,8 @@ pub struct Route {
     pub name: Arc<str>,
     pub on: On,
     pub when: Option<Expr>,
+    /// Roles of which the sender needs one; none: whoever the source lets in. Never an empty list.
+    pub allow: Option<Vec<String>>,
     pub effect: Effect,
     pub stop: bool,
 }
@@ -95,9 +98,16 @@ pub enum Verdict {
     WhenFalse,
     /// An error in `when`, such as a field that is not there, is no match.
     WhenFailed(Error),
+    /// None of the sender's roles is allowed. It is as if the route were not there: it stops nothing.
+    Forbidden,
     /// An earlier match says `stop`.
     Stopped,
 }
+
+/// Routes match, and every one of them is for other roles than the sender's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("none of the sender's roles is allowed by any route that matches")]
+pub struct Forbidden;
 
 /// All routes, by source and then by event type: looked up, not scanned.
 #[derive(Debug, Default)]
@@ -122,22 +132,29 @@ impl Routes {
         all
     }
 
-    /// The deliveries of an event, in the order of the file; none: unrouted.
-    #[must_use]
-    pub fn resolve(&self, event: &Event) -> Vec<Delivery> {
+    /// The deliveries of an event whose sender has these roles, in the order of the file; none: unrouted.
+    pub fn resolve(&self, event: &Event, roles: &[String]) -> Result<Vec<Delivery>, Forbidden> {
         let mut deliveries = Vec::new();
-        self.consider(event, |route, verdict, vars| {
-            if verdict == Verdict::Match {
+        let (mut matched, mut forbidden) = (false, false);
+        self.consider(event, roles, |route, verdict, vars| match verdict {
+            Verdict::Match => {
+                matched = true;
                 delivery::render(route, event, vars, &mut deliveries);
             }
+            Verdict::Forbidden => forbidden = true,
+            Verdict::WhenFalse | Verdict::WhenFailed(_) | Verdict::Stopped => {}
         });
-        deliveries
+        if forbidden && !matched {
+            return Err(Forbidden);
+        }
+        Ok(deliveries)
     }
 
     /// Asks every route whose source and `on` fit, and tells `visit` what each one said.
     fn consider<'r>(
         &'r self,
         event: &Event,
+        roles: &[String],
         mut visit: impl FnMut(&'r Route, Verdict, &Variables<'_>),
     ) {
         let Some(matcher) = self.sources.get(&event.source) else {
@@ -154,7 +171,7 @@ impl Routes {
             let verdict = if stopped {
                 Verdict::Stopped
             } else {
-                route.judge(&vars)
+                route.judge(&vars, roles)
             };
             stopped |= route.stop && verdict == Verdict::Match;
             visit(route, verdict, &vars);
@@ -163,12 +180,19 @@ impl Routes {
 }
 
 impl Route {
-    fn judge(&self, vars: &Variables<'_>) -> Verdict {
+    fn judge(&self, vars: &Variables<'_>, roles: &[String]) -> Verdict {
         match self.when.as_ref().map(|when| when.test(vars)) {
-            None | Some(Ok(true)) => Verdict::Match,
+            None | Some(Ok(true)) if self.allows(roles) => Verdict::Match,
+            None | Some(Ok(true)) => Verdict::Forbidden,
             Some(Ok(false)) => Verdict::WhenFalse,
             Some(Err(error)) => Verdict::WhenFailed(error),
         }
+    }
+
+    fn allows(&self, roles: &[String]) -> bool {
+        self.allow
+            .as_ref()
+            .is_none_or(|allow| token::allows(allow, roles))
     }
 }
 

@@ -63,6 +63,7 @@ fn route(name: &str, on: &[&str], effect: Effect) -> Route {
             on => On::Types(on.iter().map(|it| (*it).to_owned()).collect()),
         },
         when: None,
+        allow: None,
         effect,
         stop: false,
     }
@@ -87,7 +88,9 @@ fn names(deliveries: &[Delivery]) -> Vec<&str> {
 
 /// The deliveries of one route that signals as said.
 fn resolve(signal: Signal, body: &str) -> Vec<Delivery> {
-    routes(vec![route("r", &[], sends(signal))]).resolve(&event("t", body))
+    routes(vec![route("r", &[], sends(signal))])
+        .resolve(&event("t", body), &[])
+        .unwrap()
 }
 
 #[test]
@@ -121,18 +124,18 @@ fn every_match_counts_in_file_order_until_one_says_stop() {
         route("after", &[], Effect::Drop),
     ]);
     assert_eq!(
-        names(&routes.resolve(&event("a.b", "{}"))),
+        names(&routes.resolve(&event("a.b", "{}"), &[]).unwrap()),
         ["prefix", "stops"]
     );
     assert_eq!(
-        names(&routes.resolve(&event("a.c", "{}"))),
+        names(&routes.resolve(&event("a.c", "{}"), &[]).unwrap()),
         ["prefix", "after"]
     );
     let elsewhere = Event {
         source: "other".into(),
         ..event("a.b", "{}")
     };
-    assert!(routes.resolve(&elsewhere).is_empty());
+    assert!(routes.resolve(&elsewhere, &[]).unwrap().is_empty());
 }
 
 #[test]
@@ -146,7 +149,7 @@ fn every_route_says_why_it_is_no_match() {
         .collect();
     parts[2].stop = true;
     let mut verdicts = Vec::new();
-    routes(parts).consider(&event("t", r#"{"a":1}"#), |_, verdict, _| {
+    routes(parts).consider(&event("t", r#"{"a":1}"#), &[], |_, verdict, _| {
         verdicts.push(verdict);
     });
     assert!(
@@ -162,7 +165,8 @@ fn every_route_says_why_it_is_no_match() {
 #[test]
 fn drop_is_one_dropped_delivery() {
     let [delivery] = routes(vec![route("noise", &[], Effect::Drop)])
-        .resolve(&event("t", "{}"))
+        .resolve(&event("t", "{}"), &[])
+        .unwrap()
         .try_into()
         .unwrap();
     assert_eq!(
@@ -274,7 +278,7 @@ fn the_body_is_the_argument_whatever_it_is() {
             body: body.into(),
             ..event("t", "{}")
         };
-        let [delivery]: [Delivery; 1] = all.resolve(&event).try_into().unwrap();
+        let [delivery]: [Delivery; 1] = all.resolve(&event, &[]).unwrap().try_into().unwrap();
         delivery
     };
     assert_eq!(
@@ -290,7 +294,7 @@ fn the_body_is_the_argument_whatever_it_is() {
 #[test]
 fn the_request_id_is_the_same_for_ever() {
     let all = routes(vec![route("r", &[], sends(signal("w")))]);
-    let id = |event: &Event| all.resolve(event)[0].request_id.clone();
+    let id = |event: &Event| all.resolve(event, &[]).unwrap()[0].request_id.clone();
     let first = event("t", "{}");
     assert_eq!(id(&first), "f645df7680903837e46154ff06d08647");
     let again = Event {
@@ -314,12 +318,17 @@ fn ten_thousand_routes_are_looked_up_not_scanned() {
     });
     let routes = routes(parts.collect());
     assert_eq!(
-        names(&routes.resolve(&event("type.9999", "{}"))),
+        names(&routes.resolve(&event("type.9999", "{}"), &[]).unwrap()),
         ["type.9999"]
     );
     assert_eq!(
-        names(&routes.resolve(&event("prefix.17.x", "{}"))),
+        names(&routes.resolve(&event("prefix.17.x", "{}"), &[]).unwrap()),
         ["type.17"]
     );
-    assert!(routes.resolve(&event("type.10000", "{}")).is_empty());
+    assert!(
+        routes
+            .resolve(&event("type.10000", "{}"), &[])
+            .unwrap()
+            .is_empty()
+    );
 }

@@ -6,7 +6,7 @@
 use super::body;
 use super::error::Failure;
 use crate::temporal::QueryError;
-use crate::{access, inbox, verify};
+use crate::{access, inbox, routing, verify};
 
 /// One answer for every doubt: the caller does not learn what was wrong with the proof (P1).
 impl From<&verify::Refusal> for Failure {
@@ -33,6 +33,12 @@ impl From<inbox::Error> for Failure {
             inbox::Error::Conflict { .. } => Self::IdempotencyConflict,
             inbox::Error::Cursor => Self::OpsParameter,
         }
+    }
+}
+
+impl From<routing::Forbidden> for Failure {
+    fn from(_: routing::Forbidden) -> Self {
+        Self::WebhookForbidden
     }
 }
 

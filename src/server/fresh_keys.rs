@@ -13,17 +13,18 @@ pub(super) enum Doubt<R> {
     KeysAway,
 }
 
-/// Proves once, and once more where `wants_keys` says of the refusal that fresh keys could change it.
+/// Proves once, and once more where `wants_keys` says of the refusal that fresh keys could change it. `keys`:
+/// where those come from.
 pub(super) async fn prove<T, R>(
     jwks: &Jwks,
-    keys: &Location,
+    keys: Option<&Location>,
     proof: impl Fn() -> Result<T, R>,
     wants_keys: impl Fn(&R) -> bool,
 ) -> Result<T, Doubt<R>> {
-    match proof() {
-        Err(refusal) if wants_keys(&refusal) => {}
-        settled => return settled.map_err(Doubt::Refused),
-    }
+    let keys = match (proof(), keys) {
+        (Err(refusal), Some(keys)) if wants_keys(&refusal) => keys,
+        (settled, _) => return settled.map_err(Doubt::Refused),
+    };
     let fresh = jwks.refresh(keys).await;
     proof().map_err(|refusal| {
         if wants_keys(&refusal) && !fresh {

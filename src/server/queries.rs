@@ -18,11 +18,12 @@ use super::request_id::RequestId;
 use super::{Public, body};
 use crate::access::{self, Asked, Principal, Rule};
 use crate::clock;
+use crate::config::Plan;
 use crate::event::Content;
 use crate::expr::Body;
 use crate::telemetry::audit::{self, Subject};
 use crate::telemetry::report::QueryOutcome;
-use crate::token::{self, Token};
+use crate::token::{self, Token, Trust};
 
 /// Who asked for what, as far as it came: for the audit line of a refusal too.
 #[derive(Default)]
@@ -39,7 +40,7 @@ pub(super) async fn answer(State(gateway): State<Public>, request: Request) -> R
     };
     let id = RequestId::of(request.extensions());
     let mut record = Record::default();
-    let result = ask(&gateway, rule, &path, request, &mut record).await;
+    let result = ask(&gateway, &plan, rule, &path, request, &mut record).await;
 
     report(
         &gateway,
@@ -92,6 +93,7 @@ fn report(
 
 async fn ask(
     gateway: &Public,
+    plan: &Plan,
     rule: &Rule,
     path: &[(String, String)],
     request: Request,
@@ -100,8 +102,8 @@ async fn ask(
     if !matches!(*request.method(), Method::GET | Method::HEAD | Method::POST) {
         return Err(Refused::new(Failure::QueryMethod, "method"));
     }
-    let token = authenticate(gateway, rule, request.headers()).await?;
-    let principal = Principal::new(&rule.issuer, token);
+    let token = authenticate(gateway, plan, rule, request.headers()).await?;
+    let principal = Principal::from(token);
     record.who = Some(format!("{}:{}", principal.issuer, principal.subject));
 
     let query = request.uri().query().unwrap_or_default().as_bytes();
@@ -124,15 +126,20 @@ async fn ask(
 
 async fn authenticate(
     gateway: &Public,
+    plan: &Plan,
     rule: &Rule,
     headers: &HeaderMap,
 ) -> Result<Token, Refused> {
     let bearer =
         token::bearer(headers).map_err(|_| Refused::new(Failure::QueryUnauthorized, "no_token"))?;
+    let trust = Trust {
+        issuers: &rule.issuers,
+        keys: rule.keys.then_some(&*plan.keys),
+    };
     fresh_keys::prove(
         &gateway.jwks,
-        &rule.issuer.keys,
-        || token::verify(bearer, &rule.issuer, clock::now()),
+        trust.keys_for(bearer),
+        || trust.verify(bearer, clock::now()),
         token::Refusal::wants_keys,
     )
     .await

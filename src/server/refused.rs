@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use super::body;
 use super::error::{Exposed, Failure};
 use crate::temporal::QueryError;
-use crate::{access, inbox, token, verify};
+use crate::{access, inbox, routing, token, verify};
 
 /// Why a handler gives no result.
 #[derive(Debug)]
@@ -107,6 +107,12 @@ impl From<inbox::Error> for Refused {
         };
         let detail = error.to_string();
         Self::with(error.into(), reason, &detail)
+    }
+}
+
+impl From<routing::Forbidden> for Refused {
+    fn from(refusal: routing::Forbidden) -> Self {
+        Self::with(refusal.into(), "role", &refusal)
     }
 }
 

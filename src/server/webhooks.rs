@@ -24,6 +24,7 @@ use crate::event::{Delivery, Event, State};
 use crate::inbox::{Acceptance, Receipt};
 use crate::telemetry::audit::{self, Subject};
 use crate::telemetry::report::WebhookOutcome;
+use crate::token::Speaker;
 use crate::verify::{self, Source, WebhookRequest};
 
 /// Who sent it and where it goes, as far as it came: for the audit line of a refusal too.
@@ -100,8 +101,11 @@ async fn handle(
     let _share = share.ok_or(Refused::new(Failure::SourceBusy, "source_busy"))?;
     let request = read(gateway, peer, request).await?;
     let event = prove(gateway, source, &request).await?;
-    let deliveries = plan.routes.resolve(&event);
-    record.fill(source, &event, &deliveries);
+    let speaker = source.speaker(&event);
+    record.who = speaker.as_ref().map(Speaker::to_string);
+    let roles = speaker.map_or_else(Vec::new, |speaker| speaker.roles);
+    let deliveries = plan.routes.resolve(&event, &roles)?;
+    record.fill(&deliveries);
     if deliveries.is_empty() && source.refuse_unrouted {
         return Err(Refused::new(Failure::UnroutedRefused, "unrouted"));
     }
@@ -125,11 +129,7 @@ fn ended_at_birth(deliveries: &[Delivery]) -> Vec<Delivery> {
 }
 
 impl Record {
-    fn fill(&mut self, source: &Source, event: &Event, deliveries: &[Delivery]) {
-        if let (Some(issuer), Some(claims)) = (source.issuer(), &event.claims) {
-            let subject = claims["sub"].as_str().unwrap_or_default();
-            self.who = Some(format!("{}:{subject}", issuer.name));
-        }
+    fn fill(&mut self, deliveries: &[Delivery]) {
         let mut workflows = deliveries.iter().map(|delivery| &delivery.target.workflow);
         if let Some(first) = workflows.next()
             && !first.is_empty()
@@ -164,12 +164,9 @@ async fn prove(
     request: &WebhookRequest,
 ) -> Result<Event, Refused> {
     let proof = || verify::authenticate(source, request, clock::now());
-    let Some(issuer) = source.issuer() else {
-        return Ok(proof()?);
-    };
     fresh_keys::prove(
         &gateway.jwks,
-        &issuer.keys,
+        verify::keys_for(source, request),
         proof,
         verify::Refusal::wants_keys,
     )

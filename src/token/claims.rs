@@ -26,7 +26,26 @@ pub(super) fn check(claims: &Value, issuer: &Issuer, now: Timestamp) -> Result<(
     if !is_for(claims.get("aud"), &issuer.audience) {
         return Err(Refusal::WrongAudience);
     }
+    if !issuer.parties.is_empty() && !is_party(claims.get("azp"), &issuer.parties) {
+        return Err(Refusal::WrongParty);
+    }
+    if is_of_another_kind(claims.get("typ")) {
+        return Err(Refusal::Kind);
+    }
     Ok(())
+}
+
+fn is_party(azp: Option<&Value>, parties: &[String]) -> bool {
+    let azp = azp.and_then(Value::as_str);
+    azp.is_some_and(|azp| parties.iter().any(|ours| ours == azp))
+}
+
+/// Some issuers sign every kind of token with one key and the header `JWT`, and tell them apart by a claim.
+fn is_of_another_kind(typ: Option<&Value>) -> bool {
+    matches!(
+        typ.and_then(Value::as_str),
+        Some("ID" | "Refresh" | "Offline" | "Logout")
+    )
 }
 
 pub(super) fn subject(claims: &Value) -> Result<String, Refusal> {

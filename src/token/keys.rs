@@ -1,20 +1,30 @@
-//! An issuer's public keys: read from a JWKS document, held in a ring, chosen for a token.
+//! An issuer's keys: read from a JWKS document or made of shared secrets, held in a ring, chosen for a token.
 //!
 //! A key is used only for the algorithms of its own kind and curve, so that a token cannot pick how
 //! its key is read. Where documents come from is no matter of this file.
 
+use std::fmt;
 use std::sync::Arc;
 
-use jsonwebtoken::DecodingKey;
+use aws_lc_rs::hmac;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519,
+    ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384,
+    RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384,
+    RSA_PSS_2048_8192_SHA512, RsaParameters, RsaPublicKeyComponents, VerificationAlgorithm,
+};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Algorithm, Refusal, jws};
+use crate::secret::Secret;
 
 /// More keys than any issuer publishes; beyond it a document is refused.
 const MAX_KEYS: usize = 256;
 
-/// Public keys by `kid`.
+/// Public keys by `kid`, or shared secrets.
 #[derive(Debug, Default)]
 pub struct KeySet {
     keys: Vec<Key>,
@@ -34,21 +44,15 @@ impl KeyRing {
     }
 }
 
-#[derive(Debug)]
-pub(super) struct Key {
+/// One key, read once for each algorithm that it may verify.
+struct Key {
     kid: Option<String>,
-    /// The one algorithm that the document pins it to, if any.
-    pinned: Option<Algorithm>,
-    kind: Kind,
-    material: DecodingKey,
+    uses: Vec<(Algorithm, Material)>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Rsa,
-    P256,
-    P384,
-    Ed25519,
+enum Material {
+    Public(ParsedPublicKey),
+    Shared(hmac::Key),
 }
 
 /// One member of `keys`, as far as it is looked at.
@@ -74,7 +78,9 @@ pub enum KeySetFault {
     NotJwks,
     #[error("more than {MAX_KEYS} keys")]
     TooMany,
-    #[error("no usable key: RSA, EC on P-256 or P-384, or Ed25519, meant for signatures")]
+    #[error(
+        "no usable key: RSA of 2048 bits or more, EC on P-256, P-384 or P-521, or Ed25519, meant for signatures"
+    )]
     NothingUsable,
 }
 
@@ -107,10 +113,49 @@ impl KeySet {
         self.keys.len()
     }
 
+    /// Several while they rotate: which one a token was signed with is found by trying, whatever its `kid`.
+    #[must_use]
+    pub fn from_secrets(secrets: &[Secret], algorithms: &[Algorithm]) -> Self {
+        let key = |secret: &Secret| Key {
+            kid: None,
+            uses: algorithms
+                .iter()
+                .filter_map(|&algorithm| {
+                    let key = hmac::Key::new(hash_of(algorithm)?, secret.expose());
+                    Some((algorithm, Material::Shared(key)))
+                })
+                .collect(),
+        };
+        Self {
+            keys: secrets.iter().map(key).collect(),
+        }
+    }
+
+    /// Whether one of the keys that a token may mean made its signature.
+    pub(super) fn verify(
+        &self,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), Refusal> {
+        let verified = if algorithm.secret_bytes().is_some() {
+            let mut shared = self.keys.iter().filter_map(|key| key.material(algorithm));
+            shared.any(|material| material.verifies(message, signature))
+        } else {
+            self.select(kid, algorithm)?.verifies(message, signature)
+        };
+        if verified {
+            Ok(())
+        } else {
+            Err(Refusal::BadSignature)
+        }
+    }
+
     /// The key that a token means: the one it names, or the only one that fits.
-    pub(super) fn select(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<&Key, Refusal> {
+    fn select(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<&Material, Refusal> {
         let Some(kid) = kid else {
-            let mut fitting = self.keys.iter().filter(|key| key.fits(algorithm));
+            let mut fitting = self.keys.iter().filter_map(|key| key.material(algorithm));
             return match (fitting.next(), fitting.next()) {
                 (Some(only), None) => Ok(only),
                 _ => Err(Refusal::NoKid),
@@ -125,7 +170,7 @@ impl KeySet {
             return Err(Refusal::UnknownKey(jws::shown(kid)));
         }
         named
-            .find(|key| key.fits(algorithm))
+            .find_map(|key| key.material(algorithm))
             .ok_or(Refusal::UnfitKey)
     }
 }
@@ -137,73 +182,139 @@ impl Key {
         }
         if entry
             .key_ops
+            .as_ref()
             .is_some_and(|ops| !ops.iter().any(|op| op == "verify"))
         {
             return None;
         }
-        let (kind, material) = match (entry.kty.as_str(), entry.crv.as_deref()) {
-            ("RSA", _) => (
-                Kind::Rsa,
-                DecodingKey::from_rsa_components(&entry.n?, &entry.e?),
-            ),
-            ("EC", Some("P-256")) => (
-                Kind::P256,
-                DecodingKey::from_ec_components(&entry.x?, &entry.y?),
-            ),
-            ("EC", Some("P-384")) => (
-                Kind::P384,
-                DecodingKey::from_ec_components(&entry.x?, &entry.y?),
-            ),
-            ("OKP", Some("Ed25519")) => (Kind::Ed25519, DecodingKey::from_ed_components(&entry.x?)),
+        let mut uses = match (entry.kty.as_str(), entry.crv.as_deref()) {
+            ("RSA", _) => rsa(&entry)?,
+            ("EC", Some("P-256")) => {
+                vec![(
+                    Algorithm::ES256,
+                    point(&entry, &ECDSA_P256_SHA256_FIXED, 32)?,
+                )]
+            }
+            ("EC", Some("P-384")) => {
+                vec![(
+                    Algorithm::ES384,
+                    point(&entry, &ECDSA_P384_SHA384_FIXED, 48)?,
+                )]
+            }
+            ("EC", Some("P-521")) => {
+                vec![(
+                    Algorithm::ES512,
+                    point(&entry, &ECDSA_P521_SHA512_FIXED, 66)?,
+                )]
+            }
+            ("OKP", Some("Ed25519")) => {
+                let x = decode(entry.x.as_ref())?;
+                let key = ParsedPublicKey::new(&ED25519, x).ok()?;
+                vec![(Algorithm::EdDSA, Material::Public(key))]
+            }
             _ => return None,
         };
-        // A key pinned to an algorithm that we do not have is no key for us.
-        let pinned = match entry.alg {
-            None => None,
-            Some(name) => Some(Algorithm::from_name(&name)?),
-        };
-        Some(Self {
+        if let Some(name) = &entry.alg {
+            // A key pinned to an algorithm that is not its own, or that we do not have, is no key for us.
+            uses.retain(|(algorithm, _)| algorithm.name() == name);
+        }
+        (!uses.is_empty()).then_some(Self {
             kid: entry.kid,
-            pinned,
-            kind,
-            material: material.ok()?,
+            uses,
         })
     }
 
-    fn fits(&self, algorithm: Algorithm) -> bool {
-        self.kind == kind_of(algorithm) && self.pinned.is_none_or(|pinned| pinned == algorithm)
-    }
-
-    pub(super) fn verifies(&self, message: &[u8], signature: &str, algorithm: Algorithm) -> bool {
-        jsonwebtoken::crypto::verify(signature, message, &self.material, backend(algorithm))
-            .unwrap_or(false)
+    fn material(&self, algorithm: Algorithm) -> Option<&Material> {
+        let fits = |(own, _): &&(Algorithm, Material)| *own == algorithm;
+        self.uses.iter().find(fits).map(|(_, material)| material)
     }
 }
 
-const fn kind_of(algorithm: Algorithm) -> Kind {
+impl Material {
+    /// In constant time for a shared secret.
+    fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        match self {
+            Self::Public(key) => key.verify_sig(message, signature).is_ok(),
+            Self::Shared(key) => hmac::verify(key, message, signature).is_ok(),
+        }
+    }
+}
+
+/// Which algorithms and which key; public keys say nothing worth reading, secrets must not.
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let algorithms: Vec<_> = self.uses.iter().map(|(algorithm, _)| algorithm).collect();
+        f.debug_struct("Key")
+            .field("kid", &self.kid)
+            .field("algorithms", &algorithms)
+            .finish_non_exhaustive()
+    }
+}
+
+const RSA: [(Algorithm, &RsaParameters); 6] = [
+    (Algorithm::RS256, &RSA_PKCS1_2048_8192_SHA256),
+    (Algorithm::RS384, &RSA_PKCS1_2048_8192_SHA384),
+    (Algorithm::RS512, &RSA_PKCS1_2048_8192_SHA512),
+    (Algorithm::PS256, &RSA_PSS_2048_8192_SHA256),
+    (Algorithm::PS384, &RSA_PSS_2048_8192_SHA384),
+    (Algorithm::PS512, &RSA_PSS_2048_8192_SHA512),
+];
+
+/// RFC 7518 §3.3: 2048 bits or more.
+const LEAST_MODULUS: usize = 256;
+
+fn rsa(entry: &Entry) -> Option<Vec<(Algorithm, Material)>> {
+    let (n, e) = (decode(entry.n.as_ref())?, decode(entry.e.as_ref())?);
+    // Some issuers write a sign byte before the number.
+    let number =
+        |bytes: Vec<u8>| -> Vec<u8> { bytes.into_iter().skip_while(|b| *b == 0).collect() };
+    let (n, e) = (number(n), number(e));
+    if n.len() < LEAST_MODULUS {
+        return None;
+    }
+    let components = RsaPublicKeyComponents { n, e };
+    let read = |(algorithm, parameters): (Algorithm, &'static RsaParameters)| {
+        let key = components.to_parsed_public_key(parameters).ok()?;
+        Some((algorithm, Material::Public(key)))
+    };
+    RSA.into_iter().map(read).collect()
+}
+
+/// A point of a curve whose coordinates have so many bytes.
+fn point(
+    entry: &Entry,
+    algorithm: &'static dyn VerificationAlgorithm,
+    length: usize,
+) -> Option<Material> {
+    let (x, y) = (decode(entry.x.as_ref())?, decode(entry.y.as_ref())?);
+    if x.len() != length || y.len() != length {
+        return None;
+    }
+    // Uncompressed (SEC 1 §2.3.3); that the point lies on the curve is checked with it.
+    let point = [&[4], x.as_slice(), y.as_slice()].concat();
+    ParsedPublicKey::new(algorithm, point)
+        .ok()
+        .map(Material::Public)
+}
+
+fn decode(text: Option<&String>) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(text?).ok()
+}
+
+const fn hash_of(algorithm: Algorithm) -> Option<hmac::Algorithm> {
     match algorithm {
+        Algorithm::HS256 => Some(hmac::HMAC_SHA256),
+        Algorithm::HS384 => Some(hmac::HMAC_SHA384),
+        Algorithm::HS512 => Some(hmac::HMAC_SHA512),
         Algorithm::RS256
         | Algorithm::RS384
         | Algorithm::RS512
         | Algorithm::PS256
         | Algorithm::PS384
-        | Algorithm::PS512 => Kind::Rsa,
-        Algorithm::ES256 => Kind::P256,
-        Algorithm::ES384 => Kind::P384,
-        Algorithm::EdDSA => Kind::Ed25519,
-    }
-}
-
-const fn backend(algorithm: Algorithm) -> jsonwebtoken::Algorithm {
-    match algorithm {
-        Algorithm::RS256 => jsonwebtoken::Algorithm::RS256,
-        Algorithm::RS384 => jsonwebtoken::Algorithm::RS384,
-        Algorithm::RS512 => jsonwebtoken::Algorithm::RS512,
-        Algorithm::PS256 => jsonwebtoken::Algorithm::PS256,
-        Algorithm::PS384 => jsonwebtoken::Algorithm::PS384,
-        Algorithm::PS512 => jsonwebtoken::Algorithm::PS512,
-        Algorithm::ES256 => jsonwebtoken::Algorithm::ES256,
-        Algorithm::ES384 => jsonwebtoken::Algorithm::ES384,
-        Algorithm::EdDSA => jsonwebtoken::Algorithm::EdDSA,
+        | Algorithm::PS512
+        | Algorithm::ES256
+        | Algorithm::ES384
+        | Algorithm::ES512
+        | Algorithm::EdDSA => None,
     }
 }

@@ -1,4 +1,4 @@
-//! Where an issuer's keys come from: an address or a file.
+//! Where an issuer's keys come from: an address, a file, or wherever the issuer's own metadata says.
 //!
 //! Says which addresses may be asked at all; asking them is `jwks`'s affair. Imports nothing of this crate.
 
@@ -12,6 +12,8 @@ pub enum Location {
     Url(String),
     /// An absolute path.
     File(PathBuf),
+    /// The issuer's name of itself, `iss`, under which its metadata stand (OIDC Discovery, RFC 8414).
+    Discovery(String),
 }
 
 /// Why keys may not come from there. The text does not repeat the address: it may hold a password.
@@ -27,6 +29,8 @@ pub enum LocationFault {
     PlainHttp,
     #[error("this kind of address is not known")]
     UnknownScheme,
+    #[error("an issuer's address has no `?` and no `#`")]
+    Query,
 }
 
 impl Location {
@@ -55,6 +59,32 @@ impl Location {
             _ => Err(LocationFault::UnknownScheme),
         }
     }
+
+    /// Keys by the metadata of an issuer so named: the same addresses as keys may have, but no file.
+    pub fn discovered(issuer: &str) -> Result<Self, LocationFault> {
+        match Self::parse(issuer)? {
+            Self::Url(url) if url.contains(['?', '#']) => Err(LocationFault::Query),
+            Self::Url(url) => Ok(Self::Discovery(url)),
+            Self::File(_) | Self::Discovery(_) => Err(LocationFault::UnknownScheme),
+        }
+    }
+}
+
+/// The two addresses of an issuer's metadata: that of OIDC Discovery §4, and that of RFC 8414 §3, which puts
+/// the well-known part before the issuer's own path.
+#[must_use]
+pub fn metadata_of(issuer: &str) -> [String; 2] {
+    let bare = issuer.strip_suffix('/').unwrap_or(issuer);
+    let after_scheme = bare.find("://").map_or(0, |at| at + 3);
+    let path = bare
+        .get(after_scheme..)
+        .and_then(|rest| rest.find('/'))
+        .map_or(bare.len(), |at| after_scheme + at);
+    let (origin, path) = bare.split_at(path);
+    [
+        format!("{bare}/.well-known/openid-configuration"),
+        format!("{origin}/.well-known/oauth-authorization-server{path}"),
+    ]
 }
 
 impl fmt::Display for Location {
@@ -62,6 +92,7 @@ impl fmt::Display for Location {
         match self {
             Self::Url(url) => f.write_str(url),
             Self::File(path) => write!(f, "file:{}", path.display()),
+            Self::Discovery(issuer) => write!(f, "the metadata of {issuer}"),
         }
     }
 }
@@ -108,6 +139,34 @@ mod tests {
             ("file:keys.json", RelativePath),
         ] {
             assert_eq!(Location::parse(bad), Err(fault), "{bad}");
+        }
+    }
+
+    #[test]
+    fn metadata_stand_at_two_addresses() {
+        for (issuer, oidc, oauth) in [
+            (
+                "https://a.example",
+                "https://a.example/.well-known/openid-configuration",
+                "https://a.example/.well-known/oauth-authorization-server",
+            ),
+            (
+                "https://a.example/realms/x/",
+                "https://a.example/realms/x/.well-known/openid-configuration",
+                "https://a.example/.well-known/oauth-authorization-server/realms/x",
+            ),
+        ] {
+            assert_eq!(metadata_of(issuer), [oidc, oauth]);
+            assert!(Location::discovered(issuer).is_ok());
+        }
+        for bad in [
+            "https://a.example/?x",
+            "https://a.example/#x",
+            "http://a.example/",
+            "file:/keys.json",
+            "corp",
+        ] {
+            assert!(Location::discovered(bad).is_err(), "{bad}");
         }
     }
 }

@@ -1,14 +1,19 @@
-//! A JSON Web Token against a set of keys (RFC 7519, 7515, 7517). Pure: time is an argument.
+//! A bearer token: a JSON Web Token against a set of keys (RFC 7519, 7515, 7517), or an API key against
+//! hashes. Pure: time is an argument.
 //!
 //! Says whether a token is good and what it claims, nothing about what its bearer may do. Only the
 //! issuer's own key set is believed: `jwk`, `jku` and `x5u` of a token are never looked at. May import
 //! `expr`, `event` and what lies below it.
 
+mod algorithm;
+pub mod api_keys;
 mod bearer;
 mod claims;
 mod jws;
 pub mod keys;
 mod location;
+mod roles;
+mod trust;
 
 use std::sync::Arc;
 
@@ -16,9 +21,13 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::expr::Expr;
+pub use algorithm::Algorithm;
+pub use api_keys::{ApiKey, KeyTable};
 pub use bearer::{BearerFault, bearer};
 pub use keys::{KeyRing, KeySet};
-pub use location::{Location, LocationFault};
+pub use location::{Location, LocationFault, metadata_of};
+pub use roles::{ANYONE, allows};
+pub use trust::{API_KEYS, Speaker, Trust};
 
 /// One `[issuers.NAME]`, compiled.
 #[derive(Debug)]
@@ -28,69 +37,28 @@ pub struct Issuer {
     pub issuer: String,
     /// One of these must stand in `aud`.
     pub audience: Vec<String>,
-    /// Names such as `RS256`.
+    /// One of these must be `azp`; empty: whatever it is.
+    pub parties: Vec<String>,
+    /// Either all with a shared secret or none.
     pub algorithms: Vec<Algorithm>,
-    pub keys: Location,
+    /// Where public keys come from. None: shared secrets, which are in the ring from the start.
+    pub keys: Option<Location>,
     pub ring: KeyRing,
     /// CEL over `claims`: a list of text, or text with spaces between.
     pub roles: Option<Expr>,
 }
 
-/// The algorithms that an issuer may use. `none` and the shared-secret ones are not among them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Algorithm {
-    RS256,
-    RS384,
-    RS512,
-    PS256,
-    PS384,
-    PS512,
-    ES256,
-    ES384,
-    EdDSA,
-}
-
-impl Algorithm {
-    pub const ALL: [Self; 9] = [
-        Self::RS256,
-        Self::RS384,
-        Self::RS512,
-        Self::PS256,
-        Self::PS384,
-        Self::PS512,
-        Self::ES256,
-        Self::ES384,
-        Self::EdDSA,
-    ];
-
-    /// The name as it stands in a token's header.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::RS256 => "RS256",
-            Self::RS384 => "RS384",
-            Self::RS512 => "RS512",
-            Self::PS256 => "PS256",
-            Self::PS384 => "PS384",
-            Self::PS512 => "PS512",
-            Self::ES256 => "ES256",
-            Self::ES384 => "ES384",
-            Self::EdDSA => "EdDSA",
-        }
-    }
-
-    /// The exact spelling only.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|known| known.name() == name)
-    }
-}
-
 /// A good token.
 #[derive(Clone, Debug)]
 pub struct Token {
-    /// `sub`; empty where the token has none.
+    /// The name of the issuer that judged it, or [`API_KEYS`].
+    pub issuer: Arc<str>,
+    /// The issuer's own name of itself, `iss`; empty for an API key.
+    pub iss: String,
+    /// `sub`, empty where the token has none; an API key's name.
     pub subject: String,
+    pub roles: Vec<String>,
+    /// Of an API key: `sub` alone.
     pub claims: Value,
 }
 
@@ -105,6 +73,8 @@ pub enum Refusal {
     Algorithm,
     #[error("the token names critical extensions (`crit`)")]
     Critical,
+    #[error("the token's `typ` is not that of an access token")]
+    Kind,
     /// The issuer may have published it since: ask for the keys again, then once more.
     #[error("the key {0:?} is not in the issuer's set")]
     UnknownKey(String),
@@ -126,6 +96,10 @@ pub enum Refusal {
     WrongIssuer,
     #[error("the token is not for this audience")]
     WrongAudience,
+    #[error("the token was issued to another party (`azp`)")]
+    WrongParty,
+    #[error("there is no such API key")]
+    UnknownApiKey,
 }
 
 impl Refusal {
@@ -136,7 +110,7 @@ impl Refusal {
     }
 }
 
-/// Checks signature, `exp`, `nbf`, `iss`, `aud`, `crit` and the issuer's algorithms; leeway 30 s.
+/// Checks signature, `exp`, `nbf`, `iss`, `aud`, `azp`, `typ`, `crit` and the issuer's algorithms; leeway 30 s.
 ///
 /// Claims are read only once the signature holds.
 pub fn verify(token: &str, issuer: &Issuer, now: Timestamp) -> Result<Token, Refusal> {
@@ -146,14 +120,20 @@ pub fn verify(token: &str, issuer: &Issuer, now: Timestamp) -> Result<Token, Ref
         return Err(Refusal::Algorithm);
     }
     let keys = issuer.ring.current().ok_or(Refusal::NoKeys)?;
-    let key = keys.select(header.kid.as_deref(), header.algorithm)?;
-    if !key.verifies(parts.message, parts.signature, header.algorithm) {
-        return Err(Refusal::BadSignature);
-    }
+    let signature = jws::signature(parts.signature)?;
+    keys.verify(
+        header.kid.as_deref(),
+        header.algorithm,
+        parts.message,
+        &signature,
+    )?;
     let claims = jws::payload(parts.payload)?;
     claims::check(&claims, issuer, now)?;
     Ok(Token {
+        issuer: issuer.name.clone(),
+        iss: issuer.issuer.clone(),
         subject: claims::subject(&claims)?,
+        roles: issuer.roles_in(&claims),
         claims,
     })
 }

@@ -83,8 +83,9 @@ fn issuer(keys: &[Value]) -> Issuer {
         name: "corp".into(),
         issuer: "https://idp.example.com/".to_owned(),
         audience: vec!["signalpost".to_owned()],
+        parties: Vec::new(),
         algorithms: Algorithm::ALL.to_vec(),
-        keys: Location::Url("https://idp.example.com/jwks".to_owned()),
+        keys: Some(Location::Url("https://idp.example.com/jwks".to_owned())),
         ring,
         roles: None,
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Proof, Proven, Refusal, Source, WebhookRequest, freshness};
+use super::{Proven, Refusal, Source, WebhookRequest, freshness};
 use crate::clock::Timestamp;
 use crate::event::DedupKey;
 use crate::expr::Variables;
@@ -71,14 +71,14 @@ pub(super) fn key(
             .map_err(|fault| Refusal::NoKey(fault.to_string()))?;
         return Key::given(text, false);
     }
-    let Proof::Token(issuer) = &source.proof else {
+    let Some(issuer) = &proven.issuer else {
         return Ok(Key {
             text: hex::encode(Sha256::digest(&request.body)),
             digest: true,
             strict: false,
         });
     };
-    let caller = [issuer.issuer.as_bytes(), proven.subject.as_bytes()];
+    let caller = [issuer.as_bytes(), proven.subject.as_bytes()];
     match idempotency_key(request)? {
         Some(given) => Key::given(digest(&[caller[0], caller[1], given.as_bytes()]), true),
         None => Ok(Key::digest_of(&[

@@ -27,7 +27,8 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::event::{Event, EventId};
 use crate::expr::{self, Expr};
-use crate::token::{self, Issuer};
+use crate::rate::Rate;
+use crate::token::{self, Issuer, KeyTable, Location, Speaker, Trust};
 pub use refusal::{Class, Refusal};
 
 /// A request as it came in. Its body stays closed until the proof holds.
@@ -83,16 +84,27 @@ pub struct Source {
     pub dedup: Duration,
     /// Verified but unrouted is refused with 404.
     pub refuse_unrouted: bool,
+    /// Of verified requests.
+    pub rate: Option<Rate>,
 }
 
 impl Source {
-    /// The issuer whose tokens it takes, if any.
+    /// Whose tokens it takes, if any.
     #[must_use]
-    pub const fn issuer(&self) -> Option<&Arc<Issuer>> {
+    pub fn trust(&self) -> Option<Trust<'_>> {
         match &self.proof {
-            Proof::Token(issuer) => Some(issuer),
+            Proof::Token { issuers, keys } => Some(Trust {
+                issuers,
+                keys: keys.as_deref(),
+            }),
             Proof::Signature(_) | Proof::None => None,
         }
+    }
+
+    /// Whom an event of this source speaks for by the config of now; none where it came without a token.
+    #[must_use]
+    pub fn speaker(&self, event: &Event) -> Option<Speaker> {
+        self.trust()?.speaker(event.claims.as_ref()?)
     }
 }
 
@@ -104,8 +116,12 @@ impl Source {
 #[derive(Debug)]
 pub enum Proof {
     Signature(scheme::Scheme),
-    /// `Authorization: Bearer` with a token of this issuer.
-    Token(Arc<Issuer>),
+    /// `Authorization: Bearer` with a token of one of these issuers, or with an API key.
+    Token {
+        issuers: Vec<Arc<Issuer>>,
+        /// None: API keys are not taken.
+        keys: Option<Arc<KeyTable>>,
+    },
     /// Nothing is proven: only where the process was started to allow it (P1).
     None,
 }
@@ -126,8 +142,18 @@ struct Proven {
     secret: Option<usize>,
     /// The signed time.
     signed_at: Option<Timestamp>,
+    /// A token's `iss`, and the empty text for an API key; none where there was no token.
+    issuer: Option<String>,
     subject: String,
     claims: Option<Value>,
+}
+
+/// Where the keys come from that the token of a request wants.
+#[must_use]
+pub fn keys_for<'s>(source: &'s Source, request: &WebhookRequest) -> Option<&'s Location> {
+    source
+        .trust()?
+        .keys_for(token::bearer(&request.headers).ok()?)
 }
 
 /// Proves the request, then reads it; the first doubt ends both.
@@ -190,9 +216,14 @@ fn prove(source: &Source, request: &WebhookRequest, now: Timestamp) -> Result<Pr
                 ..Proven::default()
             })
         }
-        Proof::Token(issuer) => {
-            let token = token::verify(token::bearer(&request.headers)?, issuer, now)?;
+        Proof::Token { issuers, keys } => {
+            let trust = Trust {
+                issuers,
+                keys: keys.as_deref(),
+            };
+            let token = trust.verify(token::bearer(&request.headers)?, now)?;
             Ok(Proven {
+                issuer: Some(token.iss),
                 subject: token.subject,
                 claims: Some(token.claims),
                 ..Proven::default()

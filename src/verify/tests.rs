@@ -61,6 +61,7 @@ fn source(proof: Proof) -> Source {
         time: None,
         dedup: DAY,
         refuse_unrouted: false,
+        rate: None,
     }
 }
 
@@ -185,6 +186,13 @@ fn nothing_of_a_secret_is_shown() {
     assert!(!shown.contains("carrier's") && !shown.contains("a secret"));
 }
 
+fn by_token(issuer: Issuer) -> Proof {
+    Proof::Token {
+        issuers: vec![Arc::new(issuer)],
+        keys: None,
+    }
+}
+
 /// An issuer with one Ed25519 key, and its `Authorization` header for a caller.
 fn corp() -> (Issuer, impl Fn(&str) -> (String, String)) {
     let key = Ed25519KeyPair::generate().unwrap();
@@ -197,8 +205,9 @@ fn corp() -> (Issuer, impl Fn(&str) -> (String, String)) {
         name: "corp".into(),
         issuer: "https://idp.example.com/".to_owned(),
         audience: vec!["signalpost".to_owned()],
+        parties: Vec::new(),
         algorithms: vec![token::Algorithm::EdDSA],
-        keys: Location::Url("https://idp.example.com/jwks".to_owned()),
+        keys: Some(Location::Url("https://idp.example.com/jwks".to_owned())),
         ring,
         roles: None,
     };
@@ -222,7 +231,7 @@ fn corp() -> (Issuer, impl Fn(&str) -> (String, String)) {
 #[test]
 fn a_token_gives_claims_and_a_key_of_caller_and_content() {
     let (issuer, bearer) = corp();
-    let source = source(Proof::Token(Arc::new(issuer)));
+    let source = source(by_token(issuer));
     let key = |subject: &str, query: &str, body| {
         let event = authenticate(&source, &request(&[bearer(subject)], query, body), NOW).unwrap();
         assert_eq!(event.claims.unwrap()["sub"], subject);
@@ -246,7 +255,7 @@ fn a_token_gives_claims_and_a_key_of_caller_and_content() {
 #[test]
 fn an_idempotency_key_counts_per_caller_and_is_strict() {
     let (issuer, bearer) = corp();
-    let source = source(Proof::Token(Arc::new(issuer)));
+    let source = source(by_token(issuer));
     let judge = |subject: &str, keys: &[&str], body| {
         let mut headers = vec![bearer(subject)];
         headers.extend(
@@ -272,7 +281,7 @@ fn an_idempotency_key_counts_per_caller_and_is_strict() {
 #[test]
 fn a_token_is_read_from_one_bearer_header() {
     let (issuer, bearer) = corp();
-    let source = source(Proof::Token(Arc::new(issuer)));
+    let source = source(by_token(issuer));
     let (name, value) = bearer("ada");
     let reason = |headers: &[(String, String)], query: &str| {
         let refusal = authenticate(&source, &request(headers, query, "{}"), NOW).unwrap_err();
@@ -303,7 +312,7 @@ fn a_token_is_read_from_one_bearer_header() {
 fn keys_that_are_not_there_are_not_the_callers_fault() {
     let (mut issuer, bearer) = corp();
     issuer.ring = KeyRing::default();
-    let source = source(Proof::Token(Arc::new(issuer)));
+    let source = source(by_token(issuer));
     let refusal = authenticate(&source, &request(&[bearer("ada")], "", "{}"), NOW).unwrap_err();
     assert_eq!(refusal.class(), Class::Unavailable);
     assert!(refusal.wants_keys());

@@ -37,30 +37,28 @@ use super::super::support::temporal::{FakeTemporal, Reply};
 const WORKFLOW: &str = "order-42";
 
 fn permitted(timeout: Duration) -> Permit {
-    let issuer = Arc::new(Issuer {
-        name: "corp".into(),
-        issuer: "https://idp.example.com/".to_owned(),
-        audience: vec!["signalpost".to_owned()],
-        algorithms: vec![Algorithm::RS256],
-        keys: Location::File(PathBuf::from("/keys.json")),
-        ring: KeyRing::default(),
-        roles: None,
-    });
     let rule = Rule {
         name: "order-status".into(),
         path: PathPattern::parse("/orders/{id}/status").unwrap(),
         namespace: "default".into(),
         workflow: Template::compile("order-${path.id}", Scope::QUERY).unwrap(),
+        kind: Kind::Query,
         query: Template::compile("get_status", Scope::QUERY).unwrap(),
         args: None,
-        issuer: Arc::clone(&issuer),
+        issuers: Vec::new(),
+        keys: true,
         allow: vec!["*".to_owned()],
         when: None,
         timeout,
+        cache: None,
+        run: None,
+        rate: None,
         expose_errors: false,
     };
-    let token = Token {
+    let principal = Principal {
+        issuer: API_KEYS.into(),
         subject: "ada".to_owned(),
+        roles: Vec::new(),
         claims: json!({}),
     };
     let path = [("id".to_owned(), "42".to_owned())];
@@ -69,7 +67,7 @@ fn permitted(timeout: Duration) -> Permit {
         query: &[],
         body: None,
     };
-    permit(&rule, &Principal::new(&issuer, token), asked).unwrap()
+    permit(&rule, &principal, asked).unwrap()
 }
 
 /// What a query comes to when the calls about the workflow are answered so.

@@ -1,4 +1,4 @@
-//! `[issuers.NAME]`: who signs tokens, with which keys.
+//! `[issuers.NAME]`: who signs tokens, with which keys or shared secrets.
 //!
 //! Whether an address answers is `jwks`'s to find out; a key file is looked into here, because a
 //! person can mend it now.
@@ -8,7 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::expr::Scope;
-use crate::token::{Algorithm, Issuer, KeyRing, KeySet, Location};
+use crate::secret::Secret;
+use crate::token::{API_KEYS, Algorithm, Issuer, KeyRing, KeySet, Location};
 
 use super::super::file;
 use super::super::problem::Finding;
@@ -26,53 +27,172 @@ impl Compiler<'_> {
     }
 
     fn issuer(&mut self, written: &file::Issuer) -> Option<Issuer> {
+        let reserved = written.name.get_ref() == API_KEYS;
+        if reserved {
+            let message = "no issuer is called `keys`: as an `issuer` it means the API keys";
+            self.error(codes::NAME, &written.name, message);
+        }
         let issuer = written.issuer.as_ref().and_then(|text| self.filled(text));
         let audience = written
             .audience
             .as_ref()
             .and_then(|list| self.filled_list("audience", list));
+        let parties = match &written.azp {
+            Some(list) => self.filled_list("azp", list),
+            None => Some(Vec::new()),
+        };
         let algorithms = match &written.algorithms {
-            Some(list) => self.algorithms(list),
+            Some(list) => self.algorithms(list, written),
+            None if written.keys.has("secrets") => Some(vec![Algorithm::HS256]),
             None => Some(DEFAULT_ALGORITHMS.to_vec()),
         };
-        let keys = written.jwks.as_ref().and_then(|text| self.location(text));
+        let keys = self.issuer_keys(written, algorithms.as_deref());
         let roles = optional(written.roles.as_ref(), |text| {
             self.expr(text, Scope::CLAIMS)
         });
-        let keys = keys?;
+        let (keys, ring) = keys?;
+        (!reserved).then_some(())?;
         Some(Issuer {
             name: written.name.get_ref().as_str().into(),
             issuer: issuer?,
             audience: audience?,
+            parties: parties?,
             algorithms: algorithms?,
-            ring: self.ring(&keys),
             keys,
+            ring,
             roles: roles?,
         })
     }
 
+    /// Shared secrets, a place of keys, or the issuer's own word on where its keys are.
+    fn issuer_keys(
+        &mut self,
+        written: &file::Issuer,
+        algorithms: Option<&[Algorithm]>,
+    ) -> Option<(Option<Location>, KeyRing)> {
+        if let Some(list) = &written.secrets {
+            if written.keys.has("jwks") {
+                let message = "an issuer has either `secrets` or a `jwks`, never both";
+                self.findings.push(
+                    Finding::error(codes::CONFLICT, list.span(), message)
+                        .help("with both, a public key could be taken for a secret"),
+                );
+                return None;
+            }
+            let secrets = self.shared_secrets(written, list, algorithms?)?;
+            let ring = KeyRing::default();
+            ring.replace(Arc::new(KeySet::from_secrets(&secrets, algorithms?)));
+            return Some((None, ring));
+        }
+        if written.keys.has("secrets") {
+            return None;
+        }
+        let keys = match &written.jwks {
+            Some(text) => self.location(text),
+            None if written.keys.has("jwks") => None,
+            None => self.discovery(written.issuer.as_ref()?),
+        }?;
+        let ring = self.ring(&keys);
+        Some((Some(keys), ring))
+    }
+
+    fn discovery(&mut self, issuer: &Text) -> Option<Location> {
+        match Location::discovered(issuer.get_ref()) {
+            Ok(location) => Some(location),
+            // The empty one has its finding already.
+            Err(_) if issuer.get_ref().is_empty() => None,
+            Err(fault) => {
+                let message = format!("without `jwks`, keys are found by `issuer`: {fault}");
+                self.findings.push(
+                    Finding::error(codes::JWKS, issuer.span(), message)
+                        .help("an issuer at https://… (http:// on loopback), or a `jwks`"),
+                );
+                None
+            }
+        }
+    }
+
+    /// Secrets that are long enough for each algorithm they are used with.
+    fn shared_secrets(
+        &mut self,
+        written: &file::Issuer,
+        list: &Spanned<Vec<Text>>,
+        algorithms: &[Algorithm],
+    ) -> Option<Vec<Secret>> {
+        self.filled_list("secrets", list)?;
+        let owner: Arc<str> = format!("issuer:{}", written.name.get_ref()).into();
+        let strongest = algorithms
+            .iter()
+            .max_by_key(|algorithm| algorithm.secret_bytes())?;
+        let least = strongest.secret_bytes()?;
+        let why = format!(
+            "for {} a secret has at least {least} bytes (RFC 7518 §3.2)",
+            strongest.name()
+        );
+        let secrets: Vec<_> = list
+            .get_ref()
+            .iter()
+            .map(|text| {
+                let secret = self.held_secret(&owner, text)?;
+                if secret.len() >= least {
+                    return Some(secret);
+                }
+                if self
+                    .last_value(text)
+                    .is_some_and(|last| last.len() >= least)
+                {
+                    return Some(self.unreadable(&owner, text, &why));
+                }
+                self.error(codes::SHORT_SECRET, text, &*why);
+                None
+            })
+            .collect();
+        secrets.into_iter().collect()
+    }
+
     /// Keys that are held already stay in use: a reload must not make callers wait for a fetch.
     fn ring(&self, keys: &Location) -> KeyRing {
+        let held = |issuer: &&Arc<Issuer>| issuer.keys.as_ref() == Some(keys);
         self.running
-            .and_then(|plan| plan.issuers.values().find(|issuer| issuer.keys == *keys))
+            .and_then(|plan| plan.issuers.values().find(held))
             .map(|issuer| issuer.ring.clone())
             .unwrap_or_default()
     }
 
-    fn algorithms(&mut self, list: &Spanned<Vec<Text>>) -> Option<Vec<Algorithm>> {
+    fn algorithms(
+        &mut self,
+        list: &Spanned<Vec<Text>>,
+        written: &file::Issuer,
+    ) -> Option<Vec<Algorithm>> {
         self.filled_list("algorithms", list)?;
+        let shared = written.keys.has("secrets");
         let found: Vec<_> = list
             .get_ref()
             .iter()
             .map(|text| {
-                if matches!(text.get_ref().as_str(), "HS256" | "HS384" | "HS512") {
-                    let message =
-                        "tokens signed with a shared secret are not supported by this version yet";
-                    self.error(codes::LATER, text, message);
-                    return None;
-                }
                 let known = Algorithm::ALL.map(|algorithm| (algorithm.name(), algorithm));
-                self.word("algorithms", text, &known)
+                let algorithm = self.word("algorithms", text, &known)?;
+                match (algorithm.secret_bytes(), shared) {
+                    (Some(_), false) => {
+                        let message = format!("{} needs `secrets`", algorithm.name());
+                        self.findings.push(
+                            Finding::error(codes::CONFLICT, text.span(), message).help(
+                                "only an issuer with shared secrets, and no other keys, may use it",
+                            ),
+                        );
+                        None
+                    }
+                    (None, true) => {
+                        let name = algorithm.name();
+                        let message = format!("{name} needs public keys, and this has `secrets`");
+                        self.findings.push(
+                            Finding::error(codes::CONFLICT, text.span(), message)
+                                .help("beside `secrets` stand HS256, HS384 and HS512 alone"),
+                        );
+                        None
+                    }
+                    _ => Some(algorithm),
+                }
             })
             .collect();
         found.into_iter().collect()

@@ -5,6 +5,7 @@
 use crate::access;
 use crate::event::MAX_NAME;
 use crate::expr::template::Template;
+use crate::rate::Rate;
 
 use super::super::problem::Finding;
 use super::{Compiler, Text, codes};
@@ -22,6 +23,18 @@ impl Compiler<'_> {
         }
         self.within_limits(key, text, text.get_ref())
             .then(|| text.get_ref().clone())
+    }
+
+    pub(super) fn rate(&mut self, text: &Text) -> Option<Rate> {
+        let rate = Rate::parse(text.get_ref());
+        if rate.is_none() {
+            let message = format!("`rate` cannot be `{}`", text.get_ref());
+            self.findings.push(
+                Finding::error(codes::BAD_VALUE, text.span(), message)
+                    .help("write how many at most, as in \"500/s\", \"30/m\" or \"1000/h\""),
+            );
+        }
+        rate
     }
 
     pub(super) fn namespace(&mut self, text: Option<&Text>) -> Option<String> {

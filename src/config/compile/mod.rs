@@ -7,6 +7,7 @@
 mod absence;
 mod identity;
 mod issuers;
+pub(super) mod keys;
 mod lane;
 mod limits;
 mod queries;
@@ -15,6 +16,7 @@ mod routes;
 mod scheme;
 mod secrets;
 mod sources;
+mod trust;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -29,10 +31,12 @@ use crate::duration;
 use crate::expr::template::{JsonTemplate, Template, Written};
 use crate::expr::{Expr, Fault, Scope};
 use crate::routing::Route;
-use crate::token::Issuer;
+use crate::token::{Issuer, KeyTable, api_keys};
 use crate::verify::Source;
 
+use self::routes::Sources;
 use self::secrets::Secrets;
+use self::trust::Known;
 use super::file::File;
 use super::files::Files;
 use super::options::Options;
@@ -45,6 +49,7 @@ use super::{Plan, codes, suggest};
 pub(super) struct Compiled {
     pub(super) sources: HashMap<Arc<str>, Arc<Source>>,
     pub(super) issuers: HashMap<Arc<str>, Arc<Issuer>>,
+    pub(super) keys: Arc<KeyTable>,
     pub(super) routes: Vec<(Vec<Arc<str>>, Route)>,
     pub(super) queries: Vec<Rule>,
     pub(super) findings: Findings,
@@ -68,13 +73,28 @@ pub(super) fn compile(
         files,
         secrets: Secrets::default(),
     };
+    for span in api_keys::in_text(text.text) {
+        compiler.refuse_literal_key(span);
+    }
     let issuers = compiler.issuers(&file.issuers);
-    let sources = compiler.sources(&file.sources, &file.issuers, &issuers);
-    let routes = compiler.routes(&file.routes, &file.sources);
-    let queries = compiler.queries(&file.queries, &file.issuers, &issuers);
+    let keys = Arc::new(compiler.keys(&file.keys));
+    let known = Known {
+        written: &file.issuers,
+        issuers: &issuers,
+        keys: &keys,
+    };
+    let sources = compiler.sources(&file.sources, known);
+    let of_routes = Sources {
+        written: &file.sources,
+        compiled: &sources,
+        keys: &keys,
+    };
+    let routes = compiler.routes(&file.routes, of_routes);
+    let queries = compiler.queries(&file.queries, known);
     Compiled {
         sources,
         issuers,
+        keys,
         routes,
         queries,
         findings: compiler.findings,

@@ -3,23 +3,25 @@
 //! Makes what `access` decides by. Paths are compared here, where a person can still change them: no
 //! request may fit two rules.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::time::Duration;
 
-use toml::Spanned;
+use serde_json::Value;
 
-use crate::access::{PathPattern, Rule};
-use crate::expr::Scope;
-use crate::token::Issuer;
+use crate::access::{Kind, PathPattern, Rule, STATUS};
+use crate::expr::template::Template;
+use crate::expr::{Expr, Scope};
 
 use super::super::file;
 use super::super::problem::Finding;
+use super::trust::{Known, Trusted};
 use super::{Compiler, Text, codes, optional};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A caller's connection is held for as long.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(20);
+
+const LONGEST_CACHE: Duration = Duration::from_mins(1);
 
 /// What the gateway itself serves.
 const HOOKS: &str = "hooks";
@@ -28,12 +30,7 @@ const HOOKS: &str = "hooks";
 type Paths = Vec<(PathPattern, String)>;
 
 impl Compiler<'_> {
-    pub(super) fn queries(
-        &mut self,
-        written: &[file::Query],
-        written_issuers: &[file::Issuer],
-        issuers: &HashMap<Arc<str>, Arc<Issuer>>,
-    ) -> Vec<Rule> {
+    pub(super) fn queries(&mut self, written: &[file::Query], known: Known<'_>) -> Vec<Rule> {
         let mut names = HashSet::new();
         let mut paths = Paths::new();
         written
@@ -43,11 +40,7 @@ impl Compiler<'_> {
                     self.unique_name("query", name, &mut names);
                 }
                 let path = self.path(query, &mut paths);
-                let issuer = query
-                    .issuer
-                    .as_ref()
-                    .and_then(|text| self.issuer_named(text, written_issuers, issuers));
-                self.query(query, path, issuer)
+                self.query(query, path, known)
             })
             .collect()
     }
@@ -56,38 +49,117 @@ impl Compiler<'_> {
         &mut self,
         written: &file::Query,
         path: Option<PathPattern>,
-        issuer: Option<Arc<Issuer>>,
+        known: Known<'_>,
     ) -> Option<Rule> {
+        let issuers = written.issuer.as_ref();
+        let trusted = issuers.and_then(|list| self.trusted(list, known));
         let namespace = self.namespace(written.namespace.as_ref());
         let workflow = written.workflow.as_ref().and_then(|text| {
             let template = self.template(text, Scope::QUERY)?;
             self.limited("workflow", text, template)
         });
-        let query = written.query.as_ref().and_then(|text| {
-            self.refuse_built_in_query(text);
-            let template = self.template(text, Scope::QUERY)?;
-            self.limited("query", text, template)
-        });
+        let question = self.question(written);
         let args = optional(written.args.as_ref(), |args| self.args(args, Scope::QUERY));
-        let allow = written.allow.as_ref().and_then(|list| self.allow(list));
-        let when = optional(written.when.as_ref(), |text| self.when(text, Scope::ACCESS));
+        let allow = self.allowed(written, trusted.as_ref(), known);
+        let when = optional(written.when.as_ref(), |text| self.access_when(text));
         let timeout = match &written.timeout {
             Some(text) => self.timeout(text),
             None => Some(DEFAULT_TIMEOUT),
         };
+        let cache = optional(written.cache.as_ref(), |text| self.cache(text));
+        let run = optional(written.run.as_ref(), |text| self.run_parameter(text));
+        let rate = optional(written.rate.as_ref(), |text| self.rate(text));
+        let (kind, query) = question?;
+        let trusted = trusted?;
         Some(Rule {
             name: written.name.as_ref()?.get_ref().as_str().into(),
             path: path?,
             namespace: namespace?.into(),
             workflow: workflow?,
-            query: query?,
+            kind,
+            query,
             args: args?,
-            issuer: issuer?,
+            issuers: trusted.issuers,
+            keys: trusted.keys,
             allow: allow?,
             when: when?,
             timeout: timeout?,
+            cache: cache?,
+            run: run?,
+            rate: rate?,
             expose_errors: written.expose_errors,
         })
+    }
+
+    /// `$status` takes no arguments: there is no workflow's code to give them to.
+    fn question(&mut self, written: &file::Query) -> Option<(Kind, Template)> {
+        let text = written.query.as_ref()?;
+        let kind = if text.get_ref() == STATUS {
+            Kind::Status
+        } else {
+            Kind::Query
+        };
+        if let Some(args) = written.args.as_ref().filter(|_| kind == Kind::Status) {
+            let message = format!("`args` mean nothing beside `query = \"{STATUS}\"`");
+            self.findings
+                .push(Finding::error(codes::CONFLICT, args.span(), message));
+        }
+        self.refuse_built_in_query(text);
+        let template = self.template(text, Scope::QUERY)?;
+        Some((kind, self.limited("query", text, template)?))
+    }
+
+    fn allowed(
+        &mut self,
+        written: &file::Query,
+        trusted: Option<&Trusted>,
+        known: Known<'_>,
+    ) -> Option<Vec<String>> {
+        let list = written.allow.as_ref()?;
+        let allow = self.allow(list)?;
+        if let Some(trusted) = trusted {
+            self.refuse_unattainable(list, &allow, std::slice::from_ref(trusted), known.keys);
+        }
+        Some(allow)
+    }
+
+    /// As any `when`, but one that is always false is refused: nobody could ever ask.
+    fn access_when(&mut self, text: &Text) -> Option<Expr> {
+        let never = Expr::compile(text.get_ref(), Scope::ACCESS)
+            .is_ok_and(|expr| expr.constant() == Some(Value::Bool(false)));
+        if never {
+            let message = "this `when` is always false, so nobody is allowed";
+            self.findings.push(
+                Finding::error(codes::NOBODY, text.span(), message)
+                    .help("remove the query, or compare with `path`, `claims` or `roles`"),
+            );
+            return None;
+        }
+        self.when(text, Scope::ACCESS)
+    }
+
+    fn cache(&mut self, text: &Text) -> Option<Duration> {
+        let cache = self.duration(text)?;
+        if cache > LONGEST_CACHE {
+            let message = "`cache` is at most `1m`: who asks wants to know of now";
+            self.error(codes::BAD_VALUE, text, message);
+            return None;
+        }
+        Some(cache)
+    }
+
+    fn run_parameter(&mut self, text: &Text) -> Option<String> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        let name = text.get_ref();
+        if !(1..=64).contains(&name.len()) || !name.chars().all(plain) {
+            let message = "`run` is the name of a parameter, as in `?run=…`";
+            self.findings.push(
+                Finding::error(codes::BAD_VALUE, text.span(), message)
+                    .help("1 to 64 of a-z, A-Z, 0-9, `-` and `_`: `run = \"run\"`"),
+            );
+            return None;
+        }
+        Some(name.clone())
     }
 
     fn path(&mut self, written: &file::Query, paths: &mut Paths) -> Option<PathPattern> {
@@ -114,18 +186,6 @@ impl Compiler<'_> {
         let name = written.name.as_ref().map_or("", |name| name.get_ref());
         paths.push((pattern.clone(), name.to_owned()));
         Some(pattern)
-    }
-
-    fn allow(&mut self, list: &Spanned<Vec<Text>>) -> Option<Vec<String>> {
-        if list.get_ref().is_empty() {
-            let message = "`allow` is empty, so nobody may ask";
-            self.findings.push(
-                Finding::error(codes::BAD_VALUE, list.span(), message)
-                    .help("name roles, or `[\"*\"]` for every caller with a valid token"),
-            );
-            return None;
-        }
-        self.filled_list("allow", list)
     }
 
     fn timeout(&mut self, text: &Text) -> Option<Duration> {

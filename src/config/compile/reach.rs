@@ -1,7 +1,7 @@
 //! Routes that no event can reach: earlier ones take all of their events and say `stop`.
 //!
-//! Judges what is written, and only where it is certain: an earlier route with a `when` may let
-//! anything pass.
+//! Judges what is written, and only where it is certain: an earlier route with a `when` or an `allow` may
+//! let anything pass.
 
 use std::ops::Range;
 
@@ -40,7 +40,9 @@ pub(super) fn unreachable(routes: &[Route]) -> Vec<Unreachable<'_>> {
 
 /// Whether all events of the route's sources and types are known to fit it.
 fn is_certain(route: &Route) -> bool {
-    !route.keys.has("when") && (route.on.is_some() || !route.keys.has("on"))
+    !route.keys.has("when")
+        && !route.keys.has("allow")
+        && (route.on.is_some() || !route.keys.has("on"))
 }
 
 /// The last of the routes that together take every source and type of this one.

@@ -3,7 +3,7 @@
 //! Makes what `routing` evaluates and evaluates nothing itself. Whether a route can be reached at all
 //! is `reach`'s; what it does without an open workflow, `absence`'s.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use toml::Spanned;
@@ -12,16 +12,37 @@ use crate::event::{Closed, Missing};
 use crate::expr::Scope;
 use crate::expr::template::Template;
 use crate::routing::{ClosedRule, Effect, MissingRule, On, Route, Signal};
+use crate::token::KeyTable;
+use crate::verify::Source;
 
 use super::super::file;
 use super::super::problem::Finding;
+use super::trust::Trusted;
 use super::{Compiler, Text, codes, optional, reach};
+
+/// The sources that a file names, as written and as compiled, and the API keys.
+#[derive(Clone, Copy)]
+pub(super) struct Sources<'s> {
+    pub(super) written: &'s [file::Source],
+    pub(super) compiled: &'s HashMap<Arc<str>, Arc<Source>>,
+    pub(super) keys: &'s KeyTable,
+}
+
+impl Sources<'_> {
+    fn trusted(&self, name: &str) -> Option<Trusted> {
+        let trust = self.compiled.get(name)?.trust()?;
+        Some(Trusted {
+            issuers: trust.issuers.to_vec(),
+            keys: trust.keys.is_some(),
+        })
+    }
+}
 
 impl Compiler<'_> {
     pub(super) fn routes(
         &mut self,
         written: &[file::Route],
-        sources: &[file::Source],
+        sources: Sources<'_>,
     ) -> Vec<(Vec<Arc<str>>, Route)> {
         let mut names = HashSet::new();
         let routes = written
@@ -64,17 +85,20 @@ impl Compiler<'_> {
     fn route(
         &mut self,
         written: &file::Route,
-        sources: &[file::Source],
+        sources: Sources<'_>,
     ) -> Option<(Vec<Arc<str>>, Route)> {
         let from = written
             .source
             .as_ref()
-            .and_then(|list| self.from(list, sources));
+            .and_then(|list| self.from(list, sources.written));
         let on = match &written.on {
             Some(list) => self.on(list),
             None => Some(On::Every),
         };
         let when = optional(written.when.as_ref(), |text| self.when(text, Scope::ROUTE));
+        let allow = optional(written.allow.as_ref(), |list| {
+            self.route_allow(written, list, sources)
+        });
         let effect = if written.drop.as_ref().is_some_and(|drop| *drop.get_ref()) {
             self.refuse_beside_drop(written);
             Some(Effect::Drop)
@@ -85,10 +109,46 @@ impl Compiler<'_> {
             name: written.name.as_ref()?.get_ref().as_str().into(),
             on: on?,
             when: when?,
+            allow: allow?,
             effect: effect?,
             stop: written.stop,
         };
         Some((from?, route))
+    }
+
+    /// `allow` asks for roles, which only tokens give.
+    fn route_allow(
+        &mut self,
+        route: &file::Route,
+        list: &Spanned<Vec<Text>>,
+        sources: Sources<'_>,
+    ) -> Option<Vec<String>> {
+        let names = route.source.as_ref().map(Spanned::get_ref);
+        let names: Vec<&str> = names
+            .into_iter()
+            .flatten()
+            .map(|n| n.get_ref().as_str())
+            .collect();
+        for source in sources.written {
+            let provider = source.provider.as_ref().map(|text| text.get_ref().as_str());
+            let name = source.name.get_ref().as_str();
+            if names.contains(&name) && provider.is_some_and(|provider| provider != "jwt") {
+                let message = format!("`allow` asks for roles, and source `{name}` has no tokens");
+                self.findings.push(
+                    Finding::error(codes::CONFLICT, list.span(), message)
+                        .help("only a source with `provider = \"jwt\"` knows who sends"),
+                );
+                return None;
+            }
+        }
+        let allow = self.allow(list)?;
+        // One with findings of its own is not there, and then nothing is certain.
+        let trusted: Option<Vec<Trusted>> =
+            names.iter().map(|name| sources.trusted(name)).collect();
+        if let Some(trusted) = trusted {
+            self.refuse_unattainable(list, &allow, &trusted, sources.keys);
+        }
+        Some(allow)
     }
 
     /// The sources of a route, each once.

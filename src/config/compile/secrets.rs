@@ -48,8 +48,22 @@ impl<'t> Reference<'t> {
 }
 
 impl Compiler<'_> {
-    /// What a reference holds, or stands in for it. None only where the text is no reference.
+    /// What a reference holds, or stands in for it; a short one is warned about. None only where the text is no
+    /// reference.
     pub(super) fn secret(&mut self, source: &Arc<str>, text: &Text) -> Option<Secret> {
+        let secret = self.held_secret(source, text)?;
+        if secret.len() < SHORT {
+            let message = format!("this secret is shorter than {SHORT} bytes");
+            self.findings.push(
+                Finding::warning(codes::SHORT_SECRET, text.span(), message)
+                    .help("have the provider make a longer one"),
+            );
+        }
+        Some(secret)
+    }
+
+    /// The same, whatever its length.
+    pub(super) fn held_secret(&mut self, source: &Arc<str>, text: &Text) -> Option<Secret> {
         let Some(reference) = Reference::parse(text.get_ref()) else {
             self.refuse_literal(text);
             return None;
@@ -74,13 +88,6 @@ impl Compiler<'_> {
             }
             Err(why) => self.unreadable(source, text, &why),
         };
-        if secret.len() < SHORT {
-            let message = format!("this secret is shorter than {SHORT} bytes");
-            self.findings.push(
-                Finding::warning(codes::SHORT_SECRET, text.span(), message)
-                    .help("have the provider make a longer one"),
-            );
-        }
         Some(secret)
     }
 
@@ -127,7 +134,7 @@ impl Compiler<'_> {
         stand_in()
     }
 
-    fn last_value(&self, text: &Text) -> Option<Secret> {
+    pub(super) fn last_value(&self, text: &Text) -> Option<Secret> {
         match Reference::parse(text.get_ref()) {
             Some(Reference::File(path)) => self.running?.secret_files.get(path).cloned(),
             _ => None,
@@ -157,10 +164,11 @@ impl Compiler<'_> {
     }
 }
 
-/// A random secret that nobody knows: with it nothing verifies. 32 hex digits are valid in every form
-/// that a scheme may ask for.
+/// A random secret that nobody knows: with it nothing verifies. 64 hex digits are valid in every form that a
+/// scheme may ask for, and long enough for every hash.
 fn stand_in() -> Secret {
-    Secret::new(Uuid::new_v4().simple().to_string().into_bytes())
+    let halves = [Uuid::new_v4(), Uuid::new_v4()].map(|half| half.simple().to_string());
+    Secret::new(halves.concat().into_bytes())
 }
 
 /// Editors and `echo` end a file with a newline; one is not part of the secret.

@@ -5,14 +5,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::token::Issuer;
 use crate::verify::providers::{self, Preset};
 use crate::verify::{BodyRule, Proof, Source};
 
 use super::super::file;
 use super::super::problem::Finding;
 use super::identity::default_dedup;
-use super::{Compiler, Spanned, Text, codes};
+use super::trust::Known;
+use super::{Compiler, Spanned, Text, codes, optional};
 
 /// Generic providers, beside the presets.
 const GENERIC: [&str; 3] = ["hmac", "jwt", "none"];
@@ -31,8 +31,7 @@ impl Compiler<'_> {
     pub(super) fn sources(
         &mut self,
         written: &[file::Source],
-        written_issuers: &[file::Issuer],
-        issuers: &HashMap<Arc<str>, Arc<Issuer>>,
+        known: Known<'_>,
     ) -> HashMap<Arc<str>, Arc<Source>> {
         if written.is_empty() {
             let message = "no sources: every webhook will be answered with 404";
@@ -41,30 +40,26 @@ impl Compiler<'_> {
         }
         written
             .iter()
-            .filter_map(|source| self.source(source, written_issuers, issuers))
+            .filter_map(|source| self.source(source, known))
             .map(|source| (source.name.clone(), Arc::new(source)))
             .collect()
     }
 
-    fn source(
-        &mut self,
-        written: &file::Source,
-        written_issuers: &[file::Issuer],
-        issuers: &HashMap<Arc<str>, Arc<Issuer>>,
-    ) -> Option<Source> {
+    fn source(&mut self, written: &file::Source, known: Known<'_>) -> Option<Source> {
         self.check_source_name(&written.name);
         let provider_text = written.provider.as_ref()?;
         let provider = self.provider(provider_text);
         let event = self.event(written, provider);
         let body = self.body_rule(written, provider);
         let refuse_unrouted = self.unrouted(written, provider);
+        let rate = optional(written.rate.as_ref(), |text| self.rate(text));
         let own_dedup = written.dedup.as_ref().map(|text| self.duration(text));
         let provider = provider?;
         self.refuse_foreign_keys(written, provider);
         let proof = match provider {
             Provider::Preset(preset) => self.preset_proof(written, preset),
             Provider::Hmac => self.hmac_proof(written),
-            Provider::Jwt => self.token_proof(written, written_issuers, issuers),
+            Provider::Jwt => self.token_proof(written, known),
             Provider::None => self.no_proof(provider_text),
         };
         let event = event?;
@@ -86,6 +81,7 @@ impl Compiler<'_> {
             time: event.time,
             dedup,
             refuse_unrouted: refuse_unrouted?,
+            rate: rate?,
         })
     }
 
@@ -135,42 +131,23 @@ impl Compiler<'_> {
         None
     }
 
-    fn token_proof(
-        &mut self,
-        written: &file::Source,
-        written_issuers: &[file::Issuer],
-        issuers: &HashMap<Arc<str>, Arc<Issuer>>,
-    ) -> Option<Proof> {
-        let Some(text) = &written.issuer else {
+    fn token_proof(&mut self, written: &file::Source, known: Known<'_>) -> Option<Proof> {
+        let Some(list) = &written.issuer else {
             if written.keys.has("issuer") {
                 return None;
             }
             let message = "a `jwt` source needs an `issuer`";
             self.findings.push(
                 Finding::error(codes::MISSING_KEY, written.name.span(), message)
-                    .help("the NAME of an `[issuers.NAME]`"),
+                    .help("the NAME of an `[issuers.NAME]`, `keys` for API keys, or a list"),
             );
             return None;
         };
-        self.issuer_named(text, written_issuers, issuers)
-            .map(Proof::Token)
-    }
-
-    /// None without a finding where the issuer is there, but has findings of its own.
-    pub(super) fn issuer_named(
-        &mut self,
-        text: &Text,
-        written: &[file::Issuer],
-        issuers: &HashMap<Arc<str>, Arc<Issuer>>,
-    ) -> Option<Arc<Issuer>> {
-        let known: Vec<&str> = written
-            .iter()
-            .map(|issuer| issuer.name.get_ref().as_str())
-            .collect();
-        if !known.contains(&text.get_ref().as_str()) {
-            self.unknown_name("issuer", text, &known);
-        }
-        issuers.get(text.get_ref().as_str()).cloned()
+        let trusted = self.trusted(list, known)?;
+        Some(Proof::Token {
+            issuers: trusted.issuers,
+            keys: trusted.keys.then(|| Arc::clone(known.keys)),
+        })
     }
 
     /// Keys that mean something for another provider only.
