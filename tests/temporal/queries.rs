@@ -1,18 +1,16 @@
 //! Queries at the wire: a permit in, JSON text or a reason out.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use prost::Message;
 use serde_json::json;
-use signalpost::access::{Asked, PathPattern, Permit, Principal, Rule, permit};
+use signalpost::access::{Asked, Kind, PathPattern, Permit, Principal, Rule, permit};
 use signalpost::clock;
 use signalpost::expr::Scope;
 use signalpost::expr::template::Template;
 use signalpost::temporal::QueryError;
-use signalpost::token::{Algorithm, Issuer, KeyRing, Location, Token};
+use signalpost::token::API_KEYS;
 use temporalio_common::protos::temporal::api::common::v1::{Payload, Payloads};
 use temporalio_common::protos::temporal::api::enums::v1::{
     PendingWorkflowTaskState, WorkflowExecutionStatus,

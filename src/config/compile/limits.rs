@@ -65,13 +65,12 @@ impl Compiler<'_> {
         }
     }
 
-    pub(super) fn refuse_built_in_query(&mut self, text: &Text) {
+    pub(super) fn warn_about_built_in_query(&mut self, text: &Text) {
         if access::is_built_in_query(text.get_ref()) {
             let message = format!("`{}` is a query that is built in", text.get_ref());
             self.findings.push(
-                Finding::error(codes::RESERVED, text.span(), message).help(
-                    "it would show a worker's insides to callers: name a query of the workflow",
-                ),
+                Finding::warning(codes::RESERVED, text.span(), message)
+                    .help("it shows a worker's insides to whoever is allowed: is that meant?"),
             );
         }
     }

@@ -104,7 +104,7 @@ impl Compiler<'_> {
             self.findings
                 .push(Finding::error(codes::CONFLICT, args.span(), message));
         }
-        self.refuse_built_in_query(text);
+        self.warn_about_built_in_query(text);
         let template = self.template(text, Scope::QUERY)?;
         Some((kind, self.limited("query", text, template)?))
     }
