@@ -73,6 +73,7 @@ pub(super) struct Metrics {
     pub(super) store_bytes: Gauge,
     pub(super) queries: Family<ByQueryOutcome, Counter>,
     pub(super) query_duration: Histograms<ByQuery>,
+    pub(super) query_callers: Gauge,
     pub(super) temporal_requests: Family<ByMethodCode, Counter>,
     pub(super) temporal_refusals: Family<ByWhat, Counter>,
     pub(super) reload_successful: Gauge,
@@ -102,6 +103,7 @@ impl Metrics {
             store_bytes: Gauge::default(),
             queries: Family::default(),
             query_duration: Family::new_with_constructor(Buckets(&ANSWER_BUCKETS)),
+            query_callers: Gauge::default(),
             temporal_requests: Family::default(),
             temporal_refusals: Family::default(),
             reload_successful: Gauge::default(),
@@ -169,6 +171,11 @@ impl Metrics {
             "query_duration_seconds",
             "From the first byte handled to the answer",
             &self.query_duration,
+        );
+        add.metric(
+            "query_callers",
+            "Permitted callers who wait for an answer",
+            &self.query_callers,
         );
     }
 
