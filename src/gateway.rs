@@ -17,6 +17,7 @@ use crate::config::{self, PlanHandle, Problem};
 use crate::delivery;
 use crate::inbox::{self, Inbox};
 use crate::jwks::{self, Jwks};
+use crate::server::answers::Answers;
 use crate::server::limits::InFlight;
 use crate::server::listener::Listener;
 use crate::server::operators::Operators;
@@ -130,6 +131,7 @@ impl Gateway {
             telemetry: telemetry.clone(),
             body: options.body,
             in_flight: InFlight::new(options.max_in_flight, telemetry.clone()),
+            answers: Answers::new(telemetry.clone()),
         });
         let ops_router = server::ops(Ops {
             plan: Arc::clone(&plan),

@@ -80,6 +80,7 @@ table! {
     QueryTimeout          = "SP-Q305" GATEWAY_TIMEOUT        "The workflow did not answer in time."
     TemporalBusy          = "SP-Q306" SERVICE_UNAVAILABLE    "Temporal is busy at present."
     TemporalAway          = "SP-Q307" SERVICE_UNAVAILABLE    "Temporal cannot be reached at present."
+    QueryCrowded          = "SP-Q308" SERVICE_UNAVAILABLE    "Too many callers wait for this answer."
 
     Overloaded            = "SP-S001" SERVICE_UNAVAILABLE    "Too many requests are in work."
     TooManyConnections    = "SP-S002" SERVICE_UNAVAILABLE    "Too many connections are open."

@@ -2,10 +2,11 @@
 //!
 //! From the outside in: [`listener`] accepts connections and `connection` serves one of them, [`tls`] if it is
 //! encrypted; `pace` gives up on peers that are slow; [`request_id`] names each request, [`limits`] caps how many are in
-//! work, [`body`] reads theirs. Then the handlers: `webhooks`, `queries` and, on the other listener,
+//! work, [`body`] reads theirs. Then the handlers: `webhooks`, `queries`, whose equal questions share [`answers`], and, on the other listener,
 //! `ops`, which [`operators`] may use. [`error`] turns every failure into its answer. May import everything but `delivery`,
 //! `settings`, `gateway` and `cli`.
 
+pub mod answers;
 pub mod body;
 pub mod error;
 pub mod limits;
@@ -36,6 +37,7 @@ use crate::inbox::Inbox;
 use crate::jwks::Jwks;
 use crate::telemetry::Telemetry;
 use crate::temporal::Temporal;
+use answers::Answers;
 use limits::InFlight;
 use operators::Operators;
 
@@ -49,6 +51,7 @@ pub struct Public {
     pub telemetry: Telemetry,
     pub body: body::Options,
     pub in_flight: InFlight,
+    pub answers: Answers,
 }
 
 /// What the ops listener's handlers work with.

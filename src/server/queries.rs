@@ -6,11 +6,13 @@
 use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde_json::Value;
+use tracing::Instrument;
 
+use super::answers::{Answer, Question};
 use super::error::Failure;
 use super::fresh_keys::{self, Doubt};
 use super::refused::Refused;
@@ -51,15 +53,27 @@ pub(super) async fn answer(State(gateway): State<Public>, request: Request) -> R
         started.elapsed(),
     );
     match result {
-        Ok(json) => {
-            let headers = [
-                (header::CONTENT_TYPE, "application/json"),
-                (header::CACHE_CONTROL, "no-store"),
-            ];
-            (headers, json).into_response()
-        }
+        Ok(answer) => respond(answer, rule.cache.is_some()),
         Err(refused) => refused.into_response(),
     }
+}
+
+/// `no-store` though the gateway itself may keep it: nobody on the way knows who else may see it. How old a kept
+/// answer is stands in `Age`.
+fn respond(answer: Answer, cached: bool) -> Response {
+    let age = answer.asked.elapsed().as_secs();
+    let headers = [
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        ),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    let mut response = (headers, answer.json).into_response();
+    if cached {
+        response.headers_mut().insert(header::AGE, age.into());
+    }
+    response
 }
 
 /// The log and metrics of the question, and its audit line (P9).
@@ -98,7 +112,7 @@ async fn ask(
     path: &[(String, String)],
     request: Request,
     record: &mut Record,
-) -> Result<String, Refused> {
+) -> Result<Answer, Refused> {
     if !matches!(*request.method(), Method::GET | Method::HEAD | Method::POST) {
         return Err(Refused::new(Failure::QueryMethod, "method"));
     }
@@ -120,8 +134,18 @@ async fn ask(
         },
     )?;
     record.workflow = Some(permit.workflow().to_owned());
-    let answer = gateway.temporal.query(&permit).await;
-    answer.map_err(|error| Refused::query(error, permit.expose_errors()))
+    let question = Question {
+        // A view is of one plan: a rule of the same name may ask for something else after a reload.
+        key: format!("{} {}", plan.digest, permit.view()),
+        timeout: permit.timeout(),
+        cache: rule.cache,
+    };
+    let (temporal, expose) = (gateway.temporal.clone(), permit.expose_errors());
+    // The log lines of a question that many share bear the id of the first of them.
+    let span = tracing::Span::current();
+    let call = move |time| async move { temporal.ask(&permit, time).await }.instrument(span);
+    let answer = gateway.answers.ask(question, call).await;
+    answer.map_err(|error| Refused::query(error, expose))
 }
 
 async fn authenticate(
