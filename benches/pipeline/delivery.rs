@@ -146,7 +146,7 @@ async fn gateway_round(
     let events = requests.len();
     let before = gateway.delivered().await?;
     let (start, cpu) = (Instant::now(), gateway.cpu_seconds()?);
-    load::post(&gateway.public, connections, requests).await?;
+    load::send(&gateway.public, connections, requests).await?;
     let after = gateway
         .until_delivered(before.count + float(events))
         .await?;

@@ -6,6 +6,13 @@ pub(crate) fn median(mut figures: Vec<f64>) -> f64 {
     figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
+/// The 99th percentile.
+pub(crate) fn p99(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    let index = figures.len().saturating_sub(1) * 99 / 100;
+    figures.get(index).copied().unwrap_or(f64::NAN)
+}
+
 /// The median of the rounds' own ratios: what slows a whole round down cancels out.
 pub(crate) fn median_ratio(of: &[f64], to: &[f64]) -> f64 {
     median(of.iter().zip(to).map(|(of, to)| of / to).collect())

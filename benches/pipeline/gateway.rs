@@ -43,8 +43,12 @@ impl Delivered {
 impl Gateway {
     /// Returns once it is connected to the Temporal at `temporal`.
     pub(crate) async fn start(temporal: &str) -> Result<Self, Failure> {
+        Self::start_with(temporal, stripe::ROUTES).await
+    }
+
+    pub(crate) async fn start_with(temporal: &str, routes: &str) -> Result<Self, Failure> {
         let folder = tempfile::tempdir()?;
-        std::fs::write(folder.path().join("routes.toml"), stripe::ROUTES)?;
+        std::fs::write(folder.path().join("routes.toml"), routes)?;
         let mut child = command(folder.path(), temporal).spawn()?;
         let pid = child.id().ok_or("the gateway ended at once")?;
         let stderr = child.stderr.take().ok_or("no stderr")?;

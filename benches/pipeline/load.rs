@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::Failure;
 
-/// Posts each request once over so many connections. Anything but 200 is an error: a bench of refusals would
-/// measure nothing.
-pub(crate) async fn post(
+/// Sends each request once over so many connections; how long each took, in milliseconds. Anything but 200 is an
+/// error: a bench of refusals would measure nothing.
+pub(crate) async fn send(
     address: &str,
     connections: usize,
     requests: Vec<Vec<u8>>,
-) -> Result<(), Failure> {
+) -> Result<Vec<f64>, Failure> {
     let requests = Arc::new(requests);
     let next = Arc::new(AtomicUsize::new(0));
     let tasks: Vec<_> = (0..connections)
@@ -23,28 +24,32 @@ pub(crate) async fn post(
             tokio::spawn(one_connection(address.to_owned(), requests, next))
         })
         .collect();
+    let mut took = Vec::new();
     for task in tasks {
-        task.await??;
+        took.extend(task.await??);
     }
-    Ok(())
+    Ok(took)
 }
 
 async fn one_connection(
     address: String,
     requests: Arc<Vec<Vec<u8>>>,
     next: Arc<AtomicUsize>,
-) -> Result<(), Failure> {
+) -> Result<Vec<f64>, Failure> {
+    let mut took = Vec::new();
     let mut stream = TcpStream::connect(&address).await?;
     stream.set_nodelay(true)?;
     let mut answer = Vec::with_capacity(4096);
     while let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {
+        let start = Instant::now();
         stream.write_all(request).await?;
         read_answer(&mut stream, &mut answer).await?;
         if !answer.starts_with(b"HTTP/1.1 200 ") {
             return Err(String::from_utf8_lossy(&answer).into());
         }
+        took.push(start.elapsed().as_secs_f64() * 1e3);
     }
-    Ok(())
+    Ok(took)
 }
 
 /// Reads one answer that has a `content-length`.

@@ -13,11 +13,14 @@ mod idle;
 mod instant;
 mod load;
 mod process;
+mod queries;
 mod signaller;
 mod stages;
 mod store;
 mod stripe;
 mod temporal;
+#[path = "../../examples/orders/worker.rs"]
+mod worker;
 
 use std::time::Duration;
 
@@ -31,11 +34,12 @@ Sections (all of them if none is named):
   stages   verify and route, per event; 10,000 routes against 10
   flow     webhooks to a Temporal dev server, beside a bare client of Temporal
   instant  webhooks to a Temporal that answers at once: the ceiling of the gateway
+  queries  queries of a real workflow, beside a bare client of Temporal; answers from the cache
   idle     memory of a gateway at rest
 
   --quick  fewer and shorter rounds: to see that it runs, not for figures";
 
-const SECTIONS: [&str; 5] = ["store", "stages", "flow", "instant", "idle"];
+const SECTIONS: [&str; 6] = ["store", "stages", "flow", "instant", "queries", "idle"];
 
 /// How long to measure.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +50,9 @@ struct Effort {
     /// In each round against a real Temporal, and in one against an instant one.
     signals: usize,
     instant: usize,
+    /// In each round against a real Temporal, and in one from the cache.
+    queries: usize,
+    cached: usize,
     /// Of one stage in each round.
     repeats: u32,
 }
@@ -55,6 +62,8 @@ const FULL: Effort = Effort {
     round: Duration::from_millis(1_500),
     signals: 4_000,
     instant: 60_000,
+    queries: 4_000,
+    cached: 200_000,
     repeats: 20_000,
 };
 
@@ -63,6 +72,8 @@ const QUICK: Effort = Effort {
     round: Duration::from_millis(300),
     signals: 800,
     instant: 10_000,
+    queries: 800,
+    cached: 20_000,
     repeats: 2_000,
 };
 
@@ -93,6 +104,7 @@ fn main() -> Result<(), Failure> {
             "stages" => stages::run(effort)?,
             "flow" => runtime.block_on(delivery::beside_a_client(effort))?,
             "instant" => runtime.block_on(delivery::to_an_instant_temporal(effort))?,
+            "queries" => runtime.block_on(queries::run(effort))?,
             _ => runtime.block_on(idle::run())?,
         }
     }
