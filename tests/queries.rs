@@ -81,15 +81,26 @@ async fn gateway(idp: &IdentityProvider, temporal: &str) -> Gateway {
         .await
 }
 
-/// Asks at a path, as somebody whom every rule with `*` allows.
-fn ask(
-    gateway: &Gateway,
-    idp: &IdentityProvider,
-    path: &str,
-) -> impl Future<Output = Answer> + use<> {
-    let token = idp.token("alice", "support").expect("a token");
-    let request = reqwest::Client::new().get(format!("{}{path}", gateway.public()));
-    exchange::send(request.bearer_auth(token))
+/// Somebody whom every rule with `*` allows. One client for all questions: making one costs more than asking.
+struct Alice {
+    client: reqwest::Client,
+    base: String,
+    token: String,
+}
+
+impl Alice {
+    fn at(gateway: &Gateway, idp: &IdentityProvider) -> Self {
+        Self {
+            client: reqwest::Client::new(),
+            base: gateway.public().to_owned(),
+            token: idp.token("alice", "support").expect("a token"),
+        }
+    }
+
+    fn ask(&self, path: &str) -> impl Future<Output = Answer> + use<> {
+        let request = self.client.get(format!("{}{path}", self.base));
+        exchange::send(request.bearer_auth(&self.token))
+    }
 }
 
 #[tokio::test]

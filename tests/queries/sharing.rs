@@ -22,8 +22,8 @@ fn says(text: &str) -> Reply {
 
 struct Stage {
     fake: FakeTemporal,
-    idp: IdentityProvider,
     gateway: Gateway,
+    alice: Alice,
 }
 
 impl Stage {
@@ -32,11 +32,16 @@ impl Stage {
         let idp = IdentityProvider::new().expect("keys");
         let gateway = gateway(&idp, &fake.address.to_string()).await;
         gateway.connected().await;
-        Self { fake, idp, gateway }
+        let alice = Alice::at(&gateway, &idp);
+        Self {
+            fake,
+            gateway,
+            alice,
+        }
     }
 
     fn caller(&self, path: &str) -> tokio::task::JoinHandle<Answer> {
-        tokio::spawn(ask(&self.gateway, &self.idp, path))
+        tokio::spawn(self.alice.ask(path))
     }
 
     /// Waits until so many wait for an answer.
@@ -158,7 +163,7 @@ async fn an_answer_is_kept_where_the_rule_says_so_until_a_reload() {
 async fn head_is_asked_like_get_and_answered_without_a_body() {
     let stage = Stage::start().await;
     stage.fake.otherwise(|_| says("paid"));
-    let token = stage.idp.token("alice", "support").expect("a token");
+    let token = &stage.alice.token;
     let mut request = format!("HEAD /orders/1/patient HTTP/1.1\r\nhost: h\r\n");
     request.push_str(&format!(
         "authorization: Bearer {token}\r\nconnection: close\r\n\r\n"

@@ -21,16 +21,11 @@ async fn finish(address: &str, workflow: &str) {
     }
 }
 
-async fn until_status(
-    gateway: &Gateway,
-    idp: &IdentityProvider,
-    order: &str,
-    status: &str,
-) -> Value {
+async fn until_status(alice: &Alice, order: &str, status: &str) -> Value {
     let path = format!("/orders/{order}/state");
     let shown = std::sync::Mutex::new(Value::Null);
     crate::support::eventually(&format!("it is {status}"), || async {
-        let sheet = ask(gateway, idp, &path).await.body;
+        let sheet = alice.ask(&path).await.body;
         let reached = sheet["status"] == status;
         *shown.lock().unwrap() = sheet;
         reached
@@ -48,8 +43,9 @@ async fn an_order_tells_its_status_while_it_is_open_and_after() {
     let workflow = format!("order-{order}");
     workflows.start_with_worker(&workflow, &order).await;
     gateway.connected().await;
+    let alice = Alice::at(&gateway, &idp);
 
-    let open = until_status(&gateway, &idp, &order, "running").await;
+    let open = until_status(&alice, &order, "running").await;
     assert_eq!(open["workflow_id"], json!(workflow));
     assert_eq!(open["type"], "OrderWorkflow");
     assert_eq!(open["closed_at"], Value::Null);
@@ -58,11 +54,11 @@ async fn an_order_tells_its_status_while_it_is_open_and_after() {
     assert_eq!(open.as_object().expect("an object").len(), 6);
 
     finish(workflows.address(), &workflow).await;
-    let closed = until_status(&gateway, &idp, &order, "completed").await;
+    let closed = until_status(&alice, &order, "completed").await;
     assert_eq!(closed["run_id"], open["run_id"]);
     assert!(closed["closed_at"].as_str() >= Some(started));
     // A closed workflow answers its own queries too.
-    let asked = ask(&gateway, &idp, &format!("/orders/{order}/patient")).await;
+    let asked = alice.ask(&format!("/orders/{order}/patient")).await;
     assert_eq!(asked.status, 200, "{}", asked.text);
     assert_eq!(asked.body["signals"], 2);
 }
@@ -74,15 +70,16 @@ async fn the_status_needs_no_worker_and_knows_every_end() {
     let idp = IdentityProvider::new().expect("keys");
     let gateway = gateway(&idp, address).await;
     gateway.connected().await;
+    let alice = Alice::at(&gateway, &idp);
     let order = unique("s");
     observer.start(&format!("order-{order}")).await;
-    let open = until_status(&gateway, &idp, &order, "running").await;
+    let open = until_status(&alice, &order, "running").await;
     assert_eq!(open["type"], "Order");
     observer.close(&format!("order-{order}")).await;
-    let closed = until_status(&gateway, &idp, &order, "terminated").await;
+    let closed = until_status(&alice, &order, "terminated").await;
     assert!(closed["closed_at"].is_string());
 
-    let unknown = ask(&gateway, &idp, &format!("/orders/{}/state", unique("s"))).await;
+    let unknown = alice.ask(&format!("/orders/{}/state", unique("s"))).await;
     assert_eq!(unknown.status, 404);
     assert_eq!(unknown.body["code"], "SP-Q301");
 }
@@ -94,6 +91,7 @@ async fn a_run_can_be_pinned_where_the_rule_says_so() {
     let idp = IdentityProvider::new().expect("keys");
     let gateway = gateway(&idp, address).await;
     gateway.connected().await;
+    let alice = Alice::at(&gateway, &idp);
     let order = unique("r");
     let workflow = format!("order-{order}");
     let hand = HandWorker::new(address, &unique("queue")).await;
@@ -103,25 +101,22 @@ async fn a_run_can_be_pinned_where_the_rule_says_so() {
     let first = observer.run_id(&workflow).await;
     hand.continue_as_new("Order").await;
 
-    let state = |run: &str| ask(&gateway, &idp, &format!("/orders/{order}/state?run={run}"));
+    let state = |run: &str| alice.ask(&format!("/orders/{order}/state?run={run}"));
     let pinned = state(&first).await.body;
     assert_eq!(
         (&pinned["run_id"], &pinned["status"]),
         (&json!(first), &json!("continued_as_new"))
     );
-    let present = ask(&gateway, &idp, &format!("/orders/{order}/state")).await;
+    let present = alice.ask(&format!("/orders/{order}/state")).await;
     assert_ne!(present.body["run_id"], json!(first));
     assert_eq!(present.body["status"], "running");
 
     let elsewhere = uuid::Uuid::new_v4().to_string();
     assert_eq!(state(&elsewhere).await.status, 404);
     assert_eq!(state("first").await.status, 400);
-    let query = ask(
-        &gateway,
-        &idp,
-        &format!("/orders/{order}/pinned?run={elsewhere}"),
-    )
-    .await;
+    let query = alice
+        .ask(&format!("/orders/{order}/pinned?run={elsewhere}"))
+        .await;
     assert_eq!(query.status, 404, "{}", query.text);
 }
 
@@ -135,8 +130,11 @@ async fn a_pinned_run_answers_queries() {
     let workflow = format!("order-{order}");
     workflows.start_with_worker(&workflow, &order).await;
     gateway.connected().await;
+    let alice = Alice::at(&gateway, &idp);
     let run = observer.run_id(&workflow).await;
-    let pinned = ask(&gateway, &idp, &format!("/orders/{order}/pinned?run={run}")).await;
+    let pinned = alice
+        .ask(&format!("/orders/{order}/pinned?run={run}"))
+        .await;
     assert_eq!(pinned.status, 200, "{}", pinned.text);
     assert_eq!(pinned.body["order"], json!(order));
 }

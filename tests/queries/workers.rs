@@ -16,6 +16,7 @@ async fn a_worker_that_has_stopped_is_503_within_the_rules_timeout() {
     let idp = IdentityProvider::new().expect("keys");
     let gateway = gateway(&idp, address).await;
     gateway.connected().await;
+    let alice = Alice::at(&gateway, &idp);
     let order = unique("w");
     let workflow = format!("order-{order}");
     let hand = HandWorker::new(address, &unique("queue")).await;
@@ -33,7 +34,7 @@ async fn a_worker_that_has_stopped_is_503_within_the_rules_timeout() {
     .await;
 
     let begun = Instant::now();
-    let asked = ask(&gateway, &idp, &format!("/orders/{order}/status")).await;
+    let asked = alice.ask(&format!("/orders/{order}/status")).await;
     let took = begun.elapsed();
     assert_eq!(asked.status, 503, "{}", asked.text);
     assert_eq!(asked.body["code"], "SP-Q304");
@@ -49,6 +50,7 @@ async fn two_hundred_callers_at_once_are_a_few_queries_of_a_real_workflow() {
     let idp = IdentityProvider::new().expect("keys");
     let gateway = gateway(&idp, server.address()).await;
     gateway.connected().await;
+    let alice = Alice::at(&gateway, &idp);
     let input = worker::text("1").payloads;
     observer
         .start_on(
@@ -61,7 +63,7 @@ async fn two_hundred_callers_at_once_are_a_few_queries_of_a_real_workflow() {
         )
         .await;
     let callers: Vec<_> = (0..200)
-        .map(|_| tokio::spawn(ask(&gateway, &idp, "/orders/1/patient")))
+        .map(|_| tokio::spawn(alice.ask("/orders/1/patient")))
         .collect();
     eventually("all of them wait", || async {
         let metrics = gateway.metrics().await;
