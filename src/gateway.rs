@@ -17,6 +17,7 @@ use crate::config::{self, PlanHandle, Problem};
 use crate::delivery;
 use crate::inbox::{self, Inbox};
 use crate::jwks::{self, Jwks};
+use crate::server::answers::Answers;
 use crate::server::client::Proxies;
 use crate::server::cors::Cors;
 use crate::server::limits::{self, InFlight, Rates};
@@ -140,6 +141,7 @@ impl Gateway {
             rates: Arc::new(Rates::new(options.rates)),
             proxies: Arc::new(options.proxies),
             cors: options.cors,
+            answers: Answers::new(telemetry.clone()),
         });
         let ops_router = server::ops(Ops {
             plan: Arc::clone(&plan),

@@ -1,7 +1,12 @@
 //! Who may ask what: path, token, roles, and the answers of a real workflow.
 
-use serde_json::json;
+mod sharing;
+mod status;
+mod workers;
 
+use serde_json::{Value, json};
+
+use crate::support::exchange::{self, Answer};
 use crate::support::gateway::{Gateway, Setup};
 use crate::support::sender::{self, IdentityProvider};
 use crate::support::workflows::{Workflows, unique};
@@ -25,6 +30,42 @@ when     = "'ops' in roles || path.order_id != 'secret'"
 timeout  = "5s"
 
 [[queries]]
+name     = "patient"
+path     = "/orders/{order_id}/patient"
+workflow = "order-${path.order_id}"
+query    = "get_status"
+issuer   = "shop"
+allow    = ["*"]
+timeout  = "20s"
+
+[[queries]]
+name     = "cached"
+path     = "/orders/{order_id}/cached"
+workflow = "order-${path.order_id}"
+query    = "get_status"
+issuer   = "shop"
+allow    = ["*"]
+cache    = "1m"
+
+[[queries]]
+name     = "state"
+path     = "/orders/{order_id}/state"
+workflow = "order-${path.order_id}"
+query    = "$status"
+issuer   = "shop"
+allow    = ["*"]
+run      = "run"
+
+[[queries]]
+name     = "pinned"
+path     = "/orders/{order_id}/pinned"
+workflow = "order-${path.order_id}"
+query    = "get_status"
+issuer   = "shop"
+allow    = ["*"]
+run      = "run"
+
+[[queries]]
 name     = "unknown"
 path     = "/orders/{order_id}/unknown"
 workflow = "order-${path.order_id}"
@@ -38,6 +79,28 @@ async fn gateway(idp: &IdentityProvider, temporal: &str) -> Gateway {
         .file("jwks.json", &idp.jwks().expect("keys"))
         .start()
         .await
+}
+
+/// Somebody whom every rule with `*` allows. One client for all questions: making one costs more than asking.
+struct Alice {
+    client: reqwest::Client,
+    base: String,
+    token: String,
+}
+
+impl Alice {
+    fn at(gateway: &Gateway, idp: &IdentityProvider) -> Self {
+        Self {
+            client: reqwest::Client::new(),
+            base: gateway.public().to_owned(),
+            token: idp.token("alice", "support").expect("a token"),
+        }
+    }
+
+    fn ask(&self, path: &str) -> impl Future<Output = Answer> + use<> {
+        let request = self.client.get(format!("{}{path}", self.base));
+        exchange::send(request.bearer_auth(&self.token))
+    }
 }
 
 #[tokio::test]

@@ -143,7 +143,7 @@ pub(crate) async fn per_second(
         (number % INSTANT_WORKFLOWS).to_string()
     })?;
     let start = Instant::now();
-    load::post(&gateway.public, INSTANT_CONNECTIONS, requests).await?;
+    load::send(&gateway.public, INSTANT_CONNECTIONS, requests).await?;
     gateway.until_signalled(float(events)).await?;
     Ok(float(events) / start.elapsed().as_secs_f64())
 }
@@ -161,7 +161,7 @@ async fn gateway_round(
     let events = requests.len();
     let before = gateway.delivered().await?;
     let (start, cpu) = (Instant::now(), gateway.cpu_seconds()?);
-    load::post(&gateway.public, connections, requests).await?;
+    load::send(&gateway.public, connections, requests).await?;
     let after = gateway
         .until_delivered(before.count + float(events))
         .await?;

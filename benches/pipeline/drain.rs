@@ -70,7 +70,7 @@ async fn one_round(
     let backlog = stripe::requests(&name, effort.backlog, |number| {
         (number % WORKFLOWS).to_string()
     })?;
-    load::post(&gateway.public, CONNECTIONS, backlog).await?;
+    load::send(&gateway.public, CONNECTIONS, backlog).await?;
     let idle = accepting(&gateway, &format!("idle{round}"), effort).await?;
     let manner = Manner {
         pause,
@@ -100,7 +100,7 @@ async fn accepting(gateway: &Gateway, name: &str, effort: Effort) -> Result<Acce
     let (whole, before) = (Instant::now(), gateway.delivered().await?.count);
     let took = load::paced(&gateway.public, PACE, timed).await?;
     let start = Instant::now();
-    load::post(&gateway.public, CONNECTIONS, counted).await?;
+    load::send(&gateway.public, CONNECTIONS, counted).await?;
     let seconds = start.elapsed().as_secs_f64();
     let drained = gateway.delivered().await?.count - before;
     Ok(Accepted {

@@ -45,7 +45,13 @@ impl Delivered {
 impl Gateway {
     /// Returns once it is connected to the Temporal at `temporal`.
     pub(crate) async fn start(temporal: &str) -> Result<Self, Failure> {
-        let gateway = Self::launch(temporal).await?;
+        Self::start_with(temporal, stripe::ROUTES).await
+    }
+
+    pub(crate) async fn start_with(temporal: &str, routes: &str) -> Result<Self, Failure> {
+        let folder = tempfile::tempdir()?;
+        std::fs::write(folder.path().join("routes.toml"), routes)?;
+        let gateway = Self::launch_in(folder, temporal, &[]).await?;
         gateway.until_connected().await?;
         Ok(gateway)
     }

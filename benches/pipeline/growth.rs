@@ -59,7 +59,7 @@ async fn one_part(gateway: &Gateway, part: usize, events: usize) -> Result<Part,
     let name = format!("g{part}");
     let requests = stripe::requests(&name, events, |number| (number % WORKFLOWS).to_string())?;
     let (begin, cpu) = (Instant::now(), gateway.cpu_seconds()?);
-    load::post(&gateway.public, CONNECTIONS, requests).await?;
+    load::send(&gateway.public, CONNECTIONS, requests).await?;
     gateway.until_delivered(float(part * events)).await?;
     Ok(Part {
         cpu_micros: (gateway.cpu_seconds()? - cpu) / float(events) * 1e6,

@@ -9,13 +9,13 @@ use tokio::net::TcpStream;
 
 use super::Failure;
 
-/// Posts each request once over so many connections. Anything but 200 is an error: a bench of refusals would
-/// measure nothing.
-pub(crate) async fn post(
+/// Sends each request once over so many connections; how long each took, in milliseconds. Anything but 200 is an
+/// error: a bench of refusals would measure nothing.
+pub(crate) async fn send(
     address: &str,
     connections: usize,
     requests: Vec<Vec<u8>>,
-) -> Result<(), Failure> {
+) -> Result<Vec<f64>, Failure> {
     let requests = Arc::new(requests);
     let next = Arc::new(AtomicUsize::new(0));
     let tasks: Vec<_> = (0..connections)
@@ -24,10 +24,11 @@ pub(crate) async fn post(
             tokio::spawn(one_connection(address.to_owned(), requests, next))
         })
         .collect();
+    let mut took = Vec::new();
     for task in tasks {
-        task.await??;
+        took.extend(task.await??);
     }
-    Ok(())
+    Ok(took)
 }
 
 /// How many connections of [`paced`] there are: enough that a slow answer holds up no other request.
@@ -115,13 +116,16 @@ async fn one_connection(
     address: String,
     requests: Arc<Vec<Vec<u8>>>,
     next: Arc<AtomicUsize>,
-) -> Result<(), Failure> {
+) -> Result<Vec<f64>, Failure> {
+    let mut took = Vec::new();
     let mut stream = connect(&address).await?;
     let mut answer = Vec::with_capacity(4096);
     while let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {
+        let start = Instant::now();
         exchange(&mut stream, request, &mut answer).await?;
+        took.push(start.elapsed().as_secs_f64() * 1e3);
     }
-    Ok(())
+    Ok(took)
 }
 
 /// Reads one answer that has a `content-length`.

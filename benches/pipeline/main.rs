@@ -15,6 +15,7 @@ mod idle;
 mod instant;
 mod load;
 mod process;
+mod queries;
 mod redis_server;
 mod retention;
 mod shared;
@@ -24,6 +25,8 @@ mod store;
 mod stripe;
 mod temporal;
 mod waiting;
+#[path = "../../examples/orders/worker.rs"]
+mod worker;
 
 use std::time::Duration;
 
@@ -43,13 +46,14 @@ Sections (all of them if none is named):
   blocked  lag of a busy lane, with and without one beside it that waits for an hour
   waiting  50,000 lanes whose workflow is absent, and healthy ones beside them
   shared   accepts per second on Redis, beside its script alone; two replicas; delivering, beside the embedded store
+  queries  queries of a real workflow, beside a bare client of Temporal; answers from the cache
   idle     memory of a gateway at rest
 
   --quick  fewer and shorter rounds: to see that it runs, not for figures";
 
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 12] = [
     "store", "stages", "flow", "instant", "drain", "growth", "removal", "blocked", "waiting",
-    "shared", "idle",
+    "shared", "queries", "idle",
 ];
 
 /// How long to measure.
@@ -61,6 +65,9 @@ struct Effort {
     /// In each round against a real Temporal, and in one against an instant one.
     signals: usize,
     instant: usize,
+    /// In each round against a real Temporal, and in one from the cache.
+    queries: usize,
+    cached: usize,
     /// Of one stage in each round.
     repeats: u32,
     /// Events that pend when a drain begins, or are old when retention does.
@@ -78,6 +85,8 @@ const FULL: Effort = Effort {
     round: Duration::from_millis(1_500),
     signals: 4_000,
     instant: 60_000,
+    queries: 4_000,
+    cached: 200_000,
     repeats: 20_000,
     backlog: 100_000,
     timed: 1_500,
@@ -91,6 +100,8 @@ const QUICK: Effort = Effort {
     round: Duration::from_millis(300),
     signals: 800,
     instant: 10_000,
+    queries: 800,
+    cached: 20_000,
     repeats: 2_000,
     backlog: 30_000,
     timed: 500,
@@ -132,6 +143,7 @@ fn main() -> Result<(), Failure> {
             "blocked" => runtime.block_on(waiting::one_lane(effort))?,
             "waiting" => runtime.block_on(waiting::many_lanes(effort))?,
             "shared" => runtime.block_on(shared::run(effort))?,
+            "queries" => runtime.block_on(queries::run(effort))?,
             _ => runtime.block_on(idle::run())?,
         }
     }

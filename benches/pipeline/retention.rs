@@ -19,7 +19,7 @@ pub(crate) async fn run(effort: Effort) -> Result<(), Failure> {
         let order = |number: usize| number.to_string();
         let name = format!("old{round}");
         let requests = stripe::requests(&name, effort.backlog, order)?;
-        load::post(&gateway.public, CONNECTIONS, requests).await?;
+        load::send(&gateway.public, CONNECTIONS, requests).await?;
         gateway.until_delivered(float(effort.backlog)).await?;
         // Both begin anew: what a start costs is no one's advantage.
         let gateway = gateway.restart(&address, &[]).await?;

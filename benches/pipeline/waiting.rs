@@ -33,7 +33,7 @@ pub(crate) async fn one_lane(effort: Effort) -> Result<(), Failure> {
             if blocked {
                 let name = format!("blocked{round}");
                 let waiting = stripe::requests(&name, BEHIND, |_| ABSENT.to_owned())?;
-                load::post(&gateway.public, 1, waiting).await?;
+                load::send(&gateway.public, 1, waiting).await?;
             }
             lags.push(lag(&gateway, "busy", effort, |_| "busy".to_owned()).await?);
         }
@@ -57,7 +57,7 @@ pub(crate) async fn many_lanes(effort: Effort) -> Result<(), Failure> {
     let lanes = effort.lanes;
     let absent = |number: usize| format!("{ABSENT}-{number}");
     let waiting = stripe::requests("waiting", lanes, absent)?;
-    load::post(&gateway.public, CONNECTIONS, waiting).await?;
+    load::send(&gateway.public, CONNECTIONS, waiting).await?;
     let looked = async {
         while temporal.in_vain().1 < lanes {
             tokio::time::sleep(POLL).await;
@@ -106,7 +106,7 @@ async fn burst(
     let before = gateway.delivered().await?;
     let requests = stripe::requests(name, effort.counted, order)?;
     let begin = Instant::now();
-    load::post(&gateway.public, CONNECTIONS, requests).await?;
+    load::send(&gateway.public, CONNECTIONS, requests).await?;
     delivered(gateway, before, effort.counted).await?;
     Ok(float(effort.counted) / begin.elapsed().as_secs_f64())
 }

@@ -82,6 +82,7 @@ table! {
     QueryTimeout          = "SP-Q305" GATEWAY_TIMEOUT        "The workflow did not answer in time."
     TemporalBusy          = "SP-Q306" SERVICE_UNAVAILABLE    "Temporal is busy at present."
     TemporalAway          = "SP-Q307" SERVICE_UNAVAILABLE    "Temporal cannot be reached at present."
+    QueryCrowded          = "SP-Q308" SERVICE_UNAVAILABLE    "Too many callers wait for this answer."
     QueryRate             = "SP-Q401" TOO_MANY_REQUESTS      "The caller asks more often than it may."
     QueryGuessing         = "SP-Q402" TOO_MANY_REQUESTS      "Too many bad tokens came from this address."
 

@@ -3,6 +3,7 @@
 //! Exhaustive matches only: a new variant below does not compile until somebody has decided how it
 //! is answered.
 
+use super::answers::Unanswered;
 use super::body;
 use super::error::Failure;
 use crate::temporal::QueryError;
@@ -62,6 +63,16 @@ impl From<QueryError> for Failure {
             QueryError::NotJson => Self::QueryNotJson,
             QueryError::Throttled => Self::TemporalBusy,
             QueryError::Unreachable(_) => Self::TemporalAway,
+        }
+    }
+}
+
+impl From<Unanswered> for Failure {
+    fn from(unanswered: Unanswered) -> Self {
+        match unanswered {
+            Unanswered::Query(error) => error.into(),
+            Unanswered::Crowded => Self::QueryCrowded,
+            Unanswered::BrokenOff => Self::Internal,
         }
     }
 }

@@ -2,10 +2,12 @@
 //!
 //! From the outside in: [`listener`] accepts connections and `connection` serves one of them, [`tls`] if it is
 //! encrypted; `pace` gives up on peers that are slow; [`request_id`] names each request, [`cors`] lets web pages in, `gate` knows
-//! its [`client`], [`limits`] caps how many are in work and how often, [`body`] reads theirs. Then the handlers: `webhooks`, `queries` and, on the other listener,
+//! its [`client`], [`limits`] caps how many are in work and how often, [`body`] reads theirs. Then the handlers: `webhooks`,
+//! `queries`, whose equal questions share [`answers`], and, on the other listener,
 //! `ops`, which [`operators`] may use. [`error`] turns every failure into its answer. May import everything but `delivery`,
 //! `settings`, `gateway` and `cli`.
 
+pub mod answers;
 pub mod body;
 pub mod client;
 pub mod cors;
@@ -39,6 +41,7 @@ use crate::inbox::Inbox;
 use crate::jwks::Jwks;
 use crate::telemetry::Telemetry;
 use crate::temporal::Temporal;
+use answers::Answers;
 use client::Proxies;
 use cors::Cors;
 use limits::{InFlight, Rates};
@@ -57,6 +60,7 @@ pub struct Public {
     pub rates: Arc<Rates>,
     pub proxies: Arc<Proxies>,
     pub cors: Cors,
+    pub answers: Answers,
 }
 
 /// What the ops listener's handlers work with.

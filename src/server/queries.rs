@@ -7,11 +7,13 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde_json::Value;
+use tracing::Instrument;
 
+use super::answers::{Answer, Question};
 use super::error::Failure;
 use super::fresh_keys::{self, Doubt};
 use super::limits::Realm;
@@ -60,13 +62,7 @@ pub(super) async fn answer(State(gateway): State<Public>, request: Request) -> R
         return Failure::AuditAway.into_response();
     }
     match result {
-        Ok(json) => {
-            let headers = [
-                (header::CONTENT_TYPE, "application/json"),
-                (header::CACHE_CONTROL, "no-store"),
-            ];
-            (headers, json).into_response()
-        }
+        Ok(answer) => respond(answer, rule.cache.is_some()),
         Err(refused) => refused.into_response(),
     }
 }
@@ -75,6 +71,24 @@ pub(super) async fn answer(State(gateway): State<Public>, request: Request) -> R
 fn address(request: &Request) -> IpAddr {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     peer.map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.0.ip())
+}
+
+/// `no-store` though the gateway itself may keep it: nobody on the way knows who else may see it. How old a kept
+/// answer is stands in `Age`.
+fn respond(answer: Answer, cached: bool) -> Response {
+    let age = answer.asked.elapsed().as_secs();
+    let headers = [
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        ),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    let mut response = (headers, answer.json).into_response();
+    if cached {
+        response.headers_mut().insert(header::AGE, age.into());
+    }
+    response
 }
 
 /// The log and metrics of the question, and its audit line (P9). False: there is none, and there had to be.
@@ -113,7 +127,7 @@ async fn ask(
     path: &[(String, String)],
     request: Request,
     record: &mut Record,
-) -> Result<String, Refused> {
+) -> Result<Answer, Refused> {
     if !matches!(*request.method(), Method::GET | Method::HEAD | Method::POST) {
         return Err(Refused::new(Failure::QueryMethod, "method"));
     }
@@ -140,8 +154,18 @@ async fn ask(
         },
     )?;
     record.workflow = Some(permit.workflow().to_owned());
-    let answer = gateway.temporal.query(&permit).await;
-    answer.map_err(|error| Refused::query(error, permit.expose_errors()))
+    let question = Question {
+        // A view is of one plan: a rule of the same name may ask for something else after a reload.
+        key: format!("{} {}", plan.digest, permit.view()),
+        timeout: permit.timeout(),
+        cache: rule.cache,
+    };
+    let (temporal, expose) = (gateway.temporal.clone(), permit.expose_errors());
+    // The log lines of a question that many share bear the id of the first of them.
+    let span = tracing::Span::current();
+    let call = move |time| async move { temporal.ask(&permit, time).await }.instrument(span);
+    let answer = gateway.answers.ask(question, call).await;
+    answer.map_err(|error| Refused::query(error, expose))
 }
 
 async fn authenticate(

@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, header};
 
+use super::answers::Unanswered;
 use super::body;
 use super::error::{Exposed, Failure};
 use super::limits::TooOften;
@@ -77,18 +78,14 @@ impl Refused {
     }
 
     /// `expose`: the rule lets its callers see what the workflow's handler said.
-    pub(super) fn query(error: QueryError, expose: bool) -> Self {
+    pub(super) fn query(error: Unanswered, expose: bool) -> Self {
         let reason = match &error {
-            QueryError::WorkflowNotFound => "no_workflow",
-            QueryError::NoWorker => "no_worker",
-            QueryError::Timeout => "timeout",
-            QueryError::Failed(_) => "failed",
-            QueryError::NotJson => "not_json",
-            QueryError::Throttled => "throttled",
-            QueryError::Unreachable(_) => "temporal_away",
+            Unanswered::Query(error) => query_reason(error),
+            Unanswered::Crowded => "crowded",
+            Unanswered::BrokenOff => "internal",
         };
         let exposed = match &error {
-            QueryError::Failed(words) if expose => Some(Exposed(words.clone())),
+            Unanswered::Query(QueryError::Failed(words)) if expose => Some(Exposed(words.clone())),
             _ => None,
         };
         let detail = error.to_string();
@@ -104,6 +101,18 @@ impl Refused {
     /// Ours, not the caller's.
     pub(super) fn is_failure(&self) -> bool {
         self.failure.problem().status.is_server_error()
+    }
+}
+
+fn query_reason(error: &QueryError) -> &'static str {
+    match error {
+        QueryError::WorkflowNotFound => "no_workflow",
+        QueryError::NoWorker => "no_worker",
+        QueryError::Timeout => "timeout",
+        QueryError::Failed(_) => "failed",
+        QueryError::NotJson => "not_json",
+        QueryError::Throttled => "throttled",
+        QueryError::Unreachable(_) => "temporal_away",
     }
 }
 

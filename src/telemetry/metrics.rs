@@ -83,6 +83,7 @@ pub(super) struct Metrics {
     pub(super) redis_round_trip: Gauge<f64, AtomicU64>,
     pub(super) queries: Family<ByQueryOutcome, Counter>,
     pub(super) query_duration: Histograms<ByQuery>,
+    pub(super) query_callers: Gauge,
     pub(super) temporal_requests: Family<ByMethodCode, Counter>,
     pub(super) temporal_refusals: Family<ByWhat, Counter>,
     pub(super) reload_successful: Gauge,
@@ -120,6 +121,7 @@ impl Metrics {
             redis_round_trip: Gauge::default(),
             queries: Family::default(),
             query_duration: Family::new_with_constructor(Buckets(&ANSWER_BUCKETS)),
+            query_callers: Gauge::default(),
             temporal_requests: Family::default(),
             temporal_refusals: Family::default(),
             reload_successful: Gauge::default(),
@@ -189,6 +191,11 @@ impl Metrics {
             "query_duration_seconds",
             "From the first byte handled to the answer",
             &self.query_duration,
+        );
+        add.metric(
+            "query_callers",
+            "Permitted callers who wait for an answer",
+            &self.query_callers,
         );
     }
 

@@ -243,6 +243,16 @@ impl Telemetry {
         self.metrics.queries.get_or_create(&by).inc();
     }
 
+    /// A permitted caller begins to wait for an answer, alone or with others.
+    pub fn query_caller_came(&self) {
+        self.metrics.query_callers.inc();
+    }
+
+    /// It has its answer, or gave up.
+    pub fn query_caller_left(&self) {
+        self.metrics.query_callers.dec();
+    }
+
     /// `method` and `code` are the names of gRPC: `SignalWorkflowExecution`, `Unavailable`.
     pub fn temporal_call(&self, method: &'static str, code: &'static str) {
         tracing::trace!(method, code, "Temporal called");

@@ -1,4 +1,4 @@
-//! The only gRPC: signal, signal-with-start, describe, query, and the search of histories.
+//! The only gRPC: signal, signal-with-start, describe, query, status, and the search of histories.
 //!
 //! One attempt for each call, with a deadline of its own and no retries of the client: when to try
 //! again is for `delivery` to say, which is why a failure comes back as a [`FailureKind`]. What the
@@ -13,6 +13,7 @@ mod query;
 mod refusal;
 mod run;
 mod signal;
+mod status;
 
 use std::sync::Arc;
 
@@ -83,7 +84,8 @@ pub enum QueryError {
     /// Nobody polls the task queue, or the workflow cannot be asked yet; later it may answer.
     #[error("no worker can answer now")]
     NoWorker,
-    #[error("a worker polls, but did not answer in time")]
+    /// A worker polls and is slow; or it was not asked in time, or the server was slow.
+    #[error("no answer in time")]
     Timeout,
     /// The handler failed or does not know the query; the text is the handler's own.
     #[error("the query failed: {0}")]

@@ -1,12 +1,13 @@
-//! A query, run with a [`Permit`] and in no other way.
+//! A question, put with a [`Permit`] and in no other way.
 //!
-//! Strongly consistent, one attempt. When nobody answers, the query itself cannot tell a slow worker
-//! from none: two cheap questions afterwards do. Imports `access` and `clock`.
+//! Strongly consistent. One attempt, but for a workflow that is being asked something else: the server holds back one
+//! query for each. When nobody answers, the query itself cannot tell a slow worker from none: two cheap questions
+//! afterwards do, within the caller's time. Imports `access`, `chance` and `clock`.
 
 use std::time::Duration;
 
 use serde_json::value::RawValue;
-use temporalio_common::protos::temporal::api::common::v1::{Payload, Payloads};
+use temporalio_common::protos::temporal::api::common::v1::{Payload, Payloads, WorkflowExecution};
 use temporalio_common::protos::temporal::api::enums::v1::{
     PendingWorkflowTaskState, TaskQueueType,
 };
@@ -16,19 +17,24 @@ use temporalio_common::protos::temporal::api::workflowservice::v1::{
     DescribeTaskQueueRequest, DescribeWorkflowExecutionResponse, QueryWorkflowRequest,
     QueryWorkflowResponse,
 };
+use tokio::time::Instant;
 use tonic::{Code, Status};
 
 use super::error::{self, Detail};
-use super::run::present_run;
+use super::run::{self, RunState};
 use super::signal::payloads;
-use super::{FailureKind, QueryError, RunState, Temporal};
-use crate::access::Permit;
+use super::{FailureKind, QueryError, Temporal};
+use crate::access::{Kind, Permit};
+use crate::chance;
 use crate::clock::{self, Timestamp};
 
-/// For each of the questions after a timeout.
-const DIAGNOSIS_DEADLINE: Duration = Duration::from_secs(2);
+/// Most of the caller's time that is kept for the questions after a timeout.
+const MOST_FOR_DIAGNOSIS: Duration = Duration::from_millis(500);
 /// An idle worker polls once a minute; one not seen for longer is gone.
 const POLLER_SEEN: Duration = Duration::from_secs(65);
+/// First and longest pause before a busy workflow is asked again.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_millis(320);
 
 /// A failed query, before the questions that some failures need.
 #[derive(Debug, PartialEq)]
@@ -41,13 +47,21 @@ enum Verdict {
 }
 
 impl Temporal {
-    /// The result as JSON text. Only a [`Permit`] runs a query.
-    pub async fn query(&self, permit: &Permit) -> Result<String, QueryError> {
+    /// The answer as JSON text, or why there is none, within `time`. Only a [`Permit`] asks.
+    pub async fn ask(&self, permit: &Permit, time: Duration) -> Result<String, QueryError> {
+        match permit.kind() {
+            Kind::Query => self.query(permit, time).await,
+            Kind::Status => self.workflow_status(permit, time).await,
+        }
+    }
+
+    async fn query(&self, permit: &Permit, time: Duration) -> Result<String, QueryError> {
+        let end = Instant::now() + time;
         let args =
             payloads(permit.args()).map_err(|failure| QueryError::Failed(failure.message))?;
         let message = QueryWorkflowRequest {
             namespace: permit.namespace().to_owned(),
-            execution: Some(present_run(permit.workflow())),
+            execution: Some(asked_run(permit)),
             query: Some(WorkflowQuery {
                 query_type: permit.query().to_owned(),
                 query_args: Some(args),
@@ -55,16 +69,8 @@ impl Temporal {
             }),
             ..Default::default()
         };
-        let answer = self
-            .link
-            .call(
-                "QueryWorkflow",
-                permit.timeout(),
-                message,
-                |service, request| service.query_workflow(request),
-            )
-            .await;
-        let status = match answer {
+        let for_diagnosis = (time / 4).min(MOST_FOR_DIAGNOSIS);
+        let status = match self.query_until(end - for_diagnosis, message).await {
             Ok(answer) => return result(answer),
             Err(status) => status,
         };
@@ -75,27 +81,61 @@ impl Temporal {
                 }
                 Err(error)
             }
-            Verdict::NotReady => Err(self.why_not_ready(permit).await),
-            Verdict::TimedOut => Err(self.why_no_answer(permit).await),
+            Verdict::NotReady => Err(self.why_not_ready(permit, end).await),
+            Verdict::TimedOut => Err(self.why_no_answer(permit, end).await),
+        }
+    }
+
+    /// Asks; once more after a pause for as long as the server says that the workflow is being asked something else.
+    async fn query_until(
+        &self,
+        end: Instant,
+        message: QueryWorkflowRequest,
+    ) -> Result<QueryWorkflowResponse, Status> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let answer = self
+                .link
+                .call(
+                    "QueryWorkflow",
+                    left(end),
+                    message.clone(),
+                    |service, request| service.query_workflow(request),
+                )
+                .await;
+            let busy = answer
+                .as_ref()
+                .is_err_and(|status| error::classify(status, "").kind == FailureKind::BusyWorkflow);
+            if !busy || left(end) <= pause {
+                return answer;
+            }
+            tokio::time::sleep(pause.mul_f64(0.5 + 0.5 * chance::fraction())).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
     /// A workflow that closed before its first task will never answer; any other may.
-    async fn why_not_ready(&self, permit: &Permit) -> QueryError {
-        let (namespace, workflow) = (permit.namespace(), permit.workflow());
-        match self.describe(namespace, workflow, DIAGNOSIS_DEADLINE).await {
-            Ok(None) => QueryError::WorkflowNotFound,
-            Ok(Some(run)) if run.state != RunState::Open => {
+    async fn why_not_ready(&self, permit: &Permit, end: Instant) -> QueryError {
+        let namespace = permit.namespace();
+        match self
+            .describe_run(namespace, asked_run(permit), left(end))
+            .await
+        {
+            Ok(described) if run::run(&described).state != RunState::Open => {
                 QueryError::Failed("the workflow closed before it could be asked".to_owned())
             }
-            Ok(Some(_)) | Err(_) => QueryError::NoWorker,
+            Ok(_) => QueryError::NoWorker,
+            Err(status) => match self.failed(&status, "").kind {
+                FailureKind::WorkflowNotFound => QueryError::WorkflowNotFound,
+                _ => QueryError::NoWorker,
+            },
         }
     }
 
-    async fn why_no_answer(&self, permit: &Permit) -> QueryError {
+    async fn why_no_answer(&self, permit: &Permit, end: Instant) -> QueryError {
         let namespace = permit.namespace();
         let run = match self
-            .describe_run(namespace, permit.workflow(), DIAGNOSIS_DEADLINE)
+            .describe_run(namespace, asked_run(permit), left(end))
             .await
         {
             Ok(run) => run,
@@ -108,13 +148,18 @@ impl Temporal {
             .execution_config
             .and_then(|config| config.task_queue)
             .unwrap_or_default();
-        match self.pollers(namespace, queue).await {
+        match self.pollers(namespace, queue, end).await {
             Ok(pollers) => from_pollers(&pollers, clock::now()),
             Err(status) => undiagnosed(self.failed(&status, "").kind),
         }
     }
 
-    async fn pollers(&self, namespace: &str, queue: TaskQueue) -> Result<Vec<PollerInfo>, Status> {
+    async fn pollers(
+        &self,
+        namespace: &str,
+        queue: TaskQueue,
+        end: Instant,
+    ) -> Result<Vec<PollerInfo>, Status> {
         let message = DescribeTaskQueueRequest {
             namespace: namespace.to_owned(),
             task_queue: Some(queue),
@@ -125,12 +170,32 @@ impl Temporal {
             .link
             .call(
                 "DescribeTaskQueue",
-                DIAGNOSIS_DEADLINE,
+                left(end),
                 message,
                 |service, request| service.describe_task_queue(request),
             )
             .await?;
         Ok(answer.pollers)
+    }
+}
+
+/// The run that is asked: the one that the permit names, else the present one.
+pub(super) fn asked_run(permit: &Permit) -> WorkflowExecution {
+    WorkflowExecution {
+        workflow_id: permit.workflow().to_owned(),
+        run_id: permit.run().unwrap_or_default().to_owned(),
+    }
+}
+
+fn left(end: Instant) -> Duration {
+    end.saturating_duration_since(Instant::now())
+}
+
+/// The same verdict where no worker plays a part: what did not come in time is the server's.
+pub(super) fn without_worker(status: &Status) -> QueryError {
+    match verdict(status) {
+        Verdict::Known(error) => error,
+        Verdict::TimedOut | Verdict::NotReady => QueryError::Timeout,
     }
 }
 

@@ -42,7 +42,10 @@ impl Temporal {
         workflow: &str,
         deadline: Duration,
     ) -> Result<Option<Run>, Failure> {
-        match self.describe_run(namespace, workflow, deadline).await {
+        match self
+            .describe_run(namespace, present_run(workflow), deadline)
+            .await
+        {
             Ok(described) => Ok(Some(run(&described))),
             Err(status) => {
                 let failure = self.failed(&status, "");
@@ -57,12 +60,12 @@ impl Temporal {
     pub(super) async fn describe_run(
         &self,
         namespace: &str,
-        workflow: &str,
+        execution: WorkflowExecution,
         deadline: Duration,
     ) -> Result<DescribeWorkflowExecutionResponse, Status> {
         let message = DescribeWorkflowExecutionRequest {
             namespace: namespace.to_owned(),
-            execution: Some(present_run(workflow)),
+            execution: Some(execution),
         };
         self.link
             .call(
@@ -75,7 +78,7 @@ impl Temporal {
     }
 }
 
-/// Never a fixed run: the workflow may continue as new between two attempts.
+/// What a signal goes to: never a fixed run, for the workflow may continue as new between two attempts.
 pub(super) fn present_run(workflow: &str) -> WorkflowExecution {
     WorkflowExecution {
         workflow_id: workflow.to_owned(),
@@ -83,7 +86,7 @@ pub(super) fn present_run(workflow: &str) -> WorkflowExecution {
     }
 }
 
-fn run(described: &DescribeWorkflowExecutionResponse) -> Run {
+pub(super) fn run(described: &DescribeWorkflowExecutionResponse) -> Run {
     let info = described
         .workflow_execution_info
         .clone()

@@ -62,7 +62,7 @@ pub(crate) struct Received {
     pub(crate) header: BTreeMap<String, String>,
     pub(crate) reuse_policy: i32,
     pub(crate) namespace: String,
-    /// Of the history that is read.
+    /// Of the history that is read, or of the run that is asked.
     pub(crate) run_id: String,
 }
 
@@ -148,6 +148,12 @@ impl FakeTemporal {
         self.received(workflow)
     }
 
+    /// The requests about this workflow that are being answered; one that the caller gives up is none of them.
+    pub(crate) fn in_flight(&self, workflow: &str) -> usize {
+        let in_flight = self.state.in_flight.lock().unwrap();
+        in_flight.get(workflow).map_or(0, |&(now, _)| now)
+    }
+
     /// The most requests about this workflow that were being answered at once.
     pub(crate) fn most_in_flight(&self, workflow: &str) -> usize {
         let in_flight = self.state.in_flight.lock().unwrap();
@@ -204,6 +210,7 @@ async fn answer(
     let received = read(&method, &body.to_bytes());
     let workflow = received.workflow.clone();
     let reply = state.enter(received);
+    let _answering = Answering(&state, &workflow);
     let mut held = state.held.subscribe();
     let free = held.wait_for(|held| held.as_ref() != Some(&workflow)).await;
     drop(free.expect("the fake lives as long as its connections"));
@@ -218,8 +225,16 @@ async fn answer(
         Reply::Ok => success(&method, WorkflowExecutionStatus::Running),
         Reply::State(status) => success(&method, status),
     };
-    state.leave(&workflow);
     Ok(response)
+}
+
+/// Dropped with the answer, or with the request that is given up.
+struct Answering<'a>(&'a State, &'a str);
+
+impl Drop for Answering<'_> {
+    fn drop(&mut self) {
+        self.0.leave(self.1);
+    }
 }
 
 impl State {
@@ -310,7 +325,9 @@ fn read_question(method: &str, body: &Bytes) -> Received {
         "QueryWorkflow" => {
             let message: QueryWorkflowRequest = grpc::decode(body);
             let query = message.query.unwrap_or_default();
-            received.workflow = message.execution.unwrap_or_default().workflow_id;
+            let execution = message.execution.unwrap_or_default();
+            received.workflow = execution.workflow_id;
+            received.run_id = execution.run_id;
             received.signal = query.query_type;
             received.args = texts(query.query_args);
         }

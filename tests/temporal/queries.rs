@@ -13,10 +13,10 @@ use signalpost::temporal::QueryError;
 use signalpost::token::API_KEYS;
 use temporalio_common::protos::temporal::api::common::v1::{Payload, Payloads};
 use temporalio_common::protos::temporal::api::enums::v1::{
-    PendingWorkflowTaskState, WorkflowExecutionStatus,
+    PendingWorkflowTaskState, ResourceExhaustedCause, WorkflowExecutionStatus,
 };
 use temporalio_common::protos::temporal::api::errordetails::v1::{
-    NotFoundFailure, QueryFailedFailure, WorkflowNotReadyFailure,
+    NotFoundFailure, QueryFailedFailure, ResourceExhaustedFailure, WorkflowNotReadyFailure,
 };
 use temporalio_common::protos::temporal::api::taskqueue::v1::{PollerInfo, TaskQueue};
 use temporalio_common::protos::temporal::api::workflow::v1::{
@@ -74,8 +74,8 @@ async fn ask(replies: Vec<Reply>, pollers: Option<Reply>) -> Result<String, Quer
     let connected = Connected::to(&fake.address.to_string()).await;
     fake.script(WORKFLOW, replies);
     fake.script("orders", pollers);
-    let permit = permitted(Duration::from_millis(200));
-    connected.temporal.query(&permit).await
+    let permit = permitted(Duration::from_secs(1));
+    connected.temporal.ask(&permit, permit.timeout()).await
 }
 
 fn result(encoding: &str, data: &[u8]) -> Reply {
@@ -162,6 +162,27 @@ async fn refusals_are_told_apart() {
 }
 
 #[tokio::test]
+async fn a_workflow_that_is_being_asked_something_else_is_asked_again() {
+    let failure = ResourceExhaustedFailure {
+        cause: ResourceExhaustedCause::BusyWorkflow.into(),
+        ..Default::default()
+    };
+    let text = "consistent query buffer is full";
+    let busy = || Reply::Fail(grpc::status(Code::ResourceExhausted, text, &failure));
+    let replies = vec![busy(), busy(), result("json/plain", b"7")];
+    assert_eq!(ask(replies, None).await.unwrap(), "7");
+    // For as long as the caller waits, and no longer.
+    let forever = std::iter::repeat_with(busy).take(100).collect();
+    assert_eq!(ask(forever, None).await, Err(QueryError::Throttled));
+}
+
+#[tokio::test]
+async fn a_server_that_is_silent_about_the_cause_too_is_not_waited_for() {
+    let silent = ask(vec![Reply::Hang, Reply::Hang], None).await;
+    assert_eq!(silent, Err(QueryError::Timeout));
+}
+
+#[tokio::test]
 async fn a_workflow_closed_before_its_first_task_never_answers_and_an_open_one_may() {
     let failure = WorkflowNotReadyFailure::default();
     let not_ready = || {
@@ -199,6 +220,6 @@ async fn a_real_workflow_without_a_worker_is_known_as_such() {
     let connected = Connected::to(devserver::address().await).await;
     let permit = permitted(Duration::from_secs(1));
     observer.start(permit.workflow()).await;
-    let answer = connected.temporal.query(&permit).await;
+    let answer = connected.temporal.ask(&permit, permit.timeout()).await;
     assert_eq!(answer, Err(QueryError::NoWorker));
 }
