@@ -117,8 +117,17 @@ async fn a_rolling_restart_refuses_nobody() {
         let expected: Vec<_> = (0..count).map(|number| payment(order, number)).collect();
         ledger::nothing_lost_twice_or_out_of_order(&expected, &signals);
     }
+    eprintln!(
+        "rolling restart: {} events answered 200, {} of those that the new replicas delivered took over 2 s",
+        total.load(Ordering::Relaxed),
+        late(&replicas).await
+    );
+}
+
+/// How many of a payment's deliveries took over two seconds from acceptance.
+async fn late(replicas: &[Gateway]) -> u64 {
     let mut late = 0;
-    for replica in &replicas {
+    for replica in replicas {
         let metrics = replica.metrics().await;
         let lag = "signalpost_delivery_lag_seconds";
         late += ledger::sum(&metrics, &format!("{lag}_count"))
@@ -127,10 +136,7 @@ async fn a_rolling_restart_refuses_nobody() {
                 &format!("{lag}_bucket{{route=\"payment\",le=\"2.0\"}}"),
             );
     }
-    eprintln!(
-        "rolling restart: {} events answered 200, {late} of those that the new replicas delivered took over 2 s",
-        total.load(Ordering::Relaxed)
-    );
+    late
 }
 
 /// Its exit code says that it ended in order.

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
 
 use super::credentials::ISSUER;
 
@@ -158,32 +159,30 @@ secrets  = ["env:SECRET"]
     );
     for key in &KEYS {
         let hash = hex::encode(Sha256::digest(api_key(key.name)));
-        text.push_str(&format!(
+        write!(
+            text,
             "[keys.{}]\nhash = \"sha256:{hash}\"\nroles = {}\n",
             key.name,
             json!(key.roles)
-        ));
+        )
+        .expect("text");
     }
     for rule in &RULES {
-        text.push_str(&format!(
-            "[[queries]]\nname = \"{0}\"\npath = \"/{0}/{{tenant}}\"\nworkflow = \"w-${{path.tenant}}\"\nquery = \"q\"\n\
+        write!(text, "[[queries]]\nname = \"{0}\"\npath = \"/{0}/{{tenant}}\"\nworkflow = \"w-${{path.tenant}}\"\nquery = \"q\"\n\
              issuer = {1}\nallow = {2}\n",
             rule.name,
             rule.issuer,
-            json!(rule.allow)
-        ));
+            json!(rule.allow)).expect("text");
         if !rule.when.is_empty() {
-            text.push_str(&format!("when = \"{}\"\n", rule.when));
+            writeln!(text, "when = \"{}\"", rule.when).expect("text");
         }
     }
     for (kind, allows) in TYPES {
         let count = allows.len().max(1);
         for at in 0..count {
-            text.push_str(&format!(
-                "[[routes]]\nname = \"{kind}-{at}\"\nsource = \"people\"\non = \"{kind}\"\nworkflow = \"w\"\nsignal = \"s\"\n"
-            ));
+            write!(text, "[[routes]]\nname = \"{kind}-{at}\"\nsource = \"people\"\non = \"{kind}\"\nworkflow = \"w\"\nsignal = \"s\"\n").expect("text");
             if let Some(allow) = allows.get(at) {
-                text.push_str(&format!("allow = {}\n", json!(allow)));
+                writeln!(text, "allow = {}", json!(allow)).expect("text");
             }
         }
     }
