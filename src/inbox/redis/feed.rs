@@ -1,8 +1,8 @@
 //! What is new in the lanes of the partitions that this replica works.
 //!
 //! Messages say where to look, never what there is: a lost one costs the time to the next renewal of leases and nothing else. All
-//! that enters the lanes is read here, in order of acceptance, also what this replica itself accepted. Pages come oldest first, so
-//! that heads may be claimed while the rest of a long partition is still being read.
+//! that enters the lanes is read here, in order of acceptance, save what this replica itself accepted and what follows on all that
+//! stands there already. Pages come oldest first, so that heads may be claimed while the rest of a long partition is still being read.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -198,7 +198,9 @@ fn enter(partitions: &Partitions, request: &Request, page: Page) {
     // As many as one answer holds: there may be more.
     let full = page.arrivals.len() + page.unreadable >= PAGE;
     it.version = Some(page.version);
-    it.known = page.last.unwrap_or(it.known);
+    // Further than was asked from, where what was accepted here has entered its lanes since.
+    let known = it.known;
+    it.known = known.max(page.last.unwrap_or(known));
     it.answered = request.asked;
     it.loaded |= !full;
     if full {
@@ -209,11 +211,11 @@ fn enter(partitions: &Partitions, request: &Request, page: Page) {
     let old = page
         .log
         .into_iter()
-        .filter(|(_, seq, _)| seq.get() <= request.known);
+        .filter(|(_, seq, _)| seq.get() <= known);
     for (what, seq, read) in old {
         happen(partitions, owned, request, what, seq, read, now);
     }
-    for read in page.arrivals {
+    for read in page.arrivals.into_iter().filter(|it| it.seq.get() > known) {
         join(partitions, owned, request, &read, now);
     }
     partitions.note_ready(owned);

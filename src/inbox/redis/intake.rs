@@ -243,20 +243,18 @@ impl Intake {
                 Value::ServerError(error) => Err(link.refused(&error.into())),
                 answer => job.read(&answer),
             };
-            let receipt = receipt.map(|(receipt, place)| {
-                if let Some(place) = place {
-                    told.extend_from_slice(&job.partitions);
-                    fresh.extend(job.pending(place));
+            let receipt = receipt.map(|(receipt, places)| {
+                if let Some(places) = places {
+                    told.extend(job.held());
+                    fresh.extend(job.pending(places));
                 }
                 receipt
             });
             // An answer nobody waits for any more is no loss.
             drop(job.answer.send(receipt));
         }
-        if !told.is_empty() {
-            self.partitions.remember(fresh);
-            self.partitions.tell(told);
-        }
+        told.extend(self.partitions.enter(fresh));
+        self.partitions.tell(told);
     }
 
     /// Waits for jobs; empty where the server is to be tried; None at the end.

@@ -19,38 +19,83 @@ pub(super) struct Job {
     pub answer: oneshot::Sender<Result<Receipt, Error>>,
 }
 
+/// A pending delivery that was just accepted.
+#[derive(Debug)]
+pub(super) struct Fresh {
+    pub partition: u16,
+    pub seq: Seq,
+    /// The last place before its own that stands in its partition; none where that is another's to work.
+    pub before: Option<u64>,
+    pub delivery: Delivery,
+}
+
+/// Places that the script gave.
+#[derive(Debug)]
+pub(super) struct Places {
+    /// Of the first delivery of all.
+    first: Seq,
+    /// See [`Fresh::before`]; one for each delivery that stands in a lane.
+    before: Vec<Option<u64>>,
+}
+
 impl Job {
-    /// Its pending deliveries, of which the first of all has this place; partition and place beside each.
-    pub(super) fn pending(&mut self, place: Seq) -> impl Iterator<Item = (u16, Seq, Delivery)> {
+    /// Its pending deliveries.
+    pub(super) fn pending(&mut self, places: Places) -> impl Iterator<Item = Fresh> {
         let deliveries = std::mem::take(&mut self.deliveries).into_iter();
         let partitions = std::mem::take(&mut self.partitions).into_iter();
-        (0..)
-            .zip(partitions.zip(deliveries))
-            .filter(|(_, (_, delivery))| delivery.state == State::Pending)
-            .filter_map(move |(number, (partition, delivery))| {
-                Some((partition, place.checked_add(number)?, delivery))
+        let mut before = places.before.into_iter();
+        let numbered = (0..).zip(partitions.zip(deliveries));
+        numbered.filter_map(move |(number, (partition, delivery))| {
+            let pending = delivery.state == State::Pending;
+            let stands = pending || delivery.holds_lane();
+            let before = if stands {
+                before.next().flatten()
+            } else {
+                None
+            };
+            pending.then_some(Fresh {
+                partition,
+                seq: places.first.checked_add(number)?,
+                before,
+                delivery,
             })
+        })
+    }
+
+    /// Partitions of those that stand in a lane and are not pending: the feed brings them.
+    pub(super) fn held(&self) -> impl Iterator<Item = u16> {
+        let both = self.partitions.iter().zip(&self.deliveries);
+        both.filter(|(_, delivery)| delivery.holds_lane())
+            .map(|(partition, _)| *partition)
     }
 
     pub(super) fn weight(&self) -> usize {
         self.command.args_iter().map(|arg| arg_len(&arg)).sum()
     }
 
-    /// The receipt, and the place of the first delivery of what was accepted.
-    pub(super) fn read(&self, answer: &Value) -> Result<(Receipt, Option<Seq>), Error> {
+    /// The receipt, and the places of what was accepted.
+    pub(super) fn read(&self, answer: &Value) -> Result<(Receipt, Option<Places>), Error> {
         let strange = || Error::Unavailable("Redis gave an answer that makes no sense".to_owned());
         let Value::Array(values) = answer else {
             return Err(strange());
         };
         let event = self.event;
         match values.as_slice() {
-            [Value::Int(0), Value::Int(place)] => {
-                let place = u64::try_from(*place).ok().and_then(Seq::new);
+            [Value::Int(0), Value::Int(first), before @ ..] => {
+                let first = u64::try_from(*first).ok().and_then(Seq::new);
+                let before = before.iter().map(|before| match before {
+                    Value::Int(before) => u64::try_from(*before).ok(),
+                    _ => None,
+                });
+                let places = first.map(|first| Places {
+                    first,
+                    before: before.collect(),
+                });
                 let receipt = match self.deliveries.len() {
                     0 => Receipt::Unrouted { event },
                     deliveries => Receipt::Accepted { event, deliveries },
                 };
-                Ok((receipt, place))
+                Ok((receipt, places))
             }
             [
                 Value::Int(1),

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
 
+use super::job::Fresh;
 use super::measure::Gauges;
-use crate::event::{Delivery, DeliveryId};
-use crate::inbox::board::Board;
+use crate::event::DeliveryId;
+use crate::inbox::board::{self, Board};
 use crate::inbox::lanes::Seq;
 use crate::inbox::lease::Term;
 
@@ -226,15 +227,41 @@ impl Partitions {
         self.owned().places.remove(&seq);
     }
 
-    /// What was accepted here and may be claimed here: spares that claim a read.
-    pub(super) fn remember(&self, fresh: Vec<(u16, Seq, Delivery)>) {
-        let owned = self.owned();
-        let mut desk = self.board.desk();
-        for (partition, seq, delivery) in fresh {
-            if owned.partitions.contains_key(&partition) {
-                desk.cache.insert(seq, delivery);
-            }
+    /// Puts what was accepted here and is to be claimed here into its lanes, where everything before it is there already: that
+    /// spares reading it back. Returns the partitions of the rest, which the feed must bring.
+    pub(super) fn enter(&self, fresh: Vec<Fresh>) -> Vec<u16> {
+        let mut to_read = Vec::new();
+        if fresh.is_empty() {
+            return to_read;
         }
+        let mut guard = self.owned();
+        let owned = &mut *guard;
+        let mut desk = self.board.desk();
+        for Fresh {
+            partition,
+            seq,
+            before,
+            delivery,
+        } in fresh
+        {
+            let Some(it) = owned.partitions.get_mut(&partition) else {
+                continue;
+            };
+            let follows = before.is_some_and(|before| before <= it.known) && seq.get() > it.known;
+            if follows && it.loaded && !it.is_leaving() {
+                it.known = seq.get();
+                let id = delivery.id;
+                owned.places.insert(seq, Place { partition, id });
+                desk.lanes.push(&board::arrival(seq, &delivery));
+            } else {
+                to_read.push(partition);
+            }
+            desk.cache.insert(seq, delivery);
+        }
+        drop(desk);
+        drop(guard);
+        self.board.changed.notify_waiters();
+        to_read
     }
 
     /// Waits until what was taken at first stands in the lanes, so that whose turn it is can be told; but not for long: heads are

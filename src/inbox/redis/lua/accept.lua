@@ -6,7 +6,8 @@
 -- 12 what all of it weighs, 13 how many deliveries, 14 how many of the next are the event's fields, names and values.
 -- Then for each delivery: id, partition, state, `stands` where it takes a place in a lane, how many of the next are its
 -- fields, names and values.
--- Answer: 0 and the place of its first delivery (accepted) · 1, id of the first, 1 if the body is another (duplicate) ·
+-- Answer: 0, the place of its first delivery, and for each delivery that stands in a lane the last place before its own that
+-- stands in its partition, 0 if none does, -1 if this replica does not work the partition (accepted) · 1, id of the first, 1 if the body is another (duplicate) ·
 -- 2 and 1 if it is the source alone that is full.
 
 local base = KEYS[1] .. ':'
@@ -62,7 +63,7 @@ if pending > 0 then
   redis.call('HINCRBY', base .. 'backlog', source, pending)
 end
 
-local told = {}
+local told, owners, answer = {}, {}, { 0, place + 1 }
 for number = 1, count do
   local seq = place + number
   local id, partition, state = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
@@ -73,16 +74,22 @@ for number = 1, count do
     redis.call('ZADD', base .. 'state:' .. state, seq, id)
   end
   if stands ~= '' then
-    redis.call('ZADD', base .. 'part:' .. partition, seq, id)
-    if not told[partition] then
-      told[partition] = true
+    local lane = base .. 'part:' .. partition
+    if not owners[partition] then
       local lease = redis.call('GET', base .. 'lease:' .. partition)
-      local owner = lease and string.match(lease, '^(.*):')
-      if owner and owner ~= me then
-        redis.call('PUBLISH', base .. 'news:' .. owner, partition)
-      end
+      owners[partition] = lease and string.match(lease, '^(.*):') or ''
     end
+    local owner, before = owners[partition], -1
+    if owner == me then
+      local last = redis.call('ZRANGE', lane, -1, -1, 'WITHSCORES')
+      before = tonumber(last[2] or '0')
+    elseif owner ~= '' and not told[partition] then
+      told[partition] = true
+      redis.call('PUBLISH', base .. 'news:' .. owner, partition)
+    end
+    table.insert(answer, before)
+    redis.call('ZADD', lane, seq, id)
   end
   at = last
 end
-return { 0, place + 1 }
+return answer
