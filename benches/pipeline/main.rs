@@ -5,6 +5,7 @@
 //! figures of record and says what each section is good for.
 #![expect(clippy::print_stdout, reason = "a bench reports on stdout")]
 
+mod answerer;
 mod baseline;
 mod delivery;
 mod figures;
@@ -19,8 +20,6 @@ mod stages;
 mod store;
 mod stripe;
 mod temporal;
-#[path = "../../examples/orders/worker.rs"]
-mod worker;
 
 use std::time::Duration;
 
