@@ -301,8 +301,8 @@ impl Gateway {
 fn adopt(plan: &config::Plan, jwks: &Jwks, telemetry: &Telemetry) {
     let issuers: Vec<_> = plan.issuers.values().map(AsRef::as_ref).collect();
     jwks.adopt(&issuers);
-    let stale = |name: &Arc<str>| plan.stale_secrets.contains(name);
-    telemetry.secrets_read(plan.sources.keys().map(|name| (&**name, stale(name))));
+    let holders: Vec<_> = plan.secret_holders().collect();
+    telemetry.secrets_read(holders.iter().map(|(name, stale)| (&**name, *stale)));
 }
 
 /// Hands the issuers of each new plan to the keys' keeper and keeps the metrics of the config in step.

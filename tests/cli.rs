@@ -30,7 +30,7 @@ fn written(folder: &Path, name: &str, content: &str) -> PathBuf {
 #[test]
 fn help_is_complete_for_every_command() {
     let all = text(&run(&["--help"]).stdout);
-    for command in ["serve", "check", "send", "events", "dev"] {
+    for command in ["serve", "check", "send", "events", "keys", "dev"] {
         assert!(all.contains(command), "{command} is in --help");
         let help = run(&[command, "--help"]);
         assert_eq!(help.status.code(), Some(0));

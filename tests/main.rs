@@ -7,6 +7,7 @@
     reason = "what a test cannot go on from may end it, and a test may say what it waits for"
 )]
 
+mod allow;
 mod ambiguity;
 mod architecture;
 mod bodies;
@@ -18,10 +19,12 @@ mod delivery;
 mod deploy;
 mod dev;
 mod devserver;
+mod discovery;
 mod docs;
 mod drain;
 mod faults;
 mod inbox_contract;
+mod keys;
 mod ledger;
 mod limits;
 mod listener;

@@ -107,6 +107,100 @@ fn a_token_of_another_issuer_is_refused() {
 }
 
 #[test]
+fn a_rule_trusts_the_issuers_and_keys_that_it_names() {
+    let mut asked = rule("/orders/{id}");
+    let mut ci = caller(json!({"sub": "ci"}));
+    ci.issuer = "keys".into();
+    ci.roles = vec!["ops".to_owned()];
+    assert_eq!(
+        permit(&asked, &ci, ask(&id("42"))).unwrap_err(),
+        Refusal::Issuer
+    );
+    asked.keys = true;
+    assert!(permit(&asked, &ci, ask(&id("42"))).is_ok());
+    let corp = caller(json!({"roles": ["ops"]}));
+    assert!(permit(&asked, &corp, ask(&id("42"))).is_ok());
+    asked.issuers.clear();
+    assert!(permit(&asked, &corp, ask(&id("42"))).is_err());
+}
+
+#[test]
+fn a_run_is_pinned_where_the_rule_names_a_parameter() {
+    const RUN: &str = "0198C2F0-0000-7000-8000-00000000000a";
+    let caller = caller(json!({"roles": ["ops"]}));
+    let path = id("42");
+    let run = |rule: &Rule, query: &[(&str, &str)]| {
+        let query: Vec<(String, String)> = query
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let asked = Asked {
+            path: &path,
+            query: &query,
+            body: None,
+        };
+        permit(rule, &caller, asked).map(|permit| permit.run().map(str::to_owned))
+    };
+    let mut rule = rule("/orders/{id}");
+    assert_eq!(run(&rule, &[("run", RUN)]), Ok(None), "not this rule's");
+    rule.run = Some("run".to_owned());
+    assert_eq!(run(&rule, &[("other", "x")]), Ok(None));
+    let pinned = run(&rule, &[("run", RUN)]);
+    assert_eq!(pinned, Ok(Some(RUN.to_ascii_lowercase())));
+    for bad in [
+        &[("run", "")][..],
+        &[("run", "latest")],
+        &[("run", "0198c2f00000700080000000000000aa")],
+        &[("run", RUN), ("run", RUN)],
+    ] {
+        let refused = run(&rule, bad);
+        assert!(matches!(refused, Err(Refusal::Unrenderable(_))), "{bad:?}");
+    }
+}
+
+#[test]
+fn a_view_is_the_rendered_question_and_nothing_of_the_caller() {
+    let view = |rule: &Rule, claims: serde_json::Value, path: &str| {
+        let permit = permit(rule, &caller(claims), ask(&id(path))).unwrap();
+        permit.view().to_owned()
+    };
+    let ops = || json!({"roles": ["ops"], "tenant": "a"});
+    let support = || json!({"roles": ["support"], "tenant": "b"});
+    let plain = rule("/orders/{id}");
+    let own = view(&plain, ops(), "42");
+    assert_eq!(own, view(&plain, support(), "42"), "equally permitted");
+    assert_ne!(own, view(&plain, ops(), "43"), "another workflow");
+
+    let mut tenant = rule("/orders/{id}");
+    let written = Written::List(vec![Written::Text("${claims.tenant}".to_owned(), 0..16)]);
+    tenant.args = Some(JsonTemplate::compile(&written, Scope::QUERY).unwrap());
+    assert_ne!(view(&tenant, ops(), "42"), view(&tenant, support(), "42"));
+
+    let changes: [fn(&mut Rule); 3] = [
+        |rule| rule.name = "other".into(),
+        |rule| rule.namespace = "other".into(),
+        |rule| rule.query = Template::compile("get_items", Scope::QUERY).unwrap(),
+    ];
+    for change in changes {
+        let mut another = rule("/orders/{id}");
+        change(&mut another);
+        assert_ne!(own, view(&another, ops(), "42"));
+    }
+}
+
+#[test]
+fn a_built_in_query_is_asked_only_where_a_rule_names_it() {
+    let mut named = rule("/orders/{id}");
+    named.query = Template::compile("__stack_trace", Scope::QUERY).unwrap();
+    let ops = caller(json!({"roles": ["ops"]}));
+    let permit = permit(&named, &ops, ask(&id("42"))).unwrap();
+    assert_eq!(
+        (permit.query(), permit.kind()),
+        ("__stack_trace", Kind::Query)
+    );
+}
+
+#[test]
 fn a_when_that_fails_refuses() {
     let mut guarded = rule("/orders/{id}");
     guarded.when =

@@ -6,6 +6,7 @@
 mod check;
 mod dev;
 mod events;
+mod keys;
 mod send;
 mod serve;
 pub mod stack;
@@ -34,6 +35,7 @@ enum Command {
     Check(check::Arguments),
     Send(send::Arguments),
     Events(events::Arguments),
+    Keys(keys::Arguments),
     Dev(dev::Arguments),
 }
 
@@ -99,6 +101,7 @@ pub fn run() -> ExitCode {
             Command::Check(arguments) => check::run(&arguments),
             Command::Send(arguments) => send::run(&arguments).await,
             Command::Events(arguments) => events::run(arguments).await,
+            Command::Keys(arguments) => keys::run(&arguments),
             Command::Dev(arguments) => dev::run(arguments).await,
         }
     });

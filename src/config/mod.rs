@@ -53,13 +53,27 @@ pub struct Plan {
     pub keys: Arc<KeyTable>,
     pub routes: Routes,
     pub queries: Rules,
-    /// Sources that run with the last value of a secret file that can no longer be read.
+    /// Holders that run with the last value of a secret file that can no longer be read.
     pub stale_secrets: Vec<Arc<str>>,
     /// Sources of which a secret cannot be read here at all: nothing can be signed or verified with what
     /// stands in for it. Empty where secrets are required.
     pub secrets_missing: HashSet<Arc<str>>,
     /// What the secret files held, for the plan after this one.
     secret_files: HashMap<PathBuf, Secret>,
+}
+
+impl Plan {
+    /// Each holder of secrets, as alarms call it, and whether one of them keeps a last value: sources by their
+    /// names, issuers with shared secrets as `issuer:NAME`.
+    pub fn secret_holders(&self) -> impl Iterator<Item = (Arc<str>, bool)> {
+        let shared = self.issuers.values().filter(|it| it.keys.is_none());
+        let issuers = shared.map(|issuer| compile::issuers::secret_holder(&issuer.name));
+        let holders = self.sources.keys().cloned().chain(issuers);
+        holders.map(|name| {
+            let stale = self.stale_secrets.contains(&name);
+            (name, stale)
+        })
+    }
 }
 
 /// What came of a routing file.

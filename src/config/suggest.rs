@@ -21,7 +21,7 @@ pub(super) fn among(name: &str, known: &[&str]) -> Option<String> {
     }
     match known {
         [only] => Some(format!("only `{only}` is known here")),
-        [first @ .., last] if first.len() < 12 => {
+        [first @ .., last] if first.len() < 13 => {
             let first: Vec<_> = first.iter().map(|name| format!("`{name}`")).collect();
             Some(format!("known here: {} and `{last}`", first.join(", ")))
         }

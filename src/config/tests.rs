@@ -140,6 +140,36 @@ fn a_secret_that_loses_its_form_keeps_its_last_value() {
 }
 
 #[test]
+fn a_shared_secret_that_becomes_too_short_keeps_its_last_value() {
+    let folder = Folder::new();
+    let issuer = format!(
+        "{}\n[issuers.own]\nissuer = \"own\"\naudience = \"signalpost\"\nsecrets = [\"file:{}\"]\n",
+        folder.routes(),
+        folder.path("shared").display()
+    );
+    folder.write("routes.toml", &issuer);
+    folder.write("shared", "0123456789abcdef0123456789abcdef\n");
+    let handle = folder.open();
+    let holders = || {
+        let mut holders: Vec<_> = handle.current().secret_holders().collect();
+        holders.sort();
+        holders
+    };
+    assert_eq!(
+        holders(),
+        [("issuer:own", false), ("people", false), ("shop", false)].map(|(n, s)| (n.into(), s))
+    );
+    folder.write("shared", "short");
+    for _ in 0..2 {
+        assert_eq!(handle.reload().unwrap()[0].code, "SP-C029");
+        assert_eq!(holders()[0], ("issuer:own".into(), true));
+    }
+    folder.write("shared", "another-0123456789abcdef-0123456789abcdef");
+    assert!(handle.reload().unwrap().is_empty());
+    assert_eq!(holders()[0], ("issuer:own".into(), false));
+}
+
+#[test]
 fn an_unset_variable_refuses_a_reload_and_names_the_way_out() {
     let folder = Folder::new();
     let handle = folder.open();

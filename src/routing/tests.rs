@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::{
-    ClosedRule, Effect, LaneRules, MissingRule, On, Route, Routes, Signal, StartRule, Verdict,
+    ClosedRule, Effect, Forbidden, LaneRules, MissingRule, On, Route, Routes, Signal, StartRule,
+    Verdict,
 };
 use crate::clock::Timestamp;
 use crate::event::{
@@ -331,4 +332,40 @@ fn ten_thousand_routes_are_looked_up_not_scanned() {
             .unwrap()
             .is_empty()
     );
+}
+
+#[test]
+fn a_route_for_other_roles_is_as_if_it_were_not_there() {
+    let for_roles = |name: &str, roles: &[&str]| Route {
+        allow: Some(roles.iter().map(|it| (*it).to_owned()).collect()),
+        stop: true,
+        ..route(name, &[], sends(signal("w")))
+    };
+    let managers = || for_roles("managers", &["manager"]);
+    let clerk = ["clerk".to_owned()];
+    let manager = ["clerk".to_owned(), "manager".to_owned()];
+    let event = event("t", "{}");
+
+    let both = routes(vec![managers(), route("all", &[], sends(signal("w")))]);
+    assert_eq!(
+        names(&both.resolve(&event, &manager).unwrap()),
+        ["managers"]
+    );
+    assert_eq!(names(&both.resolve(&event, &clerk).unwrap()), ["all"]);
+
+    let alone = routes(vec![managers()]);
+    assert_eq!(alone.resolve(&event, &clerk).err(), Some(Forbidden));
+    assert_eq!(
+        alone.resolve(&event, &["*".to_owned()]).err(),
+        Some(Forbidden)
+    );
+    let mut elsewhere = managers();
+    elsewhere.when = Some(when("false"));
+    let unrouted = routes(vec![elsewhere]).resolve(&event, &clerk);
+    assert!(
+        unrouted.is_ok_and(|it| it.is_empty()),
+        "no match is no refusal"
+    );
+    let anyone = routes(vec![for_roles("anyone", &["*"])]);
+    assert_eq!(names(&anyone.resolve(&event, &[]).unwrap()), ["anyone"]);
 }

@@ -52,7 +52,7 @@ struct Key {
 
 enum Material {
     Public(ParsedPublicKey),
-    Shared(hmac::Key),
+    Shared(Box<hmac::Key>),
 }
 
 /// One member of `keys`, as far as it is looked at.
@@ -122,7 +122,7 @@ impl KeySet {
                 .iter()
                 .filter_map(|&algorithm| {
                     let key = hmac::Key::new(hash_of(algorithm)?, secret.expose());
-                    Some((algorithm, Material::Shared(key)))
+                    Some((algorithm, Material::Shared(Box::new(key))))
                 })
                 .collect(),
         };

@@ -17,6 +17,11 @@ use super::{Compiler, Spanned, Text, codes, optional};
 
 const DEFAULT_ALGORITHMS: [Algorithm; 3] = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA];
 
+/// An issuer as a holder of secrets; no source is called so.
+pub(in super::super) fn secret_holder(issuer: &str) -> Arc<str> {
+    format!("issuer:{issuer}").into()
+}
+
 impl Compiler<'_> {
     pub(super) fn issuers(&mut self, written: &[file::Issuer]) -> HashMap<Arc<str>, Arc<Issuer>> {
         written
@@ -120,7 +125,7 @@ impl Compiler<'_> {
         algorithms: &[Algorithm],
     ) -> Option<Vec<Secret>> {
         self.filled_list("secrets", list)?;
-        let owner: Arc<str> = format!("issuer:{}", written.name.get_ref()).into();
+        let owner = secret_holder(written.name.get_ref());
         let strongest = algorithms
             .iter()
             .max_by_key(|algorithm| algorithm.secret_bytes())?;

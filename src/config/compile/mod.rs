@@ -6,7 +6,7 @@
 
 mod absence;
 mod identity;
-mod issuers;
+pub(super) mod issuers;
 pub(super) mod keys;
 mod lane;
 mod limits;
