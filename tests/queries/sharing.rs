@@ -164,10 +164,9 @@ async fn head_is_asked_like_get_and_answered_without_a_body() {
     let stage = Stage::start().await;
     stage.fake.otherwise(|_| says("paid"));
     let token = &stage.alice.token;
-    let mut request = format!("HEAD /orders/1/patient HTTP/1.1\r\nhost: h\r\n");
-    request.push_str(&format!(
-        "authorization: Bearer {token}\r\nconnection: close\r\n\r\n"
-    ));
+    let request = format!(
+        "HEAD /orders/1/patient HTTP/1.1\r\nhost: h\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
+    );
     let stream = exchange::connect(&stage.gateway, request.as_bytes()).await;
     let said = exchange::rest(stream).await;
     assert!(said.starts_with("HTTP/1.1 200"), "{said}");
