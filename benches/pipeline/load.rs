@@ -9,13 +9,22 @@ use tokio::net::TcpStream;
 
 use super::Failure;
 
-/// Sends each request once over so many connections; how long each took, in milliseconds. Anything but 200 is an
-/// error: a bench of refusals would measure nothing.
+/// What came of the requests.
+#[derive(Default)]
+pub(crate) struct Sent {
+    /// How long each took that was answered 200, in milliseconds.
+    pub(crate) took: Vec<f64>,
+    /// How many were answered 504.
+    pub(crate) late: usize,
+}
+
+/// Sends each request once over so many connections. Anything but 200 is an error: a bench of refusals would measure
+/// nothing. Only 504 is counted, for it is the server behind that was late.
 pub(crate) async fn send(
     address: &str,
     connections: usize,
     requests: Vec<Vec<u8>>,
-) -> Result<Vec<f64>, Failure> {
+) -> Result<Sent, Failure> {
     let requests = Arc::new(requests);
     let next = Arc::new(AtomicUsize::new(0));
     let tasks: Vec<_> = (0..connections)
@@ -24,11 +33,13 @@ pub(crate) async fn send(
             tokio::spawn(one_connection(address.to_owned(), requests, next))
         })
         .collect();
-    let mut took = Vec::new();
+    let mut sent = Sent::default();
     for task in tasks {
-        took.extend(task.await??);
+        let one = task.await??;
+        sent.took.extend(one.took);
+        sent.late += one.late;
     }
-    Ok(took)
+    Ok(sent)
 }
 
 /// How many connections of [`paced`] there are: enough that a slow answer holds up no other request.
@@ -116,16 +127,23 @@ async fn one_connection(
     address: String,
     requests: Arc<Vec<Vec<u8>>>,
     next: Arc<AtomicUsize>,
-) -> Result<Vec<f64>, Failure> {
-    let mut took = Vec::new();
+) -> Result<Sent, Failure> {
+    let mut sent = Sent::default();
     let mut stream = connect(&address).await?;
     let mut answer = Vec::with_capacity(4096);
     while let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {
         let start = Instant::now();
-        exchange(&mut stream, request, &mut answer).await?;
-        took.push(start.elapsed().as_secs_f64() * 1e3);
+        stream.write_all(request).await?;
+        read_answer(&mut stream, &mut answer).await?;
+        if answer.starts_with(b"HTTP/1.1 200 ") {
+            sent.took.push(start.elapsed().as_secs_f64() * 1e3);
+        } else if answer.starts_with(b"HTTP/1.1 504 ") {
+            sent.late += 1;
+        } else {
+            return Err(String::from_utf8_lossy(&answer).into());
+        }
     }
-    Ok(took)
+    Ok(sent)
 }
 
 /// Reads one answer that has a `content-length`.

@@ -5,6 +5,7 @@
 //! figures of record and says what each section is good for.
 #![expect(clippy::print_stdout, reason = "a bench reports on stdout")]
 
+mod answerer;
 mod baseline;
 mod delivery;
 mod drain;
@@ -25,8 +26,6 @@ mod store;
 mod stripe;
 mod temporal;
 mod waiting;
-#[path = "../../examples/orders/worker.rs"]
-mod worker;
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A Temporal dev server with open workflows that nobody runs: each takes signals and keeps them.
+//! A Temporal dev server, and open workflows on it.
 
 use std::path::Path;
 
@@ -19,6 +19,11 @@ pub(crate) struct Temporal {
 
 impl Temporal {
     pub(crate) async fn start() -> Result<Self, Failure> {
+        Self::start_with(Vec::new()).await
+    }
+
+    /// `config`: values of the server's dynamic config.
+    pub(crate) async fn start_with(config: Vec<(String, String)>) -> Result<Self, Failure> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
         let silent = |_: &str| {};
         Ok(match binary::find(&folder, &silent).await? {
@@ -29,6 +34,7 @@ impl Temporal {
             binary::Found::Program(binary) => {
                 let server = DevServer::start(&Options {
                     binary,
+                    dynamic_config: config,
                     ..Options::default()
                 })
                 .await?;
@@ -54,7 +60,16 @@ async fn connect(address: &str) -> Result<Client, Failure> {
     )?)
 }
 
+/// One that nobody runs.
 pub(crate) async fn start_workflow(client: &Client, id: &str) -> Result<(), Failure> {
+    start_workflow_on(client, "nobody-polls", id).await
+}
+
+pub(crate) async fn start_workflow_on(
+    client: &Client,
+    task_queue: &str,
+    id: &str,
+) -> Result<(), Failure> {
     let request = StartWorkflowExecutionRequest {
         namespace: "default".to_owned(),
         workflow_id: id.to_owned(),
@@ -62,7 +77,7 @@ pub(crate) async fn start_workflow(client: &Client, id: &str) -> Result<(), Fail
             name: "Order".to_owned(),
         }),
         task_queue: Some(TaskQueue {
-            name: "nobody-polls".to_owned(),
+            name: task_queue.to_owned(),
             ..TaskQueue::default()
         }),
         request_id: uuid::Uuid::new_v4().to_string(),

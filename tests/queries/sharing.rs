@@ -1,7 +1,6 @@
 //! Callers who ask the same, before a Temporal that answers when the test says so.
 
 use prost::Message as _;
-use std::fmt::Write as _;
 use temporalio_common::protos::temporal::api::workflowservice::v1::QueryWorkflowResponse;
 
 use super::*;
@@ -165,12 +164,9 @@ async fn head_is_asked_like_get_and_answered_without_a_body() {
     let stage = Stage::start().await;
     stage.fake.otherwise(|_| says("paid"));
     let token = &stage.alice.token;
-    let mut request = "HEAD /orders/1/patient HTTP/1.1\r\nhost: h\r\n".to_owned();
-    write!(
-        request,
-        "authorization: Bearer {token}\r\nconnection: close\r\n\r\n"
-    )
-    .expect("text");
+    let request = format!(
+        "HEAD /orders/1/patient HTTP/1.1\r\nhost: h\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
+    );
     let stream = exchange::connect(&stage.gateway, request.as_bytes()).await;
     let said = exchange::rest(stream).await;
     assert!(said.starts_with("HTTP/1.1 200"), "{said}");
