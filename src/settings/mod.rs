@@ -68,7 +68,7 @@ pub struct ServeSettings {
     pub routes: PathBuf,
 
     /// Where events are kept: the path of a SQLite file, made if it is not there; or, for several replicas, a Redis:
-    /// redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], rediss:// for TLS, redis+sentinel://HOST,HOST/NAME for Sentinel.
+    /// `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, `rediss://` for TLS, `redis+sentinel://HOST,HOST/NAME` for Sentinel.
     #[arg(
         long,
         env = "SIGNALPOST_STORE",

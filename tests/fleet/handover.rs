@@ -130,11 +130,10 @@ async fn late(replicas: &[Gateway]) -> u64 {
     for replica in replicas {
         let metrics = replica.metrics().await;
         let lag = "signalpost_delivery_lag_seconds";
-        late += ledger::sum(&metrics, &format!("{lag}_count"))
-            - ledger::sum(
-                &metrics,
-                &format!("{lag}_bucket{{route=\"payment\",le=\"2.0\"}}"),
-            );
+        let in_time = metrics.lines().filter(|line| line.contains("le=\"2.0\""));
+        let in_time = in_time.collect::<Vec<_>>().join("\n");
+        let in_time = ledger::sum(&in_time, &format!("{lag}_bucket"));
+        late += ledger::sum(&metrics, &format!("{lag}_count")) - in_time;
     }
     late
 }
