@@ -2,16 +2,21 @@
 //!
 //! Locks are short and never held across an await or a disk access.
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 use super::cache::Cache;
 use super::lanes::{Arrival, Lanes, Seq};
 use crate::clock::{self, Timestamp};
 use crate::event::{Delivery, State};
 use crate::inbox::{Error, Overdue, SOON, Stats};
+
+/// Claims look again at least this often, so that a wall clock that jumps cannot hold a lane for long.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// A claim dropped unsettled waits this long: a task that panics on a delivery must not spin on it.
 const RETURN_AFTER: Duration = Duration::from_secs(1);
@@ -121,6 +126,19 @@ impl Board {
             })
             .collect();
         (taken, desk.lanes.next_due())
+    }
+
+    /// Waits until a lane may have become ready: something has changed, or a head is due.
+    pub(super) async fn wait(
+        changed: Pin<&mut Notified<'_>>,
+        due: Option<Timestamp>,
+        now: Timestamp,
+    ) {
+        let wait = due.map_or(LONGEST_WAIT, |due| due.since(now).min(LONGEST_WAIT));
+        tokio::select! {
+            () = changed => {}
+            () = tokio::time::sleep(wait) => {}
+        }
     }
 
     /// Frees the lane of a settled head, has the lane wait for its next attempt, or has it stand where that was parked to hold it.

@@ -1,17 +1,13 @@
 //! Waiting for lanes that are ready, and handing out their heads.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use super::{Store, reader};
 use crate::clock;
 use crate::crash;
 use crate::event::Delivery;
-use crate::inbox::board::Hold;
+use crate::inbox::board::{Board, Hold};
 use crate::inbox::{Claim, Lease, Ticket};
-
-/// Looks again at least this often, so that a wall clock that jumps cannot hold a lane for long.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 impl Store {
     pub(in crate::inbox) async fn claim(
@@ -30,11 +26,7 @@ impl Store {
             let now = clock::now();
             let (taken, due) = self.board.take_ready(now, max, &room);
             if taken.is_empty() {
-                let wait = due.map_or(LONGEST_WAIT, |due| due.since(now).min(LONGEST_WAIT));
-                tokio::select! {
-                    () = changed => {}
-                    () = tokio::time::sleep(wait) => {}
-                }
+                Board::wait(changed, due, now).await;
                 continue;
             }
             let claims = self.load(taken).await;

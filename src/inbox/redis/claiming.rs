@@ -14,10 +14,8 @@ use super::settling::Hold;
 use crate::clock::{self, Timestamp};
 use crate::crash;
 use crate::event::{Delivery, State};
-use crate::inbox::{Claim, Ticket, board};
-
-/// Looks again at least this often, so that a wall clock that jumps cannot hold a lane for long.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
+use crate::inbox::board::{self, Board};
+use crate::inbox::{Claim, Ticket};
 
 /// A lease that ends sooner is not worked: its renewal has failed for long.
 const LEAST_REST: Duration = Duration::from_secs(1);
@@ -53,11 +51,7 @@ impl Store {
             let now = clock::now();
             let (taken, due) = self.board.take_ready(now, max.min(MOST), &room);
             if taken.is_empty() {
-                let wait = due.map_or(LONGEST_WAIT, |due| due.since(now).min(LONGEST_WAIT));
-                tokio::select! {
-                    () = changed => {}
-                    () = tokio::time::sleep(wait) => {}
-                }
+                Board::wait(changed, due, now).await;
                 continue;
             }
             let claims = self.ask(self.heads(taken, now), now).await;
