@@ -12,16 +12,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use tokio::task::JoinSet;
-
 use crate::support::chaos::Wire;
 use crate::support::gateway::{Gateway, Setup};
-use crate::support::live::{Course, LiveWorker};
+use crate::support::live::LiveWorker;
+use crate::support::plan::{Choices, Plan, Strike};
 use crate::support::provider::{self, Bases, Progress};
 use crate::support::redis::Redis;
 use crate::support::workflows::{PrivateServer, unique};
 use crate::support::{ledger, sender, within};
-use plan::{Choices, Fault, Plan};
+use plan::Fault;
 
 const REPLICAS: usize = 3;
 const WORKFLOWS: usize = 32;
@@ -119,9 +118,9 @@ impl Fleet {
     }
 
     /// Strikes as chosen; how many strikes met deliveries in flight.
-    async fn strike_along_the_way(&mut self, choices: &Choices) -> usize {
+    async fn strike_along_the_way(&mut self, choices: &Choices<Fault>) -> usize {
         let mut in_flight = 0;
-        for (number, &(at, fault)) in (1..).zip(&choices.strikes) {
+        for (number, &Strike { at, fault }) in (1..).zip(&choices.strikes) {
             within(PATIENCE, &format!("{at} events are answered"), || {
                 std::future::ready(self.progress.answered.load(Ordering::Relaxed) >= at)
             })
@@ -140,8 +139,8 @@ impl Fleet {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replicas_lose_nothing_repeat_nothing_and_keep_the_order_while_everything_dies() {
-    let plan = Plan::from_environment();
-    let choices = plan.choose(REPLICAS, WORKFLOWS);
+    let plan = Plan::from_environment(1_500, 6);
+    let choices = plan.choose(WORKFLOWS, |dice, kill| Fault::roll(dice, kill, REPLICAS));
     eprintln!(
         "fleet: {REPLICAS} replicas, {} events, {} kills, seed {}: {choices}",
         plan.events, plan.kills, plan.seed
@@ -150,22 +149,9 @@ async fn replicas_lose_nothing_repeat_nothing_and_keep_the_order_while_everythin
     let mut fleet = Fleet::set().await;
     let orders: Vec<String> = (0..WORKFLOWS).map(|_| unique("f")).collect();
     let workflows = fleet.server.workflows().await;
-    for (order, &run) in orders.iter().zip(&choices.runs) {
-        let course = Course { run, counted: 0 };
-        workflows
-            .start_live(&format!("order-{order}"), course)
-            .await;
-    }
-    let mut providers = JoinSet::new();
+    workflows.start_all_live(&orders, &choices.runs).await;
     let each = plan.events.div_ceil(WORKFLOWS);
-    for order in &orders {
-        providers.spawn(provider::provide(
-            order.clone(),
-            each,
-            fleet.bases.subscribe(),
-            Arc::clone(&fleet.progress),
-        ));
-    }
+    let mut providers = provider::provide_all(&orders, each, &fleet.bases, &fleet.progress);
     let in_flight = fleet.strike_along_the_way(&choices).await;
     assert!(
         in_flight > 0,

@@ -10,16 +10,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use tokio::task::JoinSet;
-
 use crate::support::chaos::Wire;
 use crate::support::disk::Disk;
 use crate::support::gateway::{Gateway, Setup};
-use crate::support::live::{Course, LiveWorker};
+use crate::support::live::LiveWorker;
+use crate::support::plan::{Choices, Plan, Strike};
 use crate::support::provider::{self, Bases, Progress};
 use crate::support::workflows::{PrivateServer, unique};
 use crate::support::{ledger, sender, within};
-use plan::{Choices, Fault, Plan, Strike};
+use plan::Fault;
 
 const WORKFLOWS: usize = 32;
 /// Long runs have their own patience: a provider repeats for days.
@@ -96,8 +95,8 @@ impl Stage {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_twice_or_out_of_order_while_everything_dies() {
-    let plan = Plan::from_environment();
-    let choices = plan.choose(WORKFLOWS);
+    let plan = Plan::from_environment(2_000, 8);
+    let choices = plan.choose(WORKFLOWS, |dice, _| Fault::roll(dice));
     eprintln!(
         "ledger: {} events, {} kills, seed {}: {choices}",
         plan.events, plan.kills, plan.seed
@@ -106,22 +105,9 @@ async fn nothing_is_lost_twice_or_out_of_order_while_everything_dies() {
     let mut stage = Stage::set(&plan).await;
     let orders: Vec<String> = (0..WORKFLOWS).map(|_| unique("l")).collect();
     let workflows = stage.server.workflows().await;
-    for (order, &run) in orders.iter().zip(&choices.runs) {
-        let course = Course { run, counted: 0 };
-        workflows
-            .start_live(&format!("order-{order}"), course)
-            .await;
-    }
-    let mut providers = JoinSet::new();
+    workflows.start_all_live(&orders, &choices.runs).await;
     let each = plan.events.div_ceil(WORKFLOWS);
-    for order in &orders {
-        providers.spawn(provider::provide(
-            order.clone(),
-            each,
-            stage.bases.subscribe(),
-            Arc::clone(&stage.progress),
-        ));
-    }
+    let mut providers = provider::provide_all(&orders, each, &stage.bases, &stage.progress);
     let in_flight = kill_along_the_way(&choices, &mut stage).await;
     assert!(
         in_flight > 0,
@@ -155,7 +141,7 @@ async fn nothing_is_lost_twice_or_out_of_order_while_everything_dies() {
 }
 
 /// Strikes at even distances of progress; how many strikes met deliveries in flight.
-async fn kill_along_the_way(choices: &Choices, stage: &mut Stage) -> usize {
+async fn kill_along_the_way(choices: &Choices<Fault>, stage: &mut Stage) -> usize {
     let mut in_flight = 0;
     for (number, &Strike { at, fault }) in (1..).zip(&choices.strikes) {
         within(PATIENCE, &format!("{at} events are answered"), || {

@@ -14,6 +14,7 @@ pub(crate) mod issuer;
 pub(crate) mod ledger;
 pub(crate) mod live;
 pub(crate) mod operator;
+pub(crate) mod plan;
 pub(crate) mod provider;
 pub(crate) mod redis;
 pub(crate) mod relay;

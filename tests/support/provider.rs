@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use super::sender;
 
@@ -34,9 +35,21 @@ pub(crate) fn event(order: &str, number: usize) -> String {
     format!("{order}_{number:05}")
 }
 
+/// A provider for each order, all at once.
+pub(crate) fn provide_all(
+    orders: &[String],
+    each: usize,
+    bases: &Bases,
+    progress: &Arc<Progress>,
+) -> JoinSet<()> {
+    let order =
+        |order: &String| provide(order.clone(), each, bases.subscribe(), Arc::clone(progress));
+    orders.iter().map(order).collect()
+}
+
 /// One workflow's provider: the next event goes out once the one before was answered 2xx, however often that takes. Each try
 /// goes to another replica.
-pub(crate) async fn provide(
+async fn provide(
     order: String,
     each: usize,
     bases: watch::Receiver<Vec<String>>,

@@ -88,7 +88,7 @@ impl Workflows {
     }
 
     /// A workflow that a [`LiveWorker`](super::live::LiveWorker) runs.
-    pub(crate) async fn start_live(&self, id: &str, course: Course) {
+    async fn start_live(&self, id: &str, course: Course) {
         self.observer
             .start_on(
                 live::TASK_QUEUE,
@@ -97,6 +97,14 @@ impl Workflows {
                 Some(course.input()),
             )
             .await;
+    }
+
+    /// A live workflow for each order; each continues as new after so many signals as stand beside it in `runs`.
+    pub(crate) async fn start_all_live(&self, orders: &[String], runs: &[usize]) {
+        for (order, &run) in orders.iter().zip(runs) {
+            let course = Course { run, counted: 0 };
+            self.start_live(&format!("order-{order}"), course).await;
+        }
     }
 
     /// All runs of a live workflow, the first one first, once there are at least so many signals in them: a signal that meets
