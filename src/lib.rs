@@ -7,8 +7,10 @@ pub mod chance;
 pub mod clock;
 pub mod crash;
 pub mod duration;
+pub mod network;
 pub mod rate;
 pub mod secret;
+pub mod size;
 
 pub mod event;
 

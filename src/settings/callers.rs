@@ -6,8 +6,9 @@ use clap::Args;
 use http::HeaderValue;
 
 use super::values::{self, duration, size};
+use crate::network::Network;
 use crate::rate::Rate;
-use crate::server::client::{Header, Network, Proxies};
+use crate::server::client::{Header, Proxies};
 use crate::server::{cors, limits};
 use crate::telemetry::audit::Target;
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::duration;
 use crate::rate::Rate;
 use crate::secret::Secret;
+use crate::size;
 
 /// A number of bytes, at least one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,21 +32,9 @@ const RATE: &str = "allowed is a count above 0 in each s, m or h: 50/s, 600/m";
 const PREFIX: &str = "allowed are 1 to 64 letters, digits and `_.:-`";
 const CONNECTIONS: &str = "allowed is a whole number from 1 to 64";
 
-pub(super) fn size(text: &str) -> Result<Size, &'static str> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at_checked(digits).ok_or(SIZE)?;
-    let unit: usize = match unit {
-        "" => 1,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        _ => return Err(SIZE),
-    };
-    let number: usize = number.parse().map_err(|_| SIZE)?;
-    match number.checked_mul(unit) {
-        Some(bytes) if bytes > 0 => Ok(Size(bytes)),
-        _ => Err(SIZE),
-    }
+/// As [`size::parse`] reads it.
+pub fn size(text: &str) -> Result<Size, &'static str> {
+    size::parse(text).map(Size).ok_or(SIZE)
 }
 
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
@@ -111,31 +100,6 @@ pub(super) fn secret(text: &str) -> Result<Secret, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_bytes_or_binary_units() {
-        for (text, bytes) in [
-            ("1", 1),
-            ("2KiB", 2048),
-            ("1MiB", 1 << 20),
-            ("1GiB", 1 << 30),
-        ] {
-            assert_eq!(size(text).map(Size::bytes), Ok(bytes), "{text}");
-        }
-        for text in [
-            "",
-            "0",
-            "0KiB",
-            "1MB",
-            "1 MiB",
-            "-1",
-            "1.5MiB",
-            "MiB",
-            "99999999999GiB",
-        ] {
-            assert_eq!(size(text), Err(SIZE), "{text}");
-        }
-    }
 
     #[test]
     fn only_what_may_be_off_takes_zero() {

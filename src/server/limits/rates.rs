@@ -20,8 +20,8 @@ use sha2::{Digest, Sha256};
 use super::rate_limit::{Allowance, RateLimit};
 use super::recent::Recent;
 use crate::access::{Principal, Rule};
+use crate::network;
 use crate::rate::Rate;
-use crate::server::client::network;
 use crate::verify::Source;
 
 /// Of each kind. An entry is about 100 bytes, those of callers with their names.
@@ -98,7 +98,7 @@ impl Rates {
         let Some(rate) = self.options.address else {
             return Ok(());
         };
-        let peer = network(peer);
+        let peer = network::of_caller(peer);
         let taken = self.addresses.take(peer, Allowance::steady(rate), now);
         taken.map_err(|wait| TurnedAway {
             wait: TooOften(wait),
@@ -118,7 +118,7 @@ impl Rates {
             return Ok(None);
         };
         let shown = Shown {
-            key: (network(peer), realm),
+            key: (network::of_caller(peer), realm),
             token: Sha256::digest(token).into(),
         };
         match self

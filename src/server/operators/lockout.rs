@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::server::client::network;
+use crate::network;
 
 /// Wrong tokens that an address may show within [`WINDOW`].
 const ALLOWED: u32 = 10;
@@ -34,13 +34,13 @@ impl Lockout {
     pub(super) fn holds(&self, peer: IpAddr, now: Instant) -> bool {
         let addresses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         addresses
-            .get(&network(peer))
+            .get(&network::of_caller(peer))
             .is_some_and(|failures| failures.count >= ALLOWED && !failures.is_over(now))
     }
 
     /// One more wrong token.
     pub(super) fn count(&self, peer: IpAddr, now: Instant) {
-        let peer = network(peer);
+        let peer = network::of_caller(peer);
         let mut addresses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if addresses.len() >= MAX_ADDRESSES && !addresses.contains_key(&peer) {
             make_room(&mut addresses, now);
