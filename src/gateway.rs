@@ -4,6 +4,8 @@
 //! settings. A task that ends by itself takes the process down: a gateway that accepts and does not
 //! deliver would be worse than none.
 
+mod silence;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -226,6 +228,10 @@ impl Gateway {
                 telemetry.clone(),
                 stop(),
             ),
+        );
+        self.keep(
+            "the watch over silent sources",
+            silence::watch(plan.clone(), inbox.clone(), telemetry.clone(), stop()),
         );
         self.keep("the refresh of keys", jwks.clone().run(stop()));
         let (connection, stopped) = (temporal.clone(), stop());

@@ -23,6 +23,7 @@ fn options() -> Options {
             "EMPTY" => Some(String::new()),
             _ => None,
         }),
+        max_body: Some(1 << 20),
         ..Options::new("default")
     }
 }

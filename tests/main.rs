@@ -27,6 +27,7 @@ mod explain;
 mod faults;
 mod fleet;
 mod inbox_contract;
+mod intake;
 mod keys;
 mod ledger;
 mod limits;

@@ -261,5 +261,8 @@ fn bare(name: &str, proof: Proof) -> Source {
         dedup: WEEK,
         refuse_unrouted: false,
         rate: None,
+        allow_ips: None,
+        max_body: None,
+        silence: None,
     }
 }

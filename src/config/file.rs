@@ -36,6 +36,9 @@ pub(super) struct Source {
     pub(super) unrouted: Option<Text>,
     pub(super) body: Option<Text>,
     pub(super) rate: Option<Text>,
+    pub(super) allow_ips: Option<Spanned<Vec<Text>>>,
+    pub(super) max_body: Option<Text>,
+    pub(super) silence: Option<Text>,
 }
 
 #[derive(Debug)]

@@ -25,6 +25,8 @@ pub struct Options {
     pub secrets: SecretPolicy,
     /// Whether `provider = "none"` is allowed at all (P1).
     pub allow_unverified: bool,
+    /// The largest body that the process takes, where it is known.
+    pub max_body: Option<usize>,
     pub env: Environment,
 }
 
@@ -36,6 +38,7 @@ impl Options {
             default_namespace: default_namespace.into(),
             secrets: SecretPolicy::Required,
             allow_unverified: false,
+            max_body: None,
             env: Arc::new(|name| std::env::var(name).ok()),
         }
     }
@@ -47,6 +50,7 @@ impl fmt::Debug for Options {
             .field("default_namespace", &self.default_namespace)
             .field("secrets", &self.secrets)
             .field("allow_unverified", &self.allow_unverified)
+            .field("max_body", &self.max_body)
             .finish_non_exhaustive()
     }
 }

@@ -15,9 +15,6 @@ use super::section::{Section, Text, wrong_type};
 
 const LATER_SOURCE: &[&str] = &[
     "each",
-    "max_body",
-    "allow_ips",
-    "silence",
     "public_keys",
     "jwks",
     "certificates",
@@ -137,6 +134,9 @@ fn read_source(mut section: Section<'_, '_>, name: Text, findings: &mut Findings
         unrouted: section.text("unrouted", findings),
         body: section.text("body", findings),
         rate: section.text("rate", findings),
+        allow_ips: section.texts("allow_ips", findings),
+        max_body: section.text("max_body", findings),
+        silence: section.text("silence", findings),
     };
     section.close(LATER_SOURCE, findings);
     source

@@ -51,6 +51,7 @@ table! {
     WebhookMethod         = "SP-R002" METHOD_NOT_ALLOWED     "Webhooks are sent with POST."
     NotProven             = "SP-R101" UNAUTHORIZED           "The request could not be proven authentic."
     WebhookForbidden      = "SP-R102" FORBIDDEN              "The caller may not send this."
+    WebhookAddress        = "SP-R103" FORBIDDEN              "The source takes nothing from this address."
     WebhookUnparsable     = "SP-R201" BAD_REQUEST            "The request cannot be read as what it says it is."
     NoEventKey            = "SP-R202" BAD_REQUEST            "The request lacks the key that tells events apart."
     WebhookMediaType      = "SP-R203" UNSUPPORTED_MEDIA_TYPE "The body's encoding is not supported."

@@ -99,6 +99,9 @@ async fn handle(
     record: &mut Record,
 ) -> Result<Receipt, Refused> {
     let source = source.ok_or(Refused::new(Failure::UnknownSource, "unknown_source"))?;
+    if !source.takes_from(peer.ip()) {
+        return Err(Refused::new(Failure::WebhookAddress, "address"));
+    }
     if request.method() != Method::POST {
         return Err(Refused::new(Failure::WebhookMethod, "method"));
     }
@@ -106,7 +109,7 @@ async fn handle(
     let share = gateway.in_flight.share(&source.name);
     let _share = share.ok_or(Refused::new(Failure::SourceBusy, "source_busy"))?;
     let shown = stranger(gateway, source, peer, request.headers())?;
-    let request = read(gateway, peer, request).await?;
+    let request = read(gateway, source, peer, request).await?;
     let event = prove(gateway, source, &request, shown).await?;
     gateway
         .rates
@@ -170,11 +173,17 @@ fn stranger(
 
 async fn read(
     gateway: &Public,
+    source: &Source,
     peer: SocketAddr,
     request: Request,
 ) -> Result<WebhookRequest, Refused> {
     let (parts, body) = request.into_parts();
-    let bytes = body::read(body, gateway.body)
+    let most = gateway.body.max_bytes;
+    let limits = body::Options {
+        max_bytes: source.max_body.map_or(most, |own| own.min(most)),
+        ..gateway.body
+    };
+    let bytes = body::read(body, limits)
         .await
         .map_err(|error| Refused::webhook_body(&error))?;
     let query = parts.uri.query().unwrap_or_default().to_owned();

@@ -68,6 +68,8 @@ pub(super) struct Metrics {
     pub(super) webhook_duration: Histograms<BySource>,
     pub(super) webhook_refusals: Family<BySourceReason, Counter>,
     pub(super) source_last_event: Family<BySource, Gauge>,
+    pub(super) source_silence: Family<BySource, Gauge<f64, AtomicU64>>,
+    pub(super) source_silent: Family<BySource, Gauge>,
     pub(super) deliveries: Family<ByRouteOutcome, Counter>,
     pub(super) delivery_lag: Histograms<ByRoute>,
     pub(super) inbox_deliveries: Family<ByState, Gauge>,
@@ -106,6 +108,8 @@ impl Metrics {
             webhook_duration: Family::new_with_constructor(Buckets(&ANSWER_BUCKETS)),
             webhook_refusals: Family::default(),
             source_last_event: Family::default(),
+            source_silence: Family::default(),
+            source_silent: Family::default(),
             deliveries: Family::default(),
             delivery_lag: Family::new_with_constructor(Buckets(&LAG_BUCKETS)),
             inbox_deliveries: Family::default(),
@@ -136,6 +140,7 @@ impl Metrics {
             turned_away: Counter::default(),
         };
         metrics.register_pipeline();
+        metrics.register_sources();
         metrics.register_process();
         metrics.register_shared();
         metrics.register_tls();
@@ -155,11 +160,6 @@ impl Metrics {
             "webhook_refusals",
             "Webhooks refused, by cause",
             &self.webhook_refusals,
-        );
-        add.metric(
-            "source_last_event_timestamp_seconds",
-            "When a source last sent an event that was proven",
-            &self.source_last_event,
         );
         add.metric(
             "deliveries",
@@ -196,6 +196,26 @@ impl Metrics {
             "query_callers",
             "Permitted callers who wait for an answer",
             &self.query_callers,
+        );
+    }
+
+    /// What is known of the senders.
+    fn register_sources(&mut self) {
+        let mut add = Adder(&mut self.registry);
+        add.metric(
+            "source_last_event_timestamp_seconds",
+            "When a source last sent an event that was proven",
+            &self.source_last_event,
+        );
+        add.metric(
+            "source_silence_seconds",
+            "What the routing file says about how long a source may send nothing",
+            &self.source_silence,
+        );
+        add.metric(
+            "source_silent",
+            "1 while a source has sent nothing for longer than that",
+            &self.source_silent,
         );
     }
 

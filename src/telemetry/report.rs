@@ -5,6 +5,7 @@
 //! something that is not there, they pass `None`, which counts under `unknown`.
 
 mod record;
+mod sources;
 mod tls;
 
 use std::time::Duration;
@@ -107,8 +108,7 @@ impl Telemetry {
             .get_or_create(&by)
             .observe(took.as_secs_f64());
         if outcome.is_proven_event() {
-            let now = clock::now().seconds();
-            self.metrics.source_last_event.get_or_create(&by).set(now);
+            self.source_sent(&source, clock::now());
         }
         let outcome = outcome.label();
         tracing::debug!(source, outcome, ?took, "webhook answered");

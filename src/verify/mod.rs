@@ -16,6 +16,7 @@ pub mod scheme;
 pub mod spec;
 pub mod template;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::event::{Event, EventId};
 use crate::expr::{self, Expr};
+use crate::network::Network;
 use crate::rate::Rate;
 use crate::token::{self, Issuer, KeyTable, Location, Speaker, Trust};
 pub use refusal::{Class, Refusal};
@@ -86,9 +88,22 @@ pub struct Source {
     pub refuse_unrouted: bool,
     /// Of verified requests.
     pub rate: Option<Rate>,
+    /// Who may send; none: whoever has the proof.
+    pub allow_ips: Option<Vec<Network>>,
+    /// Bytes, where that is less than the process takes.
+    pub max_body: Option<usize>,
+    /// Nothing for so long is an alarm.
+    pub silence: Option<Duration>,
 }
 
 impl Source {
+    #[must_use]
+    pub fn takes_from(&self, address: IpAddr) -> bool {
+        self.allow_ips
+            .as_ref()
+            .is_none_or(|networks| networks.iter().any(|network| network.contains(address)))
+    }
+
     /// Whose tokens it takes, if any.
     #[must_use]
     pub fn trust(&self) -> Option<Trust<'_>> {

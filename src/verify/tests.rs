@@ -62,6 +62,9 @@ fn source(proof: Proof) -> Source {
         dedup: DAY,
         refuse_unrouted: false,
         rate: None,
+        allow_ips: None,
+        max_body: None,
+        silence: None,
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod absence;
 mod identity;
+mod intake;
 pub(super) mod issuers;
 pub(super) mod keys;
 mod lane;

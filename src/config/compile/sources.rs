@@ -53,6 +53,9 @@ impl Compiler<'_> {
         let body = self.body_rule(written, provider);
         let refuse_unrouted = self.unrouted(written, provider);
         let rate = optional(written.rate.as_ref(), |text| self.rate(text));
+        let allow_ips = optional(written.allow_ips.as_ref(), |list| self.networks(list));
+        let max_body = optional(written.max_body.as_ref(), |text| self.max_body(text));
+        let silence = optional(written.silence.as_ref(), |text| self.duration(text));
         let own_dedup = written.dedup.as_ref().map(|text| self.duration(text));
         let provider = provider?;
         self.refuse_foreign_keys(written, provider);
@@ -82,6 +85,9 @@ impl Compiler<'_> {
             dedup,
             refuse_unrouted: refuse_unrouted?,
             rate: rate?,
+            allow_ips: allow_ips?,
+            max_body: max_body?,
+            silence: silence?,
         })
     }
 
