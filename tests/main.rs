@@ -15,6 +15,7 @@ mod bodies;
 mod cli;
 mod cli_events;
 mod config;
+mod contracts;
 mod crashes;
 mod delivery;
 mod deploy;

@@ -18,6 +18,7 @@ use crate::duration;
 use crate::event::{AfterPark, Closed, IdReuse, Missing, Then};
 use crate::expr::Expr;
 use crate::expr::template::JsonTemplate;
+use crate::routing::schema::OnInvalid;
 use crate::routing::{ClosedRule, Effect, MissingRule, On, Route, Signal, StartRule};
 use crate::token::API_KEYS;
 
@@ -76,6 +77,10 @@ struct ShownSignal {
     missing: String,
     closed: String,
     after_park: &'static str,
+    /// The file that the arguments must fit; null: they may be anything.
+    schema: Option<String>,
+    /// What becomes of an event whose arguments do not fit it.
+    invalid: Option<String>,
     stop: bool,
 }
 
@@ -152,6 +157,7 @@ impl Reach {
 
 impl ShownSignal {
     fn of(route: &Route, signal: &Signal, sources: Vec<String>) -> Self {
+        let contract = signal.contract.as_ref();
         Self {
             route: route.name.to_string(),
             sources,
@@ -171,6 +177,12 @@ impl ShownSignal {
                 AfterPark::Continue => "continue",
                 AfterPark::Hold => "hold",
             },
+            schema: contract.map(|contract| contract.schema.name.clone()),
+            invalid: contract.map(|contract| match &contract.invalid {
+                OnInvalid::Refuse => "refuse".to_owned(),
+                OnInvalid::Park => "park".to_owned(),
+                OnInvalid::Signal(name) => format!("signal {name}"),
+            }),
             stop: route.stop,
         }
     }

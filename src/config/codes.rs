@@ -56,5 +56,6 @@ codes! {
     NOBODY = "SP-C031", "Nobody can ever be allowed";
     API_KEY = "SP-C032", "An API key that cannot be one, or stands twice";
     KEY_EXPIRED = "SP-C033", "An API key that has expired";
+    SCHEMA = "SP-C034", "A schema that cannot be used";
     MAX_BODY = "SP-C035", "A body larger than the process takes";
 }

@@ -110,6 +110,8 @@ pub(super) struct Route {
     pub(super) closed: Option<Spanned<Closed>>,
     pub(super) after_park: Option<Text>,
     pub(super) pace: Option<Text>,
+    pub(super) schema: Option<Text>,
+    pub(super) invalid: Option<Spanned<Invalid>>,
     pub(super) drop: Option<Spanned<bool>>,
     pub(super) stop: bool,
 }
@@ -138,6 +140,13 @@ pub(super) enum Missing {
 pub(super) enum Closed {
     Word(String),
     Start(Start),
+}
+
+#[derive(Debug)]
+pub(super) enum Invalid {
+    Word(String),
+    /// `{ signal = … }`
+    Signal(Option<Text>),
 }
 
 /// `start = { … }`

@@ -25,8 +25,6 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-
 pub use compile::keys::is_key_name;
 pub use files::Files;
 pub use options::{Environment, Options, SecretPolicy};
@@ -45,7 +43,7 @@ use self::source_text::SourceText;
 /// What a process runs: immutable, nothing optional left to unwrap. A request keeps one from start to end.
 #[derive(Debug)]
 pub struct Plan {
-    /// SHA-256 (hex) over the routing files, no secrets.
+    /// SHA-256 (hex) over the routing file and the schemas that it names, no secrets.
     pub digest: String,
     pub sources: HashMap<Arc<str>, Arc<Source>>,
     pub issuers: HashMap<Arc<str>, Arc<Issuer>>,
@@ -151,7 +149,7 @@ fn compile_after(
     let problems = compiled.findings.locate(&source_text);
     let refused = problems.iter().any(Problem::is_error);
     let plan = Plan {
-        digest: hex::encode(Sha256::digest(text)),
+        digest: compiled.schemas.digest(text),
         sources: compiled.sources,
         issuers: compiled.issuers,
         keys: compiled.keys,

@@ -7,12 +7,10 @@ use toml::de::DeValue;
 
 use crate::expr::template::Written;
 
-use super::file::{Closed, Missing, Query, Route, Start};
+use super::file::{Closed, Invalid, Missing, Query, Route, Start};
 use super::problem::Findings;
 use super::section::{Section, Text, wrong_type};
 use super::written;
-
-const LATER_ROUTE: &[&str] = &["schema", "invalid"];
 
 pub(super) fn read_route(mut section: Section<'_, '_>, findings: &mut Findings) -> Route {
     let route = Route {
@@ -31,6 +29,8 @@ pub(super) fn read_route(mut section: Section<'_, '_>, findings: &mut Findings) 
         closed: read_closed(&mut section, findings),
         after_park: section.text("after_park", findings),
         pace: section.text("pace", findings),
+        schema: section.text("schema", findings),
+        invalid: read_invalid(&mut section, findings),
         drop: section.flag("drop", findings),
         stop: section
             .flag("stop", findings)
@@ -39,7 +39,7 @@ pub(super) fn read_route(mut section: Section<'_, '_>, findings: &mut Findings) 
     if section.lacks("source") {
         section.missing("source", findings);
     }
-    section.close(LATER_ROUTE, findings);
+    section.close(&[], findings);
     route
 }
 
@@ -106,6 +106,27 @@ fn read_closed(section: &mut Section<'_, '_>, findings: &mut Findings) -> Option
             None
         }
     }
+}
+
+fn read_invalid(
+    section: &mut Section<'_, '_>,
+    findings: &mut Findings,
+) -> Option<Spanned<Invalid>> {
+    let value = section.value("invalid")?;
+    let invalid = match value.get_ref() {
+        DeValue::String(word) => Invalid::Word(word.to_string()),
+        DeValue::Table(_) => {
+            let mut table = section.table("invalid", findings)?;
+            let signal = table.required_text("signal", findings);
+            table.close(&[], findings);
+            Invalid::Signal(signal)
+        }
+        _ => {
+            findings.push(wrong_type("invalid", value, "text or a table"));
+            return None;
+        }
+    };
+    Some(Spanned::new(value.span(), invalid))
 }
 
 pub(super) fn read_query(mut section: Section<'_, '_>, findings: &mut Findings) -> Query {

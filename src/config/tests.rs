@@ -52,13 +52,16 @@ impl Folder {
         ROUTES.replace("SECRET", self.path("secret").to_str().unwrap())
     }
     fn open(&self) -> Arc<PlanHandle> {
-        let options = Options {
-            env: Arc::new(|_| None),
-            ..Options::new("default")
-        };
-        PlanHandle::open(self.path("routes.toml"), options)
+        PlanHandle::open(self.path("routes.toml"), options())
             .unwrap()
             .0
+    }
+}
+
+fn options() -> Options {
+    Options {
+        env: Arc::new(|_| None),
+        ..Options::new("default")
     }
 }
 
@@ -282,4 +285,47 @@ async fn a_refused_file_is_tried_again_when_a_file_that_it_names_appears() {
         |status| status.generation == 2,
     )
     .await;
+}
+
+#[test]
+fn a_schema_is_watched_counted_in_the_digest_and_kept_while_its_file_is_bad() {
+    let folder = Folder::new();
+    let route = r#"
+[[routes]]
+name = "r"
+source = "shop"
+workflow = "w-${body.id}"
+signal = "s"
+schema = "order.json"
+"#;
+    folder.write("order.json", r#"{"type":"object"}"#);
+    folder.write("routes.toml", &format!("{}{route}", folder.routes()));
+    let handle = folder.open();
+    let first = handle.current().digest.clone();
+    let watched = load(&folder.path("routes.toml"), &options()).files;
+    assert!(
+        watched
+            .paths()
+            .any(|path| path == folder.path("order.json"))
+    );
+
+    folder.write("order.json", r#"{"type":"thing"}"#);
+    assert!(watched.look_again() != watched);
+    let problems = handle.reload().unwrap_err();
+    assert_eq!(problems[0].code, "SP-C034");
+    assert_eq!(handle.current().digest, first);
+
+    folder.write(
+        "order.json",
+        &format!(r#"{{"title":"{}"}}"#, "x".repeat(1 << 20)),
+    );
+    let problems = handle.reload().unwrap_err();
+    assert!(problems[0].message.contains("larger than 1 MiB"));
+
+    folder.write("order.json", r#"{"type":"array"}"#);
+    handle.reload().unwrap();
+    assert_ne!(handle.current().digest, first);
+    folder.write("order.json", r#"{"type":"object"}"#);
+    handle.reload().unwrap();
+    assert_eq!(handle.current().digest, first);
 }

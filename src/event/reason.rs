@@ -30,6 +30,7 @@ reasons! {
     BadWorkflowId    = "SP-D102"
     NoWorkflowId     = "SP-D103"
     TooManyWorkflows = "SP-D104"
+    SchemaMismatch   = "SP-D105"
 
     WorkflowMissing  = "SP-D201"
     WorkflowClosed   = "SP-D202"
@@ -47,7 +48,7 @@ reasons! {
 }
 
 impl Reason {
-    /// The delivery was parked before there was anything to send.
+    /// The delivery was parked before there was anything to send, or anything that may be sent.
     #[must_use]
     pub const fn is_of_rendering(self) -> bool {
         matches!(
@@ -56,6 +57,7 @@ impl Reason {
                 | Self::BadWorkflowId
                 | Self::NoWorkflowId
                 | Self::TooManyWorkflows
+                | Self::SchemaMismatch
         )
     }
 }

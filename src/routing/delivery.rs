@@ -1,16 +1,22 @@
 //! What a matching route says about an event: the signals to send, or why there are none.
 //!
 //! Nothing vanishes here (P3): a template that cannot be rendered is a parked delivery that says
-//! so, and `drop = true` is a dropped one.
+//! so, arguments that do not fit their schema are whatever `invalid` says, and `drop = true` is a dropped one.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::request_id::request_id;
-use super::{ClosedRule, Effect, MissingRule, Route, Signal, StartRule};
+use super::schema::Fault;
+use super::{
+    ClosedRule, Contract, Effect, Invalid, MissingRule, OnInvalid, Route, Signal, StartRule,
+};
 use crate::event::{
     Closed, Delivery, Event, MAX_NAME, Missing, Reason, Rules, Start, State, Target,
 };
-use crate::expr::{Error, Variables};
+use crate::expr::{Body, Error, Variables};
 
 /// For one event of one route; a workflow that must reach more passes the signal on.
 const MAX_WORKFLOWS: usize = 100;
@@ -41,21 +47,44 @@ struct Rendered {
     signal: String,
     args: String,
     rules: Rules,
+    /// The arguments do not fit, and are not sent.
+    faults: Option<Vec<Fault>>,
 }
 
+/// What the compensating signal of `invalid = { signal = … }` says beside the body.
+#[derive(Serialize)]
+struct Complaint<'a> {
+    reason: &'static str,
+    route: &'a str,
+    schema: &'a str,
+    errors: &'a [Fault],
+}
+
+/// Adds the deliveries of a route that matches. The answer says that `invalid = "refuse"` refuses the event; the parked
+/// deliveries are there all the same, for an event that is kept already.
 pub(super) fn render(
     route: &Route,
     event: &Event,
     vars: &Variables<'_>,
     deliveries: &mut Vec<Delivery>,
-) {
-    let signal = match &route.effect {
-        Effect::Signal(signal) => signal,
+) -> Result<(), Invalid> {
+    match &route.effect {
+        Effect::Signal(signal) => send(route, signal, event, vars, deliveries),
         Effect::Drop => {
             let draft = draft(route, event, nowhere(""));
-            return deliveries.push(settled(draft, State::Dropped, Reason::RouteDrops, None));
+            deliveries.push(settled(draft, State::Dropped, Reason::RouteDrops, None));
+            Ok(())
         }
-    };
+    }
+}
+
+fn send(
+    route: &Route,
+    signal: &Signal,
+    event: &Event,
+    vars: &Variables<'_>,
+    deliveries: &mut Vec<Delivery>,
+) -> Result<(), Invalid> {
     let parked = |workflow: &str, failure: Failure| {
         let mut target = nowhere(&signal.namespace);
         workflow.clone_into(&mut target.workflow);
@@ -70,22 +99,32 @@ pub(super) fn render(
     };
     let ids = match workflows(signal, vars) {
         Ok(ids) => ids,
-        Err(failure) => return deliveries.push(parked("", failure)),
+        Err(failure) => {
+            deliveries.push(parked("", failure));
+            return Ok(());
+        }
     };
-    let rendered = match shared(signal, vars) {
+    let rendered = match shared(route, signal, vars) {
         Ok(rendered) => rendered,
         Err(failure) => {
             let known = match ids.as_slice() {
                 [only] if bad_id(only).is_none() => only,
                 _ => "",
             };
-            return deliveries.push(parked(known, failure));
+            deliveries.push(parked(known, failure));
+            return Ok(());
         }
     };
+    let invalid = rendered.invalid(route, signal);
     let mut bad = None;
     for id in ids {
         if let Some(failure) = bad_id(&id) {
             bad = bad.or(Some(failure));
+            continue;
+        }
+        if let Some(invalid) = &invalid {
+            let failure = Failure::new(Reason::SchemaMismatch, invalid.to_string());
+            deliveries.push(parked(&id, failure));
             continue;
         }
         let mut delivery = draft(route, event, rendered.target(signal, id));
@@ -95,6 +134,11 @@ pub(super) fn render(
     }
     // One for all of them: they have no id that could tell them apart.
     deliveries.extend(bad.map(|failure| parked("", failure)));
+    let refuses = |contract: &Contract| contract.invalid == OnInvalid::Refuse;
+    match invalid {
+        Some(invalid) if signal.contract.as_ref().is_some_and(refuses) => Err(invalid),
+        _ => Ok(()),
+    }
 }
 
 /// The ids the route names, each once, in order.
@@ -128,7 +172,7 @@ fn bad_id(id: &str) -> Option<Failure> {
     Some(Failure::new(Reason::BadWorkflowId, error))
 }
 
-fn shared(signal: &Signal, vars: &Variables<'_>) -> Result<Rendered, Failure> {
+fn shared(route: &Route, signal: &Signal, vars: &Variables<'_>) -> Result<Rendered, Failure> {
     let name = signal.signal.text(vars)?;
     if name.is_empty() || name.len() > MAX_NAME {
         return Err(Failure::new(
@@ -138,26 +182,55 @@ fn shared(signal: &Signal, vars: &Variables<'_>) -> Result<Rendered, Failure> {
     }
     let args = match &signal.args {
         Some(args) => args.json(vars)?,
-        None => body(vars)?,
+        None => body(vars)?.map_or_else(|| "[]".to_owned(), |json| format!("[{json}]")),
     };
-    Ok(Rendered {
+    let mut rendered = Rendered {
         signal: name,
         args,
+        faults: None,
         rules: Rules {
             missing: missing(&signal.missing, vars)?,
             closed: closed(&signal.closed, vars)?,
             after_park: signal.lane.after_park,
             pace_ms: signal.lane.pace_ms,
         },
-    })
+    };
+    if let Some(contract) = &signal.contract
+        && let Err(faults) = contract.judge(&rendered.args)
+    {
+        match &contract.invalid {
+            OnInvalid::Refuse | OnInvalid::Park => rendered.faults = Some(faults),
+            OnInvalid::Signal(name) => {
+                rendered.signal.clone_from(name);
+                rendered.args = complaint(route, contract, &faults, vars)?;
+            }
+        }
+    }
+    Ok(rendered)
 }
 
-/// The body as sent, as the only argument.
-fn body(vars: &Variables<'_>) -> Result<String, Error> {
-    match &vars.body {
-        Some(body) => body.json().map(|json| format!("[{json}]")),
-        None => Ok("[]".to_owned()),
-    }
+/// The body as sent.
+fn body<'v>(vars: &'v Variables<'_>) -> Result<Option<Cow<'v, str>>, Error> {
+    vars.body.as_ref().map(Body::json).transpose()
+}
+
+/// The arguments of the compensating signal: what is wrong, and the body as sent.
+fn complaint(
+    route: &Route,
+    contract: &Contract,
+    faults: &[Fault],
+    vars: &Variables<'_>,
+) -> Result<String, Failure> {
+    let complaint = Complaint {
+        reason: "the arguments do not fit the schema",
+        route: &route.name,
+        schema: &contract.schema.name,
+        errors: faults,
+    };
+    let complaint = serde_json::to_string(&complaint)
+        .map_err(|error| Failure::new(Reason::SchemaMismatch, error.to_string()))?;
+    let body = body(vars)?.unwrap_or(Cow::Borrowed("null"));
+    Ok(format!("[{complaint},{body}]"))
 }
 
 fn missing(rule: &MissingRule, vars: &Variables<'_>) -> Result<Missing, Error> {
@@ -188,6 +261,14 @@ fn start(rule: &StartRule, vars: &Variables<'_>) -> Result<Start, Error> {
 }
 
 impl Rendered {
+    fn invalid(&self, route: &Route, signal: &Signal) -> Option<Invalid> {
+        Some(Invalid {
+            route: Arc::clone(&route.name),
+            schema: signal.contract.as_ref()?.schema.name.clone(),
+            faults: self.faults.clone()?,
+        })
+    }
+
     fn target(&self, signal: &Signal, workflow: String) -> Target {
         Target {
             namespace: signal.namespace.to_string(),

@@ -1,12 +1,13 @@
 //! What does it mean? From an event to its deliveries. Pure.
 //!
 //! `matcher` looks up by source and type which routes an event may take; this file asks each of
-//! them in the order of the file, and `delivery` renders what a matching one says. May import
-//! `expr`, `token` and what lies below them.
+//! them in the order of the file, `delivery` renders what a matching one says, and `schema` judges what it renders. May
+//! import `expr`, `token` and what lies below them.
 
 mod delivery;
 mod matcher;
 mod request_id;
+pub mod schema;
 
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use crate::expr::{Body, Error, EventFields, Expr, Variables};
 use crate::token;
 use matcher::Matcher;
 pub use request_id::renewed;
+use schema::{Contract, Fault, OnInvalid};
 
 /// One `[[routes]]`, compiled.
 #[derive(Debug)]
@@ -57,6 +59,8 @@ pub struct Signal {
     pub missing: MissingRule,
     pub closed: ClosedRule,
     pub lane: LaneRules,
+    /// What the arguments must look like; none: anything.
+    pub contract: Option<Contract>,
 }
 
 /// What a route asks of the lanes of its workflows.
@@ -104,10 +108,31 @@ pub enum Verdict {
     Stopped,
 }
 
-/// Routes match, and every one of them is for other roles than the sender's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("none of the sender's roles is allowed by any route that matches")]
-pub struct Forbidden;
+/// Why an event is not taken at all.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Routes match, and every one of them is for other roles than the sender's.
+    #[error("none of the sender's roles is allowed by any route that matches")]
+    Forbidden,
+    /// A route that matches says `invalid = "refuse"`.
+    #[error(transparent)]
+    Invalid(Invalid),
+}
+
+/// The arguments that a route made of an event do not fit its schema. Names places, never what stood there.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the arguments do not fit {schema}: {}", listed(.faults))]
+pub struct Invalid {
+    pub route: Arc<str>,
+    /// The file as the routing file names it.
+    pub schema: String,
+    pub faults: Vec<Fault>,
+}
+
+fn listed(faults: &[Fault]) -> String {
+    let texts: Vec<_> = faults.iter().map(Fault::to_string).collect();
+    texts.join("; ")
+}
 
 /// All routes, by source and then by event type: looked up, not scanned.
 #[derive(Debug, Default)]
@@ -140,21 +165,36 @@ impl Routes {
     }
 
     /// The deliveries of an event whose sender has these roles, in the order of the file; none: unrouted.
-    pub fn resolve(&self, event: &Event, roles: &[String]) -> Result<Vec<Delivery>, Forbidden> {
+    pub fn resolve(&self, event: &Event, roles: &[String]) -> Result<Vec<Delivery>, Refusal> {
+        match self.render(event, roles) {
+            (_, Some(refusal)) => Err(refusal),
+            (deliveries, None) => Ok(deliveries),
+        }
+    }
+
+    /// The same for an event that is kept already and cannot be refused any more: where roles do not suffice it has no
+    /// deliveries, and where a route would refuse it, that route's are parked.
+    #[must_use]
+    pub fn resolve_kept(&self, event: &Event, roles: &[String]) -> Vec<Delivery> {
+        self.render(event, roles).0
+    }
+
+    fn render(&self, event: &Event, roles: &[String]) -> (Vec<Delivery>, Option<Refusal>) {
         let mut deliveries = Vec::new();
         let (mut matched, mut forbidden) = (false, false);
+        let mut invalid = None;
         self.consider(event, roles, |route, verdict, vars| match verdict {
             Verdict::Match => {
                 matched = true;
-                delivery::render(route, event, vars, &mut deliveries);
+                if let Err(misfit) = delivery::render(route, event, vars, &mut deliveries) {
+                    invalid.get_or_insert(misfit);
+                }
             }
             Verdict::Forbidden => forbidden = true,
             Verdict::WhenFalse | Verdict::WhenFailed(_) | Verdict::Stopped => {}
         });
-        if forbidden && !matched {
-            return Err(Forbidden);
-        }
-        Ok(deliveries)
+        let forbidden = (forbidden && !matched).then_some(Refusal::Forbidden);
+        (deliveries, invalid.map(Refusal::Invalid).or(forbidden))
     }
 
     /// Asks every route whose source and `on` fit, and tells `visit` what each one said.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::{
-    ClosedRule, Effect, Forbidden, LaneRules, MissingRule, On, Route, Routes, Signal, StartRule,
+    ClosedRule, Effect, LaneRules, MissingRule, On, Refusal, Route, Routes, Signal, StartRule,
     Verdict,
 };
 use crate::clock::Timestamp;
@@ -44,6 +44,7 @@ fn signal(workflow: &str) -> Signal {
         missing: MissingRule::Fixed(Missing::default()),
         closed: ClosedRule::Fixed(Closed::Drop),
         lane: LaneRules::default(),
+        contract: None,
     }
 }
 
@@ -93,6 +94,8 @@ fn resolve(signal: Signal, body: &str) -> Vec<Delivery> {
         .resolve(&event("t", body), &[])
         .unwrap()
 }
+
+mod contracts;
 
 #[test]
 fn a_match_becomes_a_pending_delivery_of_the_body_as_sent() {
@@ -354,10 +357,13 @@ fn a_route_for_other_roles_is_as_if_it_were_not_there() {
     assert_eq!(names(&both.resolve(&event, &clerk).unwrap()), ["all"]);
 
     let alone = routes(vec![managers()]);
-    assert_eq!(alone.resolve(&event, &clerk).err(), Some(Forbidden));
+    assert_eq!(
+        alone.resolve(&event, &clerk).err(),
+        Some(Refusal::Forbidden)
+    );
     assert_eq!(
         alone.resolve(&event, &["*".to_owned()]).err(),
-        Some(Forbidden)
+        Some(Refusal::Forbidden)
     );
     let mut elsewhere = managers();
     elsewhere.when = Some(when("false"));

@@ -58,6 +58,7 @@ table! {
     WebhookTooLarge       = "SP-R204" PAYLOAD_TOO_LARGE      "The body is too large."
     WebhookTooSlow        = "SP-R205" REQUEST_TIMEOUT        "The body did not arrive in time."
     WebhookBrokenOff      = "SP-R206" BAD_REQUEST            "The body is not complete."
+    WebhookInvalid        = "SP-R207" BAD_REQUEST            "The event does not have the form that is asked for here."
     IdempotencyConflict   = "SP-R301" CONFLICT               "The idempotency key was used with another body."
     UnroutedRefused       = "SP-R302" NOT_FOUND              "Nothing here takes this event."
     SourceBacklog         = "SP-R401" TOO_MANY_REQUESTS      "Too many events of this source are waiting."

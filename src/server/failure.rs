@@ -37,9 +37,12 @@ impl From<inbox::Error> for Failure {
     }
 }
 
-impl From<routing::Forbidden> for Failure {
-    fn from(_: routing::Forbidden) -> Self {
-        Self::WebhookForbidden
+impl From<&routing::Refusal> for Failure {
+    fn from(refusal: &routing::Refusal) -> Self {
+        match refusal {
+            routing::Refusal::Forbidden => Self::WebhookForbidden,
+            routing::Refusal::Invalid(_) => Self::WebhookInvalid,
+        }
     }
 }
 

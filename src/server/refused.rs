@@ -144,9 +144,13 @@ impl From<inbox::Error> for Refused {
     }
 }
 
-impl From<routing::Forbidden> for Refused {
-    fn from(refusal: routing::Forbidden) -> Self {
-        Self::with(refusal.into(), "role", &refusal)
+impl From<routing::Refusal> for Refused {
+    fn from(refusal: routing::Refusal) -> Self {
+        let reason = match refusal {
+            routing::Refusal::Forbidden => "role",
+            routing::Refusal::Invalid(_) => "schema",
+        };
+        Self::with(Failure::from(&refusal), reason, &refusal)
     }
 }
 

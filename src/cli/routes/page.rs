@@ -70,6 +70,8 @@ fn signal(shown: &ShownSignal) -> Section {
             shown.types.as_ref().map_or(every, |types| types.join(", ")),
         ),
     ];
+    lines.extend(shown.schema.clone().map(|schema| ("schema", schema)));
+    lines.extend(shown.invalid.clone().map(|rule| ("invalid", rule)));
     lines.extend(shown.when.clone().map(|when| ("when", when)));
     lines.extend(shown.allow.as_ref().map(|allow| ("roles", roles(allow))));
     lines.extend([

@@ -1,7 +1,7 @@
 //! From the file as written to the parts of a plan, collecting every problem.
 //!
 //! One file for each table of routes.toml. A part with a problem is left out, and what refers to it
-//! is still checked, so that one mistake is one finding. Reads secrets and key files, nothing else.
+//! is still checked, so that one mistake is one finding. Reads secrets, key files and schemas, nothing else.
 //! May import what `config` may.
 
 mod absence;
@@ -14,6 +14,7 @@ mod limits;
 mod queries;
 mod reach;
 mod routes;
+mod schema;
 mod scheme;
 mod secrets;
 mod sources;
@@ -36,6 +37,7 @@ use crate::token::{Issuer, KeyTable, api_keys};
 use crate::verify::Source;
 
 use self::routes::Sources;
+use self::schema::Schemas;
 use self::secrets::Secrets;
 use self::trust::Known;
 use super::file::File;
@@ -56,6 +58,7 @@ pub(super) struct Compiled {
     pub(super) findings: Findings,
     pub(super) files: Files,
     pub(super) secrets: Secrets,
+    pub(super) schemas: Schemas,
 }
 
 pub(super) fn compile(
@@ -73,6 +76,7 @@ pub(super) fn compile(
         findings,
         files,
         secrets: Secrets::default(),
+        schemas: Schemas::default(),
     };
     for span in api_keys::in_text(text.text) {
         compiler.refuse_literal_key(span);
@@ -101,6 +105,7 @@ pub(super) fn compile(
         findings: compiler.findings,
         files: compiler.files,
         secrets: compiler.secrets,
+        schemas: compiler.schemas,
     }
 }
 
@@ -125,6 +130,7 @@ struct Compiler<'c> {
     findings: Findings,
     files: Files,
     secrets: Secrets,
+    schemas: Schemas,
 }
 
 impl Compiler<'_> {

@@ -207,6 +207,8 @@ impl Compiler<'_> {
             ("closed", written.closed.as_ref().map(Spanned::span)),
             ("after_park", written.after_park.as_ref().map(Spanned::span)),
             ("pace", written.pace.as_ref().map(Spanned::span)),
+            ("schema", written.schema.as_ref().map(Spanned::span)),
+            ("invalid", written.invalid.as_ref().map(Spanned::span)),
         ];
         for (key, span) in beside {
             if let Some(span) = span {
@@ -250,6 +252,7 @@ impl Compiler<'_> {
             None => Some(ClosedRule::Fixed(Closed::default())),
         };
         let lane = self.lane(written);
+        let contract = self.contract(written);
         Some(Signal {
             namespace: namespace?.into(),
             workflow: workflow?,
@@ -258,6 +261,7 @@ impl Compiler<'_> {
             missing: missing?,
             closed: closed?,
             lane: lane?,
+            contract: contract?,
         })
     }
 

@@ -143,7 +143,7 @@ fn route_anew(plan: &Plan, event: &Event) -> Vec<Delivery> {
         .get(&event.source)
         .and_then(|source| source.speaker(event));
     let roles = speaker.map_or_else(Vec::new, |speaker| speaker.roles);
-    plan.routes.resolve(event, &roles).unwrap_or_default()
+    plan.routes.resolve_kept(event, &roles)
 }
 
 /// Routes the stored event by the plan of now. `again`: what was delivered is delivered once more, under request ids
