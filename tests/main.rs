@@ -12,6 +12,7 @@ mod ambiguity;
 mod architecture;
 mod audit;
 mod bodies;
+mod check_live;
 mod cli;
 mod cli_events;
 mod config;

@@ -1,4 +1,6 @@
-//! `signalpost check`: the loader of `serve`, and every problem it finds.
+//! `signalpost check`: the loader of `serve`, and every problem it finds; with `--live`, what running workflows know.
+
+mod live;
 
 use std::path::PathBuf;
 
@@ -7,12 +9,21 @@ use serde_json::json;
 
 use super::{End, Output, complain, print};
 use crate::config::{self, Problem, SecretPolicy, Severity};
+use crate::settings::values::{self, Size};
+use crate::telemetry::Telemetry;
+use crate::temporal::{self, Temporal};
+use live::{Finding, Verdict};
 
 /// Check a routing file exactly as `serve` would load it, and print every problem at once.
 ///
 /// Exit code 0 if the file would be served, 1 if it has an error. Secrets that cannot be read here are
 /// warnings, so that a file can be checked where its secrets are not.
+///
+/// With --live, running workflows are asked whether they have the routed signals and queries. A signal or query that one of them
+/// does not list is an error, one that nobody can tell of a note. The list is what the SDK says: the handlers that the
+/// workflow has registered so far, in Go the signals that its code has asked for so far; some SDKs list none.
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(super) struct Arguments {
     /// The routing file.
     #[arg(
@@ -25,6 +36,16 @@ pub(super) struct Arguments {
     /// Secrets must be readable: an unreadable one is an error, as it is for `serve`.
     #[arg(long)]
     secrets: bool,
+
+    /// Ask running workflows too. Where Temporal is, its own variables say, as for `serve`: `TEMPORAL_ADDRESS`,
+    /// `TEMPORAL_NAMESPACE` and so on.
+    #[arg(long)]
+    live: bool,
+
+    /// Largest body that `serve` takes, as its own `--max-body`: a source cannot raise it.
+    #[arg(long, env = "SIGNALPOST_MAX_BODY", value_name = "SIZE")]
+    #[arg(default_value = "1MiB", value_parser = values::size)]
+    max_body: Size,
 
     /// Exit with 1 on warnings too.
     #[arg(long)]
@@ -39,28 +60,66 @@ pub(super) struct Arguments {
     output: Output,
 }
 
-pub(super) fn run(arguments: &Arguments) -> End {
-    let mut options = config::Options::new("default");
+pub(super) async fn run(arguments: &Arguments) -> End {
+    let temporal = if arguments.live {
+        match Temporal::new(&temporal::Options::default(), Telemetry::new()) {
+            Ok(temporal) => Some(temporal),
+            Err(error) => {
+                complain(&error.to_string());
+                return End::Usage;
+            }
+        }
+    } else {
+        None
+    };
+    let namespace = temporal.as_ref().map_or("default", Temporal::namespace);
+    let mut options = config::Options::new(namespace);
     options.allow_unverified = arguments.allow_unverified;
+    options.max_body = Some(arguments.max_body.bytes());
     if !arguments.secrets {
         options.secrets = SecretPolicy::Warn;
     }
-    let problems = config::load(&arguments.file, &options).problems;
+    let loaded = config::load(&arguments.file, &options);
+    let found = match (&temporal, &loaded.plan) {
+        (Some(temporal), Some(plan)) => match live::ask(plan, temporal).await {
+            Ok(found) => Some(found),
+            Err(sentence) => {
+                complain(&sentence);
+                return End::Problem;
+            }
+        },
+        // Nothing of a file that would be refused reaches a workflow.
+        (Some(_), None) => Some(Vec::new()),
+        (None, _) => None,
+    };
+    report(arguments, &loaded.problems, found.as_deref())
+}
+
+fn report(arguments: &Arguments, problems: &[Problem], found: Option<&[Finding]>) -> End {
     let errors = problems
         .iter()
         .filter(|problem| problem.severity == Severity::Error)
         .count();
     let warnings = problems.len() - errors;
     match arguments.output {
-        Output::Json => print(&as_json(&problems)),
+        Output::Json => print(&as_json(problems, found)),
         Output::Text => {
-            for problem in &problems {
+            for problem in problems {
                 print(&problem.to_string());
+            }
+            for finding in found.into_iter().flatten() {
+                print(&finding.to_string());
             }
             complain(&summary(arguments, errors, warnings));
         }
     }
-    if errors > 0 || (arguments.deny_warnings && warnings > 0) {
+    let count = |verdict| {
+        let found = found.into_iter().flatten();
+        found.filter(|finding| finding.verdict == verdict).count()
+    };
+    let errors = errors + count(Verdict::Absent);
+    let notes = warnings + count(Verdict::Unknown);
+    if errors > 0 || (arguments.deny_warnings && notes > 0) {
         End::Problem
     } else {
         End::Ok
@@ -85,6 +144,9 @@ fn counted(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-fn as_json(problems: &[Problem]) -> String {
-    json!({ "problems": problems }).to_string()
+fn as_json(problems: &[Problem], found: Option<&[Finding]>) -> String {
+    match found {
+        Some(found) => json!({ "problems": problems, "live": found }).to_string(),
+        None => json!({ "problems": problems }).to_string(),
+    }
 }

@@ -106,7 +106,7 @@ pub fn run() -> ExitCode {
     let end = runtime.block_on(async {
         match program.command {
             Command::Serve(arguments) => serve::run(arguments).await,
-            Command::Check(arguments) => check::run(&arguments),
+            Command::Check(arguments) => check::run(&arguments).await,
             Command::Explain(arguments) => explain::run(&arguments),
             Command::Routes(arguments) => routes::run(&arguments),
             Command::Send(arguments) => send::run(&arguments).await,

@@ -86,6 +86,15 @@ impl Template {
         }
     }
 
+    /// The literal text that it begins with; empty where it begins with an expression.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        match self.parts.first() {
+            Some(Part::Literal(text)) => text,
+            _ => "",
+        }
+    }
+
     /// Whether some literal text stands beside the expressions.
     #[must_use]
     pub fn has_constant_part(&self) -> bool {

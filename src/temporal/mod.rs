@@ -7,6 +7,7 @@
 
 mod connection;
 mod error;
+mod handlers;
 mod options;
 mod proof;
 mod query;
@@ -18,6 +19,7 @@ mod status;
 use std::sync::Arc;
 
 use connection::Link;
+pub use handlers::{Handlers, Reach, Running};
 pub use options::{Error, Options};
 pub use proof::{CLOCK_SKEW, Proof, Search};
 pub use run::{Run, RunState};

@@ -46,6 +46,29 @@ enum Verdict {
     NotReady,
 }
 
+/// A question as it is put. Whoever makes one has a [`Permit`], or asks for nothing but the names of handlers.
+pub(super) struct Question<'q> {
+    pub(super) namespace: &'q str,
+    pub(super) execution: WorkflowExecution,
+    pub(super) query: &'q str,
+    pub(super) args: Payloads,
+}
+
+impl Question<'_> {
+    fn message(&self) -> QueryWorkflowRequest {
+        QueryWorkflowRequest {
+            namespace: self.namespace.to_owned(),
+            execution: Some(self.execution.clone()),
+            query: Some(WorkflowQuery {
+                query_type: self.query.to_owned(),
+                query_args: Some(self.args.clone()),
+                header: None,
+            }),
+            ..Default::default()
+        }
+    }
+}
+
 impl Temporal {
     /// The answer as JSON text, or why there is none, within `time`. Only a [`Permit`] asks.
     pub async fn ask(&self, permit: &Permit, time: Duration) -> Result<String, QueryError> {
@@ -56,20 +79,25 @@ impl Temporal {
     }
 
     async fn query(&self, permit: &Permit, time: Duration) -> Result<String, QueryError> {
-        let end = Instant::now() + time;
         let args =
             payloads(permit.args()).map_err(|failure| QueryError::Failed(failure.message))?;
-        let message = QueryWorkflowRequest {
-            namespace: permit.namespace().to_owned(),
-            execution: Some(asked_run(permit)),
-            query: Some(WorkflowQuery {
-                query_type: permit.query().to_owned(),
-                query_args: Some(args),
-                header: None,
-            }),
-            ..Default::default()
+        let question = Question {
+            namespace: permit.namespace(),
+            execution: asked_run(permit),
+            query: permit.query(),
+            args,
         };
+        self.put(question, time).await
+    }
+
+    pub(super) async fn put(
+        &self,
+        question: Question<'_>,
+        time: Duration,
+    ) -> Result<String, QueryError> {
+        let end = Instant::now() + time;
         let for_diagnosis = (time / 4).min(MOST_FOR_DIAGNOSIS);
+        let message = question.message();
         let status = match self.query_until(end - for_diagnosis, message).await {
             Ok(answer) => return result(answer),
             Err(status) => status,
@@ -81,8 +109,8 @@ impl Temporal {
                 }
                 Err(error)
             }
-            Verdict::NotReady => Err(self.why_not_ready(permit, end).await),
-            Verdict::TimedOut => Err(self.why_no_answer(permit, end).await),
+            Verdict::NotReady => Err(self.why_not_ready(&question, end).await),
+            Verdict::TimedOut => Err(self.why_no_answer(&question, end).await),
         }
     }
 
@@ -115,10 +143,10 @@ impl Temporal {
     }
 
     /// A workflow that closed before its first task will never answer; any other may.
-    async fn why_not_ready(&self, permit: &Permit, end: Instant) -> QueryError {
-        let namespace = permit.namespace();
+    async fn why_not_ready(&self, question: &Question<'_>, end: Instant) -> QueryError {
+        let namespace = question.namespace;
         match self
-            .describe_run(namespace, asked_run(permit), left(end))
+            .describe_run(namespace, question.execution.clone(), left(end))
             .await
         {
             Ok(described) if run::run(&described).state != RunState::Open => {
@@ -132,10 +160,10 @@ impl Temporal {
         }
     }
 
-    async fn why_no_answer(&self, permit: &Permit, end: Instant) -> QueryError {
-        let namespace = permit.namespace();
+    async fn why_no_answer(&self, question: &Question<'_>, end: Instant) -> QueryError {
+        let namespace = question.namespace;
         let run = match self
-            .describe_run(namespace, asked_run(permit), left(end))
+            .describe_run(namespace, question.execution.clone(), left(end))
             .await
         {
             Ok(run) => run,

@@ -1,6 +1,6 @@
-//! A worker by hand: takes one workflow task and answers it as told.
+//! A worker by hand: takes one workflow task and answers it as told, or queries.
 //!
-//! It runs no workflow code, so that a test decides at which moment a run continues as new.
+//! It runs no workflow code, so that a test decides at which moment a run continues as new, and which handlers it has.
 
 use std::time::Duration;
 
@@ -8,11 +8,12 @@ use temporalio_client::{Connection, ConnectionOptions};
 use temporalio_common::protos::temporal::api::command::v1::{
     Command, ContinueAsNewWorkflowExecutionCommandAttributes, command::Attributes,
 };
-use temporalio_common::protos::temporal::api::common::v1::WorkflowType;
-use temporalio_common::protos::temporal::api::enums::v1::CommandType;
+use temporalio_common::protos::temporal::api::common::v1::{Payload, Payloads, WorkflowType};
+use temporalio_common::protos::temporal::api::enums::v1::{CommandType, QueryResultType};
 use temporalio_common::protos::temporal::api::taskqueue::v1::TaskQueue;
 use temporalio_common::protos::temporal::api::workflowservice::v1::{
-    PollWorkflowTaskQueueRequest, RespondWorkflowTaskCompletedRequest,
+    PollWorkflowTaskQueueRequest, RespondQueryTaskCompletedRequest,
+    RespondWorkflowTaskCompletedRequest,
 };
 use tonic::Request;
 
@@ -59,9 +60,33 @@ impl HandWorker {
         self.answer(vec![command]).await;
     }
 
-    async fn answer(&self, commands: Vec<Command>) {
+    /// Answers queries with this JSON, each as it comes, until dropped.
+    pub(crate) async fn answer_queries(&self, json: &str) {
+        let payload = Payload {
+            metadata: [("encoding".to_owned(), b"json/protobuf".to_vec())].into(),
+            data: json.as_bytes().to_vec(),
+            ..Payload::default()
+        };
+        loop {
+            let answered = RespondQueryTaskCompletedRequest {
+                task_token: self.poll().await,
+                completed_type: QueryResultType::Answered.into(),
+                query_result: Some(Payloads {
+                    payloads: vec![payload.clone()],
+                }),
+                namespace: "default".to_owned(),
+                ..Default::default()
+            };
+            let mut service = self.connection.workflow_service();
+            let answered = service.respond_query_task_completed(Request::new(answered));
+            answered.await.unwrap();
+        }
+    }
+
+    /// The token of the next task.
+    async fn poll(&self) -> Vec<u8> {
         let mut service = self.connection.workflow_service();
-        let task_token = loop {
+        loop {
             let mut request = Request::new(PollWorkflowTaskQueueRequest {
                 namespace: "default".to_owned(),
                 task_queue: Some(self.queue()),
@@ -72,9 +97,13 @@ impl HandWorker {
             let polled = service.poll_workflow_task_queue(request).await.unwrap();
             let token = polled.into_inner().task_token;
             if !token.is_empty() {
-                break token;
+                return token;
             }
-        };
+        }
+    }
+
+    async fn answer(&self, commands: Vec<Command>) {
+        let task_token = self.poll().await;
         let completed = RespondWorkflowTaskCompletedRequest {
             task_token,
             commands,
@@ -82,6 +111,7 @@ impl HandWorker {
             namespace: "default".to_owned(),
             ..Default::default()
         };
+        let mut service = self.connection.workflow_service();
         service
             .respond_workflow_task_completed(Request::new(completed))
             .await
