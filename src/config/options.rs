@@ -26,6 +26,8 @@ pub struct Options {
     /// Whether `provider = "none"` is allowed at all (P1).
     pub allow_unverified: bool,
     pub env: Environment,
+    /// What providers call, without the path: some schemes sign it.
+    pub public_url: Option<String>,
 }
 
 impl Options {
@@ -37,6 +39,7 @@ impl Options {
             secrets: SecretPolicy::Required,
             allow_unverified: false,
             env: Arc::new(|name| std::env::var(name).ok()),
+            public_url: None,
         }
     }
 }
@@ -47,6 +50,7 @@ impl fmt::Debug for Options {
             .field("default_namespace", &self.default_namespace)
             .field("secrets", &self.secrets)
             .field("allow_unverified", &self.allow_unverified)
+            .field("public_url", &self.public_url)
             .finish_non_exhaustive()
     }
 }

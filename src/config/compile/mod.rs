@@ -5,6 +5,7 @@
 //! May import what `config` may.
 
 mod absence;
+mod given;
 mod identity;
 pub(super) mod issuers;
 pub(super) mod keys;
