@@ -1,14 +1,13 @@
-//! Every provider against requests kept as files.
+//! Every provider against requests kept as files (`fixture`), through the routing file's own loader.
 //!
-//! `tests/fixtures/providers/<name>/<case>.http` holds a request as it comes over the wire, behind
-//! comment lines that say under which clock and secrets it is judged, and how. The body is exactly
-//! what follows the empty line.
+//! `tests/fixtures/providers/<name>/<case>.http`: one folder for each preset.
 
 #![expect(
     clippy::unwrap_used,
     reason = "a fixture that cannot be read fails its test"
 )]
 
+mod fixture;
 mod published;
 
 use std::path::{Path, PathBuf};
@@ -16,38 +15,34 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, Method, Uri};
 
-use signalpost::clock::Timestamp;
-use signalpost::event::Event;
-use signalpost::expr::{Expr, Scope};
 use signalpost::secret::Secret;
-use signalpost::verify::providers::{self, Preset};
-use signalpost::verify::scheme::Scheme;
-use signalpost::verify::{BodyRule, Class, Proof, Refusal, Source, WebhookRequest, authenticate};
+use signalpost::verify::providers::{self, Preset, SchemeSpec};
+use signalpost::verify::verifier::Draft;
+use signalpost::verify::{self, BodyRule, Class, Proof, Refusal, Source, WebhookRequest};
 
-/// Cases that every preset must have.
-const REQUIRED: [&str; 6] = [
-    "valid",
-    "tampered",
-    "wrong-secret",
-    "rotated-secret",
-    "missing-header",
-    "duplicate-header",
-];
-/// And those of a preset with a signed time.
-const REQUIRED_WITH_TIME: [&str; 2] = ["stale", "future"];
+use fixture::Fixture;
+
 const WEEK: Duration = Duration::from_hours(7 * 24);
+
+/// The cases that a preset must have.
+fn required(preset: &Preset) -> Vec<&'static str> {
+    let mut cases = vec!["valid", "wrong-secret", "rotated-secret", "missing-header"];
+    if preset.binds_body {
+        cases.push("tampered");
+    }
+    if preset.signs_time() {
+        cases.extend(["stale", "future"]);
+    }
+    cases
+}
 
 #[test]
 fn every_preset_has_its_fixtures() {
     let mut missing = Vec::new();
     for preset in providers::ALL {
-        let timed: &[&str] = match preset.timestamp {
-            Some(_) => &REQUIRED_WITH_TIME,
-            None => &[],
-        };
-        for case in REQUIRED.iter().chain(timed) {
+        for case in required(preset) {
             let path = folder(preset).join(case).with_extension("http");
             if !path.is_file() {
                 missing.push(path);
@@ -61,35 +56,22 @@ fn every_preset_has_its_fixtures() {
 fn every_fixture_is_judged_as_it_says() {
     for preset in providers::ALL {
         for fixture in fixtures(preset) {
-            let judged = fixture.judge(&source(preset, &fixture.secrets));
+            let shown = fixture.path.display();
+            let judged = fixture.judge(&fixture.source(preset));
             let verdict = match &judged {
                 Ok(_) => "accepted",
                 Err(refusal) => refusal.reason(),
             };
-            assert_eq!(verdict, fixture.expect, "{}", fixture.path.display());
-            if let (Ok(event), Some(matched)) = (judged, fixture.matched) {
-                assert_eq!(event.secret, Some(matched), "{}", fixture.path.display());
+            assert_eq!(
+                verdict,
+                fixture.expect,
+                "{shown}: {:?}",
+                judged.as_ref().err()
+            );
+            let Ok(event) = judged else { continue };
+            if let Some(matched) = fixture.matched {
+                assert_eq!(event.secret, Some(matched), "{shown}");
             }
-        }
-    }
-}
-
-#[test]
-fn keys_and_types_are_found_where_the_preset_says() {
-    for preset in providers::ALL {
-        let compile = |text: Option<&str>| {
-            text.map(|text| Expr::compile(text, Scope::SOURCE).expect("a preset's own CEL"))
-        };
-        for fixture in fixtures(preset) {
-            let source = Source {
-                key: compile(preset.key),
-                kind: compile(preset.kind),
-                ..source(preset, &fixture.secrets)
-            };
-            let Ok(event) = fixture.judge(&source) else {
-                continue;
-            };
-            let shown = fixture.path.display();
             match fixture.key.as_deref() {
                 Some("sha256") => {
                     assert!(event.key.digest, "{shown}");
@@ -110,108 +92,91 @@ fn keys_and_types_are_found_where_the_preset_says() {
 
 #[test]
 fn what_is_signed_like_the_provider_is_accepted() {
-    let now = Timestamp::from_seconds(1_785_585_600);
-    let body = Bytes::from_static(br#"{"id":"evt_1","type":"ping"}"#);
     for preset in providers::ALL {
-        let secret = Secret::new(b"c2VjcmV0LW9mLXNpeHRlZW4=".to_vec());
-        let source = source(preset, &[secret]);
-        let Proof::Signature(scheme) = &source.proof else {
-            panic!("{}: a preset without a signature", preset.name);
+        let fixture = Fixture::read(&folder(preset).join("valid.http"));
+        let source = fixture.source(preset);
+        let draft = Draft {
+            body: &fixture.body,
+            id: "msg_1",
+            now: fixture.now,
         };
-        let mut headers = HeaderMap::new();
-        for (name, value) in scheme.sign(&body, "msg_1", now) {
+        let Some(signed) = verify::sign(&source, draft) else {
+            assert!(
+                !matches!(source.proof, Proof::Signature(_)),
+                "{}",
+                preset.name
+            );
+            continue;
+        };
+        let mut headers = fixture.headers.clone();
+        for (name, _) in &signed.headers {
+            headers.remove(name);
+        }
+        for (name, value) in signed.headers {
             headers.append(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
         }
-        let judged = authenticate(&source, &request(headers, body.clone()), now);
-        assert_eq!(judged.map(|event| event.body), Ok(body.clone()));
+        let body = signed.body.map_or(fixture.body.clone(), Bytes::from);
+        let target = match signed.query {
+            Some(query) => format!("{}?{query}", fixture.target.path())
+                .parse()
+                .unwrap(),
+            None => fixture.target.clone(),
+        };
+        let request = request(&fixture.method, &target, headers, body);
+        let judged = verify::authenticate(&source, &request, fixture.now);
+        assert!(judged.is_ok(), "{}: {judged:?}", preset.name);
     }
 }
 
 #[test]
 fn no_changed_byte_is_accepted() {
-    for preset in providers::ALL {
-        let folder = folder(preset);
-        let fixture = Fixture::read(&folder.join("valid.http"));
-        let source = source(preset, &fixture.secrets);
-        let header: HeaderName = preset.signature.header.parse().unwrap();
-        let signature = fixture.headers[&header].to_str().unwrap().to_owned();
+    for preset in providers::ALL
+        .into_iter()
+        .filter(|preset| preset.binds_body)
+    {
+        let fixture = Fixture::read(&folder(preset).join("valid.http"));
+        let source = fixture.source(preset);
         for at in 0..fixture.body.len() {
             let mut body = fixture.body.to_vec();
             body[at] ^= 1;
-            let judged = authenticate(
-                &source,
-                &request(fixture.headers.clone(), body.into()),
-                fixture.now,
-            );
-            assert_eq!(judged.unwrap_err(), Refusal::BadSignature, "byte {at}");
+            let judged = fixture.judge_as(&source, fixture.headers.clone(), body.into());
+            assert!(judged.is_err(), "{}: byte {at}", preset.name);
         }
+    }
+}
+
+#[test]
+fn no_shortened_signature_is_accepted() {
+    for preset in providers::ALL {
+        let SchemeSpec::Signature { signature, .. } = preset.scheme else {
+            continue;
+        };
+        let fixture = Fixture::read(&folder(preset).join("valid.http"));
+        let source = fixture.source(preset);
+        let header: HeaderName = signature.header.parse().unwrap();
+        let written = fixture.headers[&header].to_str().unwrap().to_owned();
         // Cut anywhere before the end of the one signature that counts, it is refused and no panic.
-        let end = signature.find(",v0=").unwrap_or(signature.len());
+        let end = written.find(",v0=").unwrap_or(written.len());
         for at in 0..end {
             let mut headers = fixture.headers.clone();
-            headers.insert(&header, signature.get(..at).unwrap().parse().unwrap());
-            let judged = authenticate(
-                &source,
-                &request(headers, fixture.body.clone()),
-                fixture.now,
-            );
-            assert_eq!(judged.unwrap_err().class(), Class::Unauthorized, "{at}");
-        }
-    }
-}
-
-/// One `.http` file.
-struct Fixture {
-    path: PathBuf,
-    expect: String,
-    now: Timestamp,
-    secrets: Vec<Secret>,
-    matched: Option<usize>,
-    key: Option<String>,
-    kind: Option<String>,
-    headers: HeaderMap,
-    body: Bytes,
-}
-
-impl Fixture {
-    fn read(path: &Path) -> Self {
-        let bytes = std::fs::read(path).unwrap();
-        let end = bytes.windows(2).position(|two| two == b"\n\n").unwrap();
-        let head = std::str::from_utf8(&bytes[..end]).unwrap();
-        let notes: Vec<(&str, &str)> = head
-            .lines()
-            .filter_map(|line| line.strip_prefix("# ")?.split_once(": "))
-            .collect();
-        let note = |name: &str| notes.iter().find(|note| note.0 == name).map(|note| note.1);
-        let mut headers = HeaderMap::new();
-        let request_line = |line: &&str| line.starts_with('#') || line.starts_with("POST ");
-        for line in head.lines().skip_while(request_line) {
-            let (name, value) = line.split_once(": ").unwrap();
-            headers.append(
-                name.parse::<HeaderName>().unwrap(),
-                HeaderValue::from_str(value).unwrap(),
+            headers.insert(&header, written.get(..at).unwrap().parse().unwrap());
+            let judged = fixture.judge_as(&source, headers, fixture.body.clone());
+            assert_eq!(
+                judged.unwrap_err().class(),
+                Class::Unauthorized,
+                "{}: {at}",
+                preset.name
             );
         }
-        Self {
-            path: path.to_owned(),
-            expect: note("expect").unwrap().to_owned(),
-            now: Timestamp::parse_rfc3339(note("now").unwrap()).unwrap(),
-            secrets: notes
-                .iter()
-                .filter(|note| note.0 == "secret")
-                .map(|note| secret(note.1))
-                .collect(),
-            matched: note("matched").map(|text| text.parse().unwrap()),
-            key: note("key").map(str::to_owned),
-            kind: note("kind").map(str::to_owned),
-            headers,
-            body: Bytes::copy_from_slice(&bytes[end + 2..]),
+        let mut doubled = fixture.headers.clone();
+        doubled.append(&header, written.parse().unwrap());
+        let judged = fixture.judge_as(&source, doubled, fixture.body.clone());
+        let several = signature.copies == verify::spec::Copies::Several;
+        match judged {
+            Ok(_) => assert!(several, "{}", preset.name),
+            Err(Refusal::DuplicateHeader(_)) => assert!(!several, "{}", preset.name),
+            Err(other) => panic!("{}: {other}", preset.name),
         }
-    }
-
-    fn judge(&self, source: &Source) -> Result<Event, Refusal> {
-        let request = request(self.headers.clone(), self.body.clone());
-        authenticate(source, &request, self.now)
     }
 }
 
@@ -219,6 +184,7 @@ fn fixtures(preset: &Preset) -> Vec<Fixture> {
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder(preset))
         .unwrap()
         .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "http"))
         .collect();
     paths.sort();
     paths.iter().map(|path| Fixture::read(path)).collect()
@@ -232,22 +198,18 @@ fn folder(preset: &Preset) -> PathBuf {
     root().join(preset.name)
 }
 
-fn request(headers: HeaderMap, body: Bytes) -> WebhookRequest {
-    WebhookRequest::new(headers, String::new(), "192.0.2.1".to_owned(), body)
+fn request(method: &Method, target: &Uri, headers: HeaderMap, body: Bytes) -> WebhookRequest {
+    WebhookRequest::new(
+        method.clone(),
+        target,
+        headers,
+        "192.0.2.1".to_owned(),
+        body,
+    )
 }
 
 fn secret(text: &str) -> Secret {
     Secret::new(text.as_bytes().to_vec())
-}
-
-/// A source of this preset that reads neither key nor type.
-fn source(preset: &Preset, secrets: &[Secret]) -> Source {
-    let scheme = Scheme::compile(&preset.signature, preset.timestamp.as_ref(), secrets).unwrap();
-    Source {
-        body: preset.body,
-        dedup: preset.dedup.unwrap_or(WEEK),
-        ..bare(preset.name, Proof::Signature(scheme))
-    }
 }
 
 fn bare(name: &str, proof: Proof) -> Source {
@@ -264,5 +226,6 @@ fn bare(name: &str, proof: Proof) -> Source {
         allow_ips: None,
         max_body: None,
         silence: None,
+        preset: None,
     }
 }

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use signalpost::clock;
 use signalpost::config::Plan;
 use signalpost::verify::{self, WebhookRequest};
@@ -68,7 +68,14 @@ fn request(plan: &Plan, body: &str) -> Result<WebhookRequest, Failure> {
     }
     let body = Bytes::from(body.to_owned());
     let peer = "192.0.2.7".to_owned();
-    Ok(WebhookRequest::new(headers, String::new(), peer, body))
+    let target = Uri::from_static("/hooks/stripe");
+    Ok(WebhookRequest::new(
+        Method::POST,
+        &target,
+        headers,
+        peer,
+        body,
+    ))
 }
 
 fn verifying(plan: &Plan, request: &WebhookRequest, repeats: u32) -> Result<f64, Failure> {

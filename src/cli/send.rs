@@ -9,7 +9,8 @@ use reqwest::header::{HeaderName, HeaderValue};
 use super::{End, complain, print, root_cause};
 use crate::clock;
 use crate::config::{self, SecretPolicy};
-use crate::verify::Proof;
+use crate::verify::verifier::{Draft, Signed};
+use crate::verify::{self, Proof};
 
 /// Sign a body like the source's provider does, with the source's first secret, and post it.
 ///
@@ -64,9 +65,14 @@ pub(super) async fn run(arguments: &Arguments) -> End {
 
 async fn send(arguments: &Arguments) -> Result<End, String> {
     let body = body(arguments)?;
-    let signature = sign(arguments, &body)?;
+    let signed = sign(arguments, &body)?;
     let default = || format!("http://127.0.0.1:8080/hooks/{}", arguments.source);
-    let url = arguments.to.clone().unwrap_or_else(default);
+    let mut url = arguments.to.clone().unwrap_or_else(default);
+    if let Some(query) = &signed.query {
+        url.push(if url.contains('?') { '&' } else { '?' });
+        url.push_str(query);
+    }
+    let body = signed.body.unwrap_or(body);
     let mut request = reqwest::Client::new().post(&url).body(body);
     if !arguments
         .header
@@ -75,7 +81,7 @@ async fn send(arguments: &Arguments) -> Result<End, String> {
     {
         request = request.header(reqwest::header::CONTENT_TYPE, "application/json");
     }
-    for (name, value) in signature {
+    for (name, value) in signed.headers {
         request = request.header(name, value);
     }
     for (name, value) in &arguments.header {
@@ -110,8 +116,8 @@ fn body(arguments: &Arguments) -> Result<Vec<u8>, String> {
     std::fs::read(&arguments.body).map_err(|error| format!("{}: {error}", arguments.body.display()))
 }
 
-/// The headers of the source's scheme. Secrets of other sources need not be at hand.
-fn sign(arguments: &Arguments, body: &[u8]) -> Result<Vec<(String, String)>, String> {
+/// The body as the source's provider would send it. Secrets of other sources need not be at hand.
+fn sign(arguments: &Arguments, body: &[u8]) -> Result<Signed, String> {
     let mut options = config::Options::new("default");
     options.secrets = SecretPolicy::Warn;
     options.allow_unverified = true;
@@ -141,11 +147,16 @@ fn sign(arguments: &Arguments, body: &[u8]) -> Result<Vec<(String, String)>, Str
             &*source.name
         ));
     }
-    match &source.proof {
-        Proof::Signature(scheme) => {
-            let id = format!("msg_{}", clock::now().uuid().simple());
-            Ok(scheme.sign(body, &id, clock::now()))
-        }
-        Proof::Token { .. } | Proof::None => Ok(Vec::new()),
+    if matches!(source.proof, Proof::Token { .. } | Proof::None) {
+        return Ok(Signed::default());
     }
+    let now = clock::now();
+    let id = format!("msg_{}", now.uuid().simple());
+    let draft = Draft { body, id: &id, now };
+    verify::sign(source, draft).ok_or_else(|| {
+        format!(
+            "only the provider of source {:?} holds the key that it signs with: nothing can be sent in its name",
+            &*source.name
+        )
+    })
 }

@@ -69,6 +69,7 @@ pub(super) fn options(settings: ServeOptions, namespace: &str) -> Options {
     let mut config = config::Options::new(namespace);
     config.allow_unverified = settings.allow_unverified;
     config.max_body = Some(settings.body.max_bytes);
+    config.public_url = settings.public_url;
     let (max_backlog, retention) = (settings.max_backlog, settings.retention);
     let store = match settings.store {
         Store::File(path) => inbox::Options::Embedded(embedded::Options {

@@ -39,6 +39,31 @@ pub(super) struct Source {
     pub(super) allow_ips: Option<Spanned<Vec<Text>>>,
     pub(super) max_body: Option<Text>,
     pub(super) silence: Option<Text>,
+    pub(super) settings: Settings,
+}
+
+/// What single providers need of a source. Which of them takes which is the catalogue's to say.
+#[derive(Debug, Default)]
+pub(super) struct Settings {
+    pub(super) public_keys: Option<Spanned<Vec<Text>>>,
+    pub(super) jwks: Option<Text>,
+    /// Files by the address of the certificate that they are a copy of.
+    pub(super) certificates: Option<Spanned<Vec<(Text, Text)>>>,
+    pub(super) roots: Option<Text>,
+    pub(super) public_url: Option<Text>,
+    pub(super) webhook_id: Option<Text>,
+    pub(super) topics: Option<Spanned<Vec<Text>>>,
+    pub(super) audience: Option<Text>,
+    pub(super) service_account: Option<Text>,
+    pub(super) client_key: Option<Text>,
+    pub(super) public_key_id: Option<Text>,
+    pub(super) algorithm: Option<Text>,
+    /// References by key id.
+    pub(super) keys: Option<Spanned<Vec<(Text, Text)>>>,
+    pub(super) require: Option<Spanned<Vec<Text>>>,
+    pub(super) header: Option<Text>,
+    pub(super) prefix: Option<Text>,
+    pub(super) encoding: Option<Text>,
 }
 
 #[derive(Debug)]

@@ -28,6 +28,8 @@ pub struct Options {
     /// The largest body that the process takes, where it is known.
     pub max_body: Option<usize>,
     pub env: Environment,
+    /// What providers call, without the path: some schemes sign it.
+    pub public_url: Option<String>,
 }
 
 impl Options {
@@ -40,6 +42,7 @@ impl Options {
             allow_unverified: false,
             max_body: None,
             env: Arc::new(|name| std::env::var(name).ok()),
+            public_url: None,
         }
     }
 }
@@ -51,6 +54,7 @@ impl fmt::Debug for Options {
             .field("secrets", &self.secrets)
             .field("allow_unverified", &self.allow_unverified)
             .field("max_body", &self.max_body)
+            .field("public_url", &self.public_url)
             .finish_non_exhaustive()
     }
 }

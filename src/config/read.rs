@@ -8,30 +8,12 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::file::{Event, File, Issuer, Key, Signature, Source, Stamp};
+use super::file::{Event, File, Issuer, Key, Settings, Signature, Source, Stamp};
 use super::problem::Findings;
 use super::read_rules::{read_query, read_route};
 use super::section::{Section, Text, wrong_type};
 
-const LATER_SOURCE: &[&str] = &[
-    "each",
-    "public_keys",
-    "jwks",
-    "certificates",
-    "roots",
-    "public_url",
-    "webhook_id",
-    "topics",
-    "audience",
-    "service_account",
-    "client_key",
-    "public_key_id",
-    "algorithm",
-    "keys",
-    "require",
-    "header",
-    "prefix",
-];
+const LATER_SOURCE: &[&str] = &["each"];
 
 pub(super) fn read(document: &Spanned<DeTable<'_>>, findings: &mut Findings) -> File {
     let mut root = Section::new("the file".to_owned(), 0..0, document.get_ref());
@@ -137,9 +119,32 @@ fn read_source(mut section: Section<'_, '_>, name: Text, findings: &mut Findings
         allow_ips: section.texts("allow_ips", findings),
         max_body: section.text("max_body", findings),
         silence: section.text("silence", findings),
+        settings: read_settings(&mut section, findings),
     };
     section.close(LATER_SOURCE, findings);
     source
+}
+
+fn read_settings(section: &mut Section<'_, '_>, findings: &mut Findings) -> Settings {
+    Settings {
+        public_keys: section.texts("public_keys", findings),
+        jwks: section.text("jwks", findings),
+        certificates: section.pairs("certificates", findings),
+        roots: section.text("roots", findings),
+        public_url: section.text("public_url", findings),
+        webhook_id: section.text("webhook_id", findings),
+        topics: section.texts("topics", findings),
+        audience: section.text("audience", findings),
+        service_account: section.text("service_account", findings),
+        client_key: section.text("client_key", findings),
+        public_key_id: section.text("public_key_id", findings),
+        algorithm: section.text("algorithm", findings),
+        keys: section.pairs("keys", findings),
+        require: section.texts("require", findings),
+        header: section.text("header", findings),
+        prefix: section.text("prefix", findings),
+        encoding: section.text("encoding", findings),
+    }
 }
 
 fn read_signature(mut section: Section<'_, '_>, findings: &mut Findings) -> Signature {

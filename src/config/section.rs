@@ -17,11 +17,25 @@ pub(super) type Text = Spanned<String>;
 
 /// The keys that a table has, readable or not: what is there in a wrong form is no missing key.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Keys(Vec<String>);
+pub(super) struct Keys(Vec<(String, Range<usize>)>);
 
 impl Keys {
     pub(super) fn has(&self, key: &str) -> bool {
-        self.0.iter().any(|present| present == key)
+        self.0.iter().any(|(present, _)| present == key)
+    }
+
+    /// Each key and where its value stands.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, Range<usize>)> {
+        self.0
+            .iter()
+            .map(|(key, span)| (key.as_str(), span.clone()))
+    }
+
+    /// Where the value of a key stands.
+    pub(super) fn span(&self, key: &str) -> Option<Range<usize>> {
+        self.iter()
+            .find(|(present, _)| *present == key)
+            .map(|(_, span)| span)
     }
 }
 
@@ -80,8 +94,12 @@ impl<'r, 'i> Section<'r, 'i> {
     }
 
     pub(super) fn keys(&self) -> Keys {
-        let names = self.table.keys().map(|key| key.get_ref().to_string());
-        Keys(names.collect())
+        let entries = self.table.iter();
+        let mut keys: Vec<_> = entries
+            .map(|(key, value)| (key.get_ref().to_string(), value.span()))
+            .collect();
+        keys.sort_by_key(|(_, span)| span.start);
+        Keys(keys)
     }
 
     pub(super) fn lacks(&self, key: &str) -> bool {
@@ -147,6 +165,28 @@ impl<'r, 'i> Section<'r, 'i> {
                 None
             }
         }
+    }
+
+    /// A table of texts under names that the file chooses, in its order.
+    pub(super) fn pairs(
+        &mut self,
+        key: &'static str,
+        findings: &mut Findings,
+    ) -> Option<Spanned<Vec<(Text, Text)>>> {
+        let value = self.value(key)?;
+        let DeValue::Table(table) = value.get_ref() else {
+            findings.push(wrong_type(key, value, "a table of text"));
+            return None;
+        };
+        let mut pairs: Vec<_> = table
+            .iter()
+            .filter_map(|(name, value)| {
+                let text = read_text(name.get_ref(), value, findings)?;
+                Some((Spanned::new(name.span(), name.get_ref().to_string()), text))
+            })
+            .collect();
+        pairs.sort_by_key(|(name, _)| name.span().start);
+        Some(Spanned::new(self.key_span(key), pairs))
     }
 
     pub(super) fn table(

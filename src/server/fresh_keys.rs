@@ -17,7 +17,7 @@ pub(super) enum Doubt<R> {
 /// where those come from.
 pub(super) async fn prove<T, R>(
     jwks: &Jwks,
-    keys: Option<&Location>,
+    keys: Option<Location>,
     proof: impl Fn() -> Result<T, R>,
     wants_keys: impl Fn(&R) -> bool,
 ) -> Result<T, Doubt<R>> {
@@ -25,7 +25,7 @@ pub(super) async fn prove<T, R>(
         (Err(refusal), Some(keys)) if wants_keys(&refusal) => keys,
         (settled, _) => return settled.map_err(Doubt::Refused),
     };
-    let fresh = jwks.refresh(keys).await;
+    let fresh = jwks.refresh(&keys).await;
     proof().map_err(|refusal| {
         if wants_keys(&refusal) && !fresh {
             Doubt::KeysAway

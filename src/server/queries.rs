@@ -187,7 +187,7 @@ async fn authenticate(
     };
     let proven = fresh_keys::prove(
         &gateway.jwks,
-        trust.keys_for(bearer),
+        trust.keys_for(bearer).cloned(),
         || trust.verify(bearer, clock::now()),
         token::Refusal::wants_keys,
     )

@@ -186,10 +186,10 @@ async fn read(
     let bytes = body::read(body, limits)
         .await
         .map_err(|error| Refused::webhook_body(&error))?;
-    let query = parts.uri.query().unwrap_or_default().to_owned();
     Ok(WebhookRequest::new(
+        parts.method,
+        &parts.uri,
         parts.headers,
-        query,
         peer.ip().to_string(),
         bytes,
     ))

@@ -43,6 +43,12 @@ pub struct CallerSettings {
     )]
     pub trusted_proxy_header: Header,
 
+    /// What providers call, without the path: https://hooks.example.com. Some sign the address; a source's
+    /// `public_url` goes before it.
+    #[arg(long, env = "SIGNALPOST_PUBLIC_URL", value_name = "URL")]
+    #[arg(value_parser = values::public_url)]
+    pub public_url: Option<String>,
+
     /// Web pages that may ask queries: their origins, with commas between. Unless given: none.
     #[arg(
         long,

@@ -205,6 +205,8 @@ pub struct ServeOptions {
     pub drain_delay: Duration,
     pub drain: Duration,
     pub allow_unverified: bool,
+    /// What providers call, without the path.
+    pub public_url: Option<String>,
 }
 
 /// Where events are kept.
@@ -312,6 +314,7 @@ impl ServeSettings {
             drain_delay: self.drain_delay,
             drain: self.drain,
             allow_unverified: self.allow_unverified,
+            public_url: self.callers.public_url.clone(),
         })
     }
 }

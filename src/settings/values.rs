@@ -89,6 +89,22 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse().map_err(|_| ADDRESS)
 }
 
+/// An address without query, and without the slash at its end: paths are put behind it.
+pub(super) fn public_url(text: &str) -> Result<String, &'static str> {
+    let uri: Option<http::Uri> = text.parse().ok();
+    let whole = uri.is_some_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https"))
+            && uri.host().is_some_and(|host| !host.is_empty())
+            && uri.query().is_none()
+            && !text.contains(['#', '@'])
+    });
+    if whole {
+        Ok(text.trim_end_matches('/').to_owned())
+    } else {
+        Err("an http or https address such as https://hooks.example.com")
+    }
+}
+
 /// Takes anything but nothing: a refusal here would be shown together with the value.
 pub(super) fn secret(text: &str) -> Result<Secret, &'static str> {
     if text.is_empty() {
@@ -119,6 +135,27 @@ mod tests {
         }
         assert!(connections("64").is_ok());
         assert_eq!(connections("65"), Err(CONNECTIONS));
+    }
+
+    #[test]
+    fn a_public_address_has_no_query() {
+        let read = |text| public_url(text).ok();
+        assert_eq!(
+            read("https://a.example/"),
+            Some("https://a.example".to_owned())
+        );
+        assert_eq!(read("http://a:8080/x"), Some("http://a:8080/x".to_owned()));
+        for text in [
+            "",
+            "a.example",
+            "ftp://a",
+            "https://",
+            "https://a?b=1",
+            "https://u:p@a",
+            "https://a#b",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -8,6 +8,32 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::spec::{Encoding, Layout};
 
+/// The entries of a list, compiled from [`Layout::Tagged`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entries {
+    separator: char,
+    assign: char,
+    tag: String,
+}
+
+impl Entries {
+    /// None where the whole value is one signature.
+    pub(super) fn of(layout: Layout<'_>) -> Option<Self> {
+        match layout {
+            Layout::Single => None,
+            Layout::Tagged {
+                separator,
+                assign,
+                tag,
+            } => Some(Self {
+                separator,
+                assign,
+                tag: tag.to_owned(),
+            }),
+        }
+    }
+}
+
 /// What one header value holds.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Found<'a> {
@@ -19,15 +45,15 @@ pub(super) struct Found<'a> {
 
 /// Reads one copy of the header; none where it does not have the layout's form.
 pub(super) fn read<'a>(
-    layout: &Layout,
+    layout: Option<&Entries>,
     timestamp_tag: Option<&str>,
     text: &'a str,
 ) -> Option<Found<'a>> {
-    let Layout::Tagged {
+    let Some(Entries {
         separator,
         assign,
         tag,
-    } = layout
+    }) = layout
     else {
         return Some(Found {
             signatures: vec![text],
@@ -48,12 +74,16 @@ pub(super) fn read<'a>(
 }
 
 /// Writes a header value as the provider would.
-pub(super) fn write(layout: &Layout, timestamp: Option<(&str, &str)>, signature: &str) -> String {
-    let Layout::Tagged {
+pub(super) fn write(
+    layout: Option<&Entries>,
+    timestamp: Option<(&str, &str)>,
+    signature: &str,
+) -> String {
+    let Some(Entries {
         separator,
         assign,
         tag,
-    } = layout
+    }) = layout
     else {
         return signature.to_owned();
     };
@@ -92,17 +122,18 @@ pub(super) fn base64_decode(text: &str) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
-    fn pairs(tag: &'static str) -> Layout {
-        Layout::Tagged {
+    fn pairs(tag: &str) -> Entries {
+        Entries::of(Layout::Tagged {
             separator: ',',
             assign: '=',
-            tag: tag.into(),
-        }
+            tag,
+        })
+        .unwrap()
     }
 
     #[test]
     fn other_versions_are_skipped_and_several_of_ours_are_kept() {
-        let found = read(&pairs("v1"), Some("t"), "t=12,v1=aa,v0=bb,v1=cc,x=").unwrap();
+        let found = read(Some(&pairs("v1")), Some("t"), "t=12,v1=aa,v0=bb,v1=cc,x=").unwrap();
         assert_eq!(found.signatures, ["aa", "cc"]);
         assert_eq!(found.timestamp, Some("12"));
     }
@@ -110,10 +141,10 @@ mod tests {
     #[test]
     fn what_has_not_the_form_is_not_read() {
         for text in ["", "t=1,,v1=aa", "t=1,v1", "t=1,t=2,v1=aa", "v1=aa,"] {
-            assert_eq!(read(&pairs("v1"), Some("t"), text), None, "{text:?}");
+            assert_eq!(read(Some(&pairs("v1")), Some("t"), text), None, "{text:?}");
         }
         // A space is part of the name beside it, as for the providers' own libraries.
-        let spaced = read(&pairs("v1"), Some("t"), "t=1, v1=aa").unwrap();
+        let spaced = read(Some(&pairs("v1")), Some("t"), "t=1, v1=aa").unwrap();
         assert!(spaced.signatures.is_empty());
     }
 

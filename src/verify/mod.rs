@@ -4,8 +4,11 @@
 //! an `Event`, which only [`authenticate`] makes, shows it. Nothing of a request is parsed before its
 //! proof holds. May import `expr`, `token` and below.
 
+pub mod answers;
 mod body;
 mod freshness;
+pub mod given;
+pub mod handshake;
 mod hmac;
 mod identity;
 mod layout;
@@ -15,14 +18,15 @@ mod refusal;
 pub mod scheme;
 pub mod spec;
 pub mod template;
+pub mod verifier;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderMap;
 use http::header::HeaderName;
+use http::{HeaderMap, Method, Uri};
 use serde_json::Value;
 
 use crate::clock::Timestamp;
@@ -31,22 +35,36 @@ use crate::expr::{self, Expr};
 use crate::network::Network;
 use crate::rate::Rate;
 use crate::token::{self, Issuer, KeyTable, Location, Speaker, Trust};
+use providers::Preset;
 pub use refusal::{Class, Refusal};
+use verifier::{Draft, Moment, Seal, Signed, Verifier};
 
 /// A request as it came in. Its body stays closed until the proof holds.
 pub struct WebhookRequest {
-    headers: HeaderMap,
+    method: Method,
+    /// As sent, and not believed: what is signed is the address that the source names.
+    path: String,
+    /// As sent, without the question mark.
     query: String,
+    headers: HeaderMap,
     peer: String,
     body: Bytes,
 }
 
 impl WebhookRequest {
     #[must_use]
-    pub fn new(headers: HeaderMap, query: String, peer: String, body: Bytes) -> Self {
+    pub fn new(
+        method: Method,
+        target: &Uri,
+        headers: HeaderMap,
+        peer: String,
+        body: Bytes,
+    ) -> Self {
         Self {
+            method,
+            path: target.path().to_owned(),
+            query: target.query().unwrap_or_default().to_owned(),
             headers,
-            query,
             peer,
             body,
         }
@@ -94,6 +112,8 @@ pub struct Source {
     pub max_body: Option<usize>,
     /// Nothing for so long is an alarm.
     pub silence: Option<Duration>,
+    /// What the provider expects beyond a proof: handshake and answers.
+    pub preset: Option<&'static Preset>,
 }
 
 impl Source {
@@ -112,7 +132,7 @@ impl Source {
                 issuers,
                 keys: keys.as_deref(),
             }),
-            Proof::Signature(_) | Proof::None => None,
+            Proof::Signature(_) | Proof::Scheme(_) | Proof::None => None,
         }
     }
 
@@ -130,7 +150,10 @@ impl Source {
 )]
 #[derive(Debug)]
 pub enum Proof {
+    /// An HMAC, as data.
     Signature(scheme::Scheme),
+    /// Any other scheme of a preset.
+    Scheme(Box<dyn Verifier>),
     /// `Authorization: Bearer` with a token of one of these issuers, or with an API key.
     Token {
         issuers: Vec<Arc<Issuer>>,
@@ -163,12 +186,41 @@ struct Proven {
     claims: Option<Value>,
 }
 
-/// Where the keys come from that the token of a request wants.
+/// Signs like the source's provider does, with the first secret; none where it has a token, or only the provider
+/// holds the key.
 #[must_use]
-pub fn keys_for<'s>(source: &'s Source, request: &WebhookRequest) -> Option<&'s Location> {
-    source
-        .trust()?
-        .keys_for(token::bearer(&request.headers).ok()?)
+pub fn sign(source: &Source, draft: Draft<'_>) -> Option<Signed> {
+    match &source.proof {
+        Proof::Signature(scheme) => Some(Signed {
+            headers: scheme.sign(draft.body, draft.id, draft.now),
+            ..Signed::default()
+        }),
+        Proof::Scheme(scheme) => scheme.sign(draft),
+        Proof::Token { .. } | Proof::None => None,
+    }
+}
+
+impl From<Seal> for Proven {
+    fn from(seal: Seal) -> Self {
+        Self {
+            secret: seal.secret,
+            signed_at: seal.signed_at,
+            claims: seal.claims,
+            ..Self::default()
+        }
+    }
+}
+
+/// Where the keys come from that the proof of a request wants.
+#[must_use]
+pub fn keys_for(source: &Source, request: &WebhookRequest) -> Option<Location> {
+    match &source.proof {
+        Proof::Scheme(scheme) => scheme.wants(request),
+        _ => source
+            .trust()?
+            .keys_for(token::bearer(&request.headers).ok()?)
+            .cloned(),
+    }
 }
 
 /// Proves the request, then reads it; the first doubt ends both.
@@ -223,13 +275,11 @@ pub fn authenticate(
 
 fn prove(source: &Source, request: &WebhookRequest, now: Timestamp) -> Result<Proven, Refusal> {
     match &source.proof {
-        Proof::Signature(scheme) => {
-            let seal = scheme.verify(request, source.dedup, now)?;
-            Ok(Proven {
-                secret: Some(seal.secret),
-                signed_at: seal.signed_at,
-                ..Proven::default()
-            })
+        Proof::Signature(scheme) => scheme.verify(request, source.dedup, now).map(Into::into),
+        Proof::Scheme(scheme) => {
+            let retention = source.dedup;
+            let seal = scheme.verify(request, Moment { now, retention })?;
+            Ok(seal.into())
         }
         Proof::Token { issuers, keys } => {
             let trust = Trust {

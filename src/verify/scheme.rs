@@ -9,11 +9,10 @@ use std::time::Duration;
 use http::header::HeaderName;
 
 use super::hmac::{self, Key};
-use super::layout;
-use super::spec::{
-    Copies, Encoding, KeyForm, Layout, Place, SignatureSpec, Text, TimestampSpec, Unit,
-};
+use super::layout::{self, Entries};
+use super::spec::{Copies, Encoding, KeyForm, Place, SignatureSpec, TimestampSpec, Unit};
 use super::template::{Fields, Template, TemplateFault};
+use super::verifier::Seal;
 use super::{Refusal, WebhookRequest, freshness};
 use crate::clock::Timestamp;
 use crate::secret::Secret;
@@ -44,10 +43,11 @@ pub enum SchemeFault {
 pub struct Scheme {
     header: HeaderName,
     id_header: Option<HeaderName>,
-    layout: Layout,
+    /// None: the header holds one signature alone.
+    entries: Option<Entries>,
     copies: Copies,
     encoding: Encoding,
-    prefix: Text,
+    prefix: String,
     signed: Template,
     time: Option<Time>,
     /// At least one.
@@ -58,27 +58,19 @@ pub struct Scheme {
 struct Time {
     /// None where it is an entry of the signature's header.
     header: Option<HeaderName>,
-    tag: Option<Text>,
+    tag: Option<String>,
     unit: Unit,
     tolerance: Option<Duration>,
-}
-
-/// What a signature has shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Seal {
-    /// Which secret matched, counted from 0.
-    pub(super) secret: usize,
-    pub(super) signed_at: Option<Timestamp>,
 }
 
 impl Scheme {
     /// Decodes the secrets as the scheme needs them; the first fault ends it.
     pub fn compile(
-        spec: &SignatureSpec,
-        timestamp: Option<&TimestampSpec>,
+        spec: &SignatureSpec<'_>,
+        timestamp: Option<&TimestampSpec<'_>>,
         secrets: &[Secret],
     ) -> Result<Self, SchemeFault> {
-        let signed = Template::compile(&spec.signed)?;
+        let signed = Template::compile(spec.signed)?;
         let time = timestamp.map(Time::compile).transpose()?;
         match (signed.names_timestamp(), &time) {
             (true, None) => return Err(SchemeFault::NoTimestamp),
@@ -97,12 +89,12 @@ impl Scheme {
             .map(|(index, secret)| prepare(spec, index, secret))
             .collect::<Result<_, _>>()?;
         Ok(Self {
-            header: header_name(&spec.header)?,
-            id_header: spec.id_header.as_deref().map(header_name).transpose()?,
-            layout: spec.layout.clone(),
+            header: header_name(spec.header)?,
+            id_header: spec.id_header.map(header_name).transpose()?,
+            entries: Entries::of(spec.layout),
             copies: spec.copies,
             encoding: spec.encoding,
-            prefix: spec.prefix.clone(),
+            prefix: spec.prefix.to_owned(),
             signed,
             time,
             keys,
@@ -136,8 +128,9 @@ impl Scheme {
             freshness::signed(at, time.unit, time.tolerance, retention, now)?;
         }
         Ok(Seal {
-            secret,
+            secret: Some(secret),
             signed_at: time.map(|(_, at)| at),
+            ..Seal::default()
         })
     }
 
@@ -164,7 +157,7 @@ impl Scheme {
         if let Some(key) = self.keys.first() {
             let bytes = key.compute(self.signed.render(fields));
             let signature = self.encoding.encode(&self.prefix, &bytes);
-            let value = layout::write(&self.layout, tagged, &signature);
+            let value = layout::write(self.entries.as_ref(), tagged, &signature);
             headers.push((self.header.to_string(), value));
         }
         headers
@@ -186,7 +179,7 @@ impl Scheme {
                 return Err(Refusal::DuplicateHeader(self.header.to_string()));
             }
             let text = value.to_str().map_err(|_| malformed())?;
-            let found = layout::read(&self.layout, tag, text).ok_or_else(malformed)?;
+            let found = layout::read(self.entries.as_ref(), tag, text).ok_or_else(malformed)?;
             signatures.extend(found.signatures);
             if found.timestamp.is_some() && at.replace(found.timestamp).is_some() {
                 return Err(malformed());
@@ -242,10 +235,10 @@ impl Scheme {
 }
 
 impl Time {
-    fn compile(spec: &TimestampSpec) -> Result<Self, SchemeFault> {
-        let (header, tag) = match &spec.place {
+    fn compile(spec: &TimestampSpec<'_>) -> Result<Self, SchemeFault> {
+        let (header, tag) = match spec.place {
             Place::Header(name) => (Some(header_name(name)?), None),
-            Place::Tag(tag) => (None, Some(tag.clone())),
+            Place::Tag(tag) => (None, Some(tag.to_owned())),
         };
         Ok(Self {
             header,
@@ -257,7 +250,7 @@ impl Time {
 }
 
 /// The key that a secret stands for, ready for use.
-fn prepare(spec: &SignatureSpec, index: usize, secret: &Secret) -> Result<Key, SchemeFault> {
+fn prepare(spec: &SignatureSpec<'_>, index: usize, secret: &Secret) -> Result<Key, SchemeFault> {
     let form = SchemeFault::SecretForm {
         index,
         form: spec.key_form.describe(),

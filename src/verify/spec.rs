@@ -3,27 +3,38 @@
 //!
 //! What no data can say (canonical forms, public keys, certificates) is not here. `scheme` compiles it.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
-/// Text of a preset, or of routes.toml.
-pub type Text = Cow<'static, str>;
-
-/// How a request is signed.
-#[derive(Clone, Debug)]
-pub struct SignatureSpec {
-    pub header: Text,
-    pub layout: Layout,
+/// How a request is signed. Its texts are a preset's, or borrowed from routes.toml.
+#[derive(Clone, Copy, Debug)]
+pub struct SignatureSpec<'a> {
+    pub header: &'a str,
+    pub layout: Layout<'a>,
     pub copies: Copies,
     pub algorithm: Algorithm,
     pub encoding: Encoding,
     /// What stands before each encoded signature, such as `sha256=`.
-    pub prefix: Text,
+    pub prefix: &'a str,
     /// What is signed: `{body}`, `{timestamp}`, `{id}` and literal text.
-    pub signed: Text,
+    pub signed: &'a str,
     /// The header that `{id}` stands for.
-    pub id_header: Option<Text>,
+    pub id_header: Option<&'a str>,
     pub key_form: KeyForm,
+}
+
+impl SignatureSpec<'static> {
+    /// HMAC-SHA-256 over the body, in hex, alone in its header: a preset writes its header, and what differs.
+    pub const BODY: Self = Self {
+        header: "",
+        layout: Layout::Single,
+        copies: Copies::One,
+        algorithm: Algorithm::Sha256,
+        encoding: Encoding::Hex,
+        prefix: "",
+        signed: "{body}",
+        id_header: None,
+        key_form: KeyForm::Plain,
+    };
 }
 
 /// The hash under an HMAC.
@@ -48,8 +59,8 @@ impl Algorithm {
 }
 
 /// How signatures stand in their header.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Layout {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout<'a> {
     /// The whole value is one signature.
     Single,
     /// Entries of a tag and a value; those under another tag are skipped. `t=1,v1=…,v1=…` has the
@@ -57,7 +68,7 @@ pub enum Layout {
     Tagged {
         separator: char,
         assign: char,
-        tag: Text,
+        tag: &'a str,
     },
 }
 
@@ -113,20 +124,20 @@ impl KeyForm {
 }
 
 /// The signed time of a request.
-#[derive(Clone, Debug)]
-pub struct TimestampSpec {
-    pub place: Place,
+#[derive(Clone, Copy, Debug)]
+pub struct TimestampSpec<'a> {
+    pub place: Place<'a>,
     pub unit: Unit,
     /// Both ways. None where the vendor states none: then retention limits the past.
     pub tolerance: Option<Duration>,
 }
 
 /// Where the time stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    Header(Text),
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place<'a> {
+    Header(&'a str),
     /// An entry of the signature's own header.
-    Tag(Text),
+    Tag(&'a str),
 }
 
 /// How a time is written.

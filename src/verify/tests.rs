@@ -13,9 +13,7 @@ use http::HeaderValue;
 use serde_json::json;
 
 use super::scheme::{Scheme, SchemeFault};
-use super::spec::{
-    Algorithm, Copies, Encoding, KeyForm, Layout, Place, SignatureSpec, TimestampSpec, Unit,
-};
+use super::spec::{KeyForm, Place, SignatureSpec, TimestampSpec, Unit};
 use super::template::TemplateFault;
 use super::*;
 use crate::secret::Secret;
@@ -25,23 +23,18 @@ const NOW: Timestamp = Timestamp::from_seconds(1_785_585_600);
 const DAY: Duration = Duration::from_hours(24);
 
 /// As routes.toml of the documentation has it.
-fn spec() -> SignatureSpec {
+fn spec() -> SignatureSpec<'static> {
     SignatureSpec {
-        header: "X-Carrier-Signature".into(),
-        layout: Layout::Single,
-        copies: Copies::One,
-        algorithm: Algorithm::Sha256,
-        encoding: Encoding::Hex,
-        prefix: "sha256=".into(),
-        signed: "{timestamp}.{body}".into(),
-        id_header: None,
-        key_form: KeyForm::Plain,
+        header: "X-Carrier-Signature",
+        prefix: "sha256=",
+        signed: "{timestamp}.{body}",
+        ..SignatureSpec::BODY
     }
 }
 
-fn time(tolerance: Option<Duration>) -> TimestampSpec {
+fn time(tolerance: Option<Duration>) -> TimestampSpec<'static> {
     TimestampSpec {
-        place: Place::Header("X-Carrier-Timestamp".into()),
+        place: Place::Header("X-Carrier-Timestamp"),
         unit: Unit::Seconds,
         tolerance,
     }
@@ -65,6 +58,7 @@ fn source(proof: Proof) -> Source {
         allow_ips: None,
         max_body: None,
         silence: None,
+        preset: None,
     }
 }
 
@@ -74,7 +68,9 @@ fn request(headers: &[(String, String)], query: &str, body: &'static str) -> Web
         let name: HeaderName = name.parse().unwrap();
         map.append(name, HeaderValue::from_str(value).unwrap());
     }
-    WebhookRequest::new(map, query.to_owned(), "192.0.2.7".to_owned(), body.into())
+    let target = format!("/hooks/carrier?{query}").parse().unwrap();
+    let peer = "192.0.2.7".to_owned();
+    WebhookRequest::new(Method::POST, &target, map, peer, body.into())
 }
 
 fn carrier(tolerance: Option<Duration>) -> Scheme {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, Method, Uri};
 use serde::Deserialize;
 
 use signalpost::clock::Timestamp;
@@ -38,7 +38,12 @@ fn published_vectors_of_other_vendors_can_be_said_as_data() {
                 headers.append(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
             }
             let body = Bytes::copy_from_slice(case.body.as_bytes());
-            let request = super::request(headers, body);
+            let request = super::request(
+                &Method::POST,
+                &Uri::from_static("/hooks/published"),
+                headers,
+                body,
+            );
             let judged = authenticate(&source, &request, Timestamp::from_seconds(case.now));
             assert_eq!(
                 judged.is_ok(),
@@ -97,9 +102,9 @@ struct Case {
 }
 
 impl Vector {
-    fn spec(&self) -> SignatureSpec {
+    fn spec(&self) -> SignatureSpec<'_> {
         SignatureSpec {
-            header: self.header.clone().into(),
+            header: &self.header,
             layout: match &self.layout {
                 WrittenLayout::Single(word) => {
                     assert_eq!(word, "single");
@@ -113,14 +118,14 @@ impl Vector {
                 } => Layout::Tagged {
                     separator: *separator,
                     assign: *assign,
-                    tag: tag.clone().into(),
+                    tag,
                 },
             },
             copies: Copies::One,
             algorithm: Algorithm::from_name(&self.algorithm).unwrap(),
             encoding: Encoding::from_name(&self.encoding).unwrap(),
-            prefix: self.prefix.clone().into(),
-            signed: self.signed.clone().into(),
+            prefix: &self.prefix,
+            signed: &self.signed,
             id_header: None,
             key_form: match self.key_form.as_str() {
                 "hex" => KeyForm::Hex,
@@ -129,17 +134,17 @@ impl Vector {
         }
     }
 
-    fn timestamp_spec(&self) -> Option<TimestampSpec> {
+    fn timestamp_spec(&self) -> Option<TimestampSpec<'_>> {
         let written = self.timestamp.as_ref()?;
         let place = match (&self.layout, &written.header) {
-            (_, Some(header)) => Place::Header(header.clone().into()),
+            (_, Some(header)) => Place::Header(header),
             (
                 WrittenLayout::Tagged {
                     timestamp_tag: Some(tag),
                     ..
                 },
                 None,
-            ) => Place::Tag(tag.clone().into()),
+            ) => Place::Tag(tag),
             _ => return None,
         };
         Some(TimestampSpec {

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use crate::expr::{Expr, Scope};
+use crate::verify::providers::SchemeSpec;
 use crate::verify::spec::{Place, SignatureSpec, TimestampSpec};
 
 use super::super::file;
@@ -112,7 +113,15 @@ impl Compiler<'_> {
 fn signed_headers(written: &file::Source, provider: Provider) -> Option<Vec<String>> {
     let lower = |text: &str| text.to_ascii_lowercase();
     match provider {
-        Provider::Preset(preset) => Some(headers_of(&preset.signature, preset.timestamp.as_ref())),
+        Provider::Preset(preset) => Some(match &preset.scheme {
+            SchemeSpec::Signature {
+                signature,
+                timestamp,
+            } => headers_of(signature, timestamp.as_ref()),
+            SchemeSpec::Code { signed_headers, .. } => {
+                signed_headers.iter().map(|name| lower(name)).collect()
+            }
+        }),
         Provider::Hmac => {
             let stamp = written.timestamp.as_ref().map(Spanned::get_ref);
             let header = stamp.and_then(|stamp| stamp.header.as_ref());
@@ -127,12 +136,12 @@ fn signed_headers(written: &file::Source, provider: Provider) -> Option<Vec<Stri
     }
 }
 
-fn headers_of(signature: &SignatureSpec, timestamp: Option<&TimestampSpec>) -> Vec<String> {
-    let stamp = timestamp.and_then(|timestamp| match &timestamp.place {
+fn headers_of(signature: &SignatureSpec<'_>, timestamp: Option<&TimestampSpec<'_>>) -> Vec<String> {
+    let stamp = timestamp.and_then(|timestamp| match timestamp.place {
         Place::Header(name) => Some(name),
         Place::Tag(_) => None,
     });
-    let id = signature.id_header.as_ref();
+    let id = signature.id_header;
     stamp
         .into_iter()
         .chain(id)
@@ -158,7 +167,7 @@ fn reads_unsigned(key: &Expr, signed: &[String]) -> bool {
 /// usable.
 pub(super) fn default_dedup(provider: Provider, event: &Event, signs_time: bool) -> Duration {
     let (preset, horizon, signs_time) = match provider {
-        Provider::Preset(preset) => (preset.dedup, preset.horizon, preset.timestamp.is_some()),
+        Provider::Preset(preset) => (preset.dedup, preset.horizon, preset.signs_time()),
         Provider::Hmac => (None, None, signs_time),
         // A token carries its own end.
         Provider::Jwt => (None, None, true),

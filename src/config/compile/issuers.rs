@@ -203,7 +203,7 @@ impl Compiler<'_> {
         found.into_iter().collect()
     }
 
-    fn location(&mut self, text: &Text) -> Option<Location> {
+    pub(super) fn location(&mut self, text: &Text) -> Option<Location> {
         match Location::parse(text.get_ref()) {
             Ok(location) => {
                 if let Location::File(path) = &location {

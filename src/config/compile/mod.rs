@@ -5,6 +5,7 @@
 //! May import what `config` may.
 
 mod absence;
+mod given;
 mod identity;
 mod intake;
 pub(super) mod issuers;

@@ -2,14 +2,10 @@
 //!
 //! Which keys go with which provider is decided here; what a scheme can say is `verify`'s.
 
-use std::borrow::Cow;
-use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::secret::Secret;
 use crate::verify::Proof;
-use crate::verify::providers::Preset;
+use crate::verify::providers::{Preset, SchemeSpec};
 use crate::verify::scheme::{Scheme, SchemeFault};
 use crate::verify::spec::{
     Algorithm, Copies, Encoding, KeyForm, Layout, Place, SignatureSpec, TimestampSpec, Unit,
@@ -23,17 +19,31 @@ const DEFAULT_TOLERANCE: Duration = Duration::from_mins(5);
 
 impl Compiler<'_> {
     pub(super) fn preset_proof(&mut self, source: &file::Source, preset: &Preset) -> Option<Proof> {
-        let mut timestamp = preset.timestamp.clone();
-        if let Some(text) = &source.tolerance {
-            let tolerance = self.duration(text);
-            if let Some(timestamp) = &mut timestamp {
-                timestamp.tolerance = tolerance;
-            } else {
+        let tolerance = match &source.tolerance {
+            Some(text) if !preset.signs_time() => {
                 let message = format!("`{}` signs no time to be tolerant of", preset.name);
                 self.error(codes::CONFLICT, text, message);
+                None
+            }
+            Some(text) => Some(self.duration(text)?),
+            None => None,
+        };
+        match preset.scheme {
+            SchemeSpec::Signature {
+                signature,
+                timestamp,
+            } => {
+                let timestamp = timestamp.map(|timestamp| TimestampSpec {
+                    tolerance: tolerance.or(timestamp.tolerance),
+                    ..timestamp
+                });
+                self.scheme(source, &signature, timestamp.as_ref())
+            }
+            SchemeSpec::Code { secrets, build, .. } => {
+                let given = self.given(source, tolerance)?;
+                self.code(source, given, secrets, build)
             }
         }
-        self.scheme(source, &preset.signature, timestamp.as_ref())
     }
 
     pub(super) fn hmac_proof(&mut self, source: &file::Source) -> Option<Proof> {
@@ -63,7 +73,7 @@ impl Compiler<'_> {
         self.scheme(source, &spec?, timestamp?.as_ref())
     }
 
-    fn signature(&mut self, written: &file::Signature) -> Option<SignatureSpec> {
+    fn signature<'w>(&mut self, written: &'w file::Signature) -> Option<SignatureSpec<'w>> {
         let algorithm = written.algorithm.as_ref().and_then(|text| {
             let words = ["sha1", "sha256", "sha512"];
             self.named("algorithm", text, &words, Algorithm::from_name)
@@ -73,19 +83,19 @@ impl Compiler<'_> {
             .as_ref()
             .and_then(|text| self.named("encoding", text, &["hex", "base64"], Encoding::from_name));
         Some(SignatureSpec {
-            header: Cow::Owned(written.header.as_ref()?.get_ref().clone()),
+            header: written.header.as_ref()?.get_ref(),
             layout: Layout::Single,
             copies: Copies::One,
             algorithm: algorithm?,
             encoding: encoding?,
-            prefix: owned_or(written.prefix.as_ref(), ""),
-            signed: owned_or(written.signed.as_ref(), "{body}"),
+            prefix: text_or(written.prefix.as_ref(), ""),
+            signed: text_or(written.signed.as_ref(), "{body}"),
             id_header: None,
             key_form: KeyForm::Plain,
         })
     }
 
-    fn timestamp(&mut self, written: &file::Stamp) -> Option<TimestampSpec> {
+    fn timestamp<'w>(&mut self, written: &'w file::Stamp) -> Option<TimestampSpec<'w>> {
         let unit = match &written.unit {
             Some(text) => self.named("unit", text, &["s", "ms"], Unit::from_name),
             None => Some(Unit::Seconds),
@@ -94,9 +104,9 @@ impl Compiler<'_> {
             Some(text) => self.duration(text),
             None => Some(DEFAULT_TOLERANCE),
         };
-        let header = written.header.as_ref()?.get_ref().clone();
+        let header = written.header.as_ref()?.get_ref();
         Some(TimestampSpec {
-            place: Place::Header(Cow::Owned(header)),
+            place: Place::Header(header),
             unit: unit?,
             tolerance: Some(tolerance?),
         })
@@ -119,64 +129,26 @@ impl Compiler<'_> {
     fn scheme(
         &mut self,
         source: &file::Source,
-        spec: &SignatureSpec,
-        timestamp: Option<&TimestampSpec>,
+        spec: &SignatureSpec<'_>,
+        timestamp: Option<&TimestampSpec<'_>>,
     ) -> Option<Proof> {
-        let list = source.secrets.as_ref();
-        let Some(list) = list.filter(|list| !list.get_ref().is_empty()) else {
-            if source.keys.has("secrets") && list.is_none() {
-                return None;
-            }
-            let span = list.map_or(source.name.span(), Spanned::span);
-            let message = format!("source `{}` has no secrets", source.name.get_ref());
-            self.findings.push(
-                Finding::error(codes::MISSING_KEY, span, message)
-                    .help("`secrets = [\"env:NAME\"]` or `[\"file:/path\"]`"),
-            );
-            return None;
-        };
-        let name: Arc<str> = source.name.get_ref().as_str().into();
-        let references = list.get_ref();
-        let secrets: Vec<_> = references
-            .iter()
-            .map(|text| self.secret(&name, text))
-            .collect();
-        let mut secrets: Vec<Secret> = secrets.into_iter().collect::<Option<_>>()?;
-        // A secret of the wrong form gives way to its last value, and that to a stand-in, which has
-        // every form: there are no more turns than two for each.
-        let mut seen = HashSet::new();
-        for _ in 0..=2 * references.len() {
-            match Scheme::compile(spec, timestamp, &secrets) {
-                Ok(scheme) => return Some(Proof::Signature(scheme)),
-                Err(
-                    ref fault @ (SchemeFault::SecretForm { index, .. }
-                    | SchemeFault::EmptySecret { index }),
-                ) => {
-                    let text = references.get(index)?;
-                    let why = match fault {
-                        SchemeFault::SecretForm { form, .. } => {
-                            format!("this secret is not {form}")
-                        }
-                        // Nothing is left once its prefix or its encoding is taken off.
-                        _ => "this secret is empty".to_owned(),
-                    };
-                    let other = if seen.insert(index) {
-                        self.unreadable(&name, text, &why)
-                    } else {
-                        self.refuse_secret(&name, text, &why)
-                    };
-                    *secrets.get_mut(index)? = other;
-                }
-                Err(fault) => {
-                    self.scheme_fault(source, &fault);
-                    return None;
-                }
-            }
-        }
-        let message = "no form of secret fits this scheme";
-        self.findings
-            .push(Finding::error(codes::SECRET, list.span(), message));
-        None
+        self.with_secrets(source, |compiler, secrets| {
+            Scheme::compile(spec, timestamp, secrets)
+                .map(Proof::Signature)
+                .map_err(|fault| match fault {
+                    SchemeFault::SecretForm { index, form } => {
+                        Some((index, format!("this secret is not {form}")))
+                    }
+                    // Nothing is left once its prefix or its encoding is taken off.
+                    SchemeFault::EmptySecret { index } => {
+                        Some((index, "this secret is empty".to_owned()))
+                    }
+                    fault => {
+                        compiler.scheme_fault(source, &fault);
+                        None
+                    }
+                })
+        })
     }
 
     fn scheme_fault(&mut self, source: &file::Source, fault: &SchemeFault) {
@@ -205,8 +177,6 @@ impl Compiler<'_> {
     }
 }
 
-fn owned_or(text: Option<&Text>, default: &'static str) -> Cow<'static, str> {
-    text.map_or(Cow::Borrowed(default), |text| {
-        Cow::Owned(text.get_ref().clone())
-    })
+fn text_or<'w>(text: Option<&'w Text>, default: &'static str) -> &'w str {
+    text.map_or(default, |text| text.get_ref())
 }

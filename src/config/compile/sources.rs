@@ -12,11 +12,40 @@ use super::super::file;
 use super::super::problem::Finding;
 use super::identity::default_dedup;
 use super::trust::Known;
-use super::{Compiler, Spanned, Text, codes, optional};
+use super::{Compiler, Text, codes, optional};
 
 /// Generic providers, beside the presets.
 const GENERIC: [&str; 3] = ["hmac", "jwt", "none"];
 const LATER: [&str; 2] = ["token", "basic"];
+
+/// Keys that some providers take and others do not.
+const PROVIDERS_OWN: [&str; 22] = [
+    "secrets",
+    "signature",
+    "timestamp",
+    "tolerance",
+    "issuer",
+    "public_keys",
+    "jwks",
+    "certificates",
+    "roots",
+    "public_url",
+    "webhook_id",
+    "topics",
+    "audience",
+    "service_account",
+    "client_key",
+    "public_key_id",
+    "algorithm",
+    "keys",
+    "require",
+    "header",
+    "prefix",
+    "encoding",
+];
+
+/// Those that every preset takes, or refuses with a sentence of its own.
+const OF_PRESETS: [&str; 2] = ["secrets", "tolerance"];
 
 /// What `provider` says.
 #[derive(Clone, Copy)]
@@ -88,6 +117,10 @@ impl Compiler<'_> {
             allow_ips: allow_ips?,
             max_body: max_body?,
             silence: silence?,
+            preset: match provider {
+                Provider::Preset(preset) => Some(preset),
+                _ => None,
+            },
         })
     }
 
@@ -158,38 +191,19 @@ impl Compiler<'_> {
 
     /// Keys that mean something for another provider only.
     fn refuse_foreign_keys(&mut self, written: &file::Source, provider: Provider) {
-        let (signs, own_scheme, token) = match provider {
-            Provider::Preset(_) => (true, false, false),
-            Provider::Hmac => (true, true, false),
-            Provider::Jwt => (false, false, true),
-            Provider::None => (false, false, false),
+        let takes: &[&str] = match provider {
+            Provider::Preset(preset) => preset.settings,
+            Provider::Hmac => &["secrets", "signature", "timestamp", "tolerance"],
+            Provider::Jwt => &["issuer"],
+            Provider::None => &[],
         };
-        let present = [
-            (
-                "secrets",
-                written.secrets.as_ref().map(Spanned::span),
-                signs,
-            ),
-            (
-                "signature",
-                written.signature.as_ref().map(Spanned::span),
-                own_scheme,
-            ),
-            (
-                "timestamp",
-                written.timestamp.as_ref().map(Spanned::span),
-                own_scheme,
-            ),
-            (
-                "tolerance",
-                written.tolerance.as_ref().map(Spanned::span),
-                signs,
-            ),
-            ("issuer", written.issuer.as_ref().map(Spanned::span), token),
-        ];
+        let preset = matches!(provider, Provider::Preset(_));
         let name = written.provider.as_ref().map_or("", |text| text.get_ref());
-        for (key, span, fits) in present {
-            if let Some(span) = span.filter(|_| !fits) {
+        for (key, span) in written.keys.iter() {
+            let fits = !PROVIDERS_OWN.contains(&key)
+                || takes.contains(&key)
+                || (preset && OF_PRESETS.contains(&key));
+            if !fits {
                 let message = format!("`{key}` means nothing for provider `{name}`");
                 self.findings
                     .push(Finding::error(codes::CONFLICT, span, message));

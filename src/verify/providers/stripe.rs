@@ -1,42 +1,36 @@
 //! Stripe: `t=<s>,v1=<hex>` over `t.body`, keyed with the whole `whsec_…` text.
 
-use std::borrow::Cow::Borrowed;
 use std::time::Duration;
 
-use super::{Preset, days};
-use crate::verify::BodyRule;
-use crate::verify::spec::{
-    Algorithm, Copies, Encoding, KeyForm, Layout, Place, SignatureSpec, TimestampSpec, Unit,
-};
+use super::{Confidence, Preset, SchemeSpec, days};
+use crate::verify::spec::{Layout, Place, SignatureSpec, TimestampSpec, Unit};
 
 pub(super) static PRESET: Preset = Preset {
     name: "stripe",
     title: "Stripe",
-    signature: SignatureSpec {
-        header: Borrowed("stripe-signature"),
-        // After a secret is rolled, two `v1` stand side by side for up to a day.
-        layout: Layout::Tagged {
-            separator: ',',
-            assign: '=',
-            tag: Borrowed("v1"),
+    scheme: SchemeSpec::Signature {
+        signature: SignatureSpec {
+            header: "stripe-signature",
+            // After a secret is rolled, two `v1` stand side by side for up to a day.
+            layout: Layout::Tagged {
+                separator: ',',
+                assign: '=',
+                tag: "v1",
+            },
+            signed: "{timestamp}.{body}",
+            ..SignatureSpec::BODY
         },
-        copies: Copies::One,
-        algorithm: Algorithm::Sha256,
-        encoding: Encoding::Hex,
-        prefix: Borrowed(""),
-        signed: Borrowed("{timestamp}.{body}"),
-        id_header: None,
-        key_form: KeyForm::Plain,
+        timestamp: Some(TimestampSpec {
+            place: Place::Tag("t"),
+            unit: Unit::Seconds,
+            tolerance: Some(Duration::from_mins(5)),
+        }),
     },
-    timestamp: Some(TimestampSpec {
-        place: Place::Tag(Borrowed("t")),
-        unit: Unit::Seconds,
-        tolerance: Some(Duration::from_mins(5)),
-    }),
     key: Some("body.id"),
     kind: Some("body.type"),
-    body: BodyRule::Json,
-    dedup: None,
     horizon: Some(days(3)),
+    confidence: Confidence::Library,
     source: "https://docs.stripe.com/webhooks",
+    setup: "Developers → Webhooks → the endpoint → Signing secret: `whsec_…`",
+    ..Preset::BASE
 };

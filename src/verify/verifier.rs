@@ -1,0 +1,70 @@
+//! A scheme that is not data: what `Scheme` is for an HMAC over a template, for everything else.
+//!
+//! One implementation for each mechanism, made by the preset's `build` from what the source gives. As for
+//! all of `verify`: no I/O and no clock; keys that must be fetched are named by [`Verifier::wants`], fetched
+//! by the caller, and looked up again. Everything is read exactly or refused, and no text of a secret or of
+//! a request appears in a refusal.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Refusal, WebhookRequest};
+use crate::clock::Timestamp;
+use crate::token::Location;
+
+/// When a request is judged, and for how long its key will be kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    pub now: Timestamp,
+    /// A signed time older than this is refused whatever the vendor's tolerance.
+    pub retention: Duration,
+}
+
+/// What a proof has shown beyond that it holds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Seal {
+    /// Which secret (or public key) matched, counted from 0.
+    pub secret: Option<usize>,
+    /// The signed time.
+    pub signed_at: Option<Timestamp>,
+    /// What a signed token says, where the proof is one.
+    pub claims: Option<Value>,
+}
+
+/// A request to be signed like the provider does.
+#[derive(Clone, Copy, Debug)]
+pub struct Draft<'a> {
+    pub body: &'a [u8],
+    /// For schemes that sign an id.
+    pub id: &'a str,
+    pub now: Timestamp,
+}
+
+/// What the provider would send instead of the draft's bare body.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Signed {
+    pub headers: Vec<(String, String)>,
+    /// Where the signature stands in the body.
+    pub body: Option<Vec<u8>>,
+    /// Where it stands in the address: to be appended as a query.
+    pub query: Option<String>,
+}
+
+/// A way to prove who sent a request.
+pub trait Verifier: fmt::Debug + Send + Sync {
+    /// The first doubt is a refusal. The signature is judged before the signed time, so that a stranger
+    /// cannot learn our clock.
+    fn verify(&self, request: &WebhookRequest, moment: Moment) -> Result<Seal, Refusal>;
+
+    /// Signs with the first secret; none where only the provider holds the key.
+    fn sign(&self, draft: Draft<'_>) -> Option<Signed>;
+
+    /// Where the keys come from that this request's proof needs, if they are kept elsewhere. Asked again
+    /// after [`Refusal::wants_keys`].
+    fn wants(&self, request: &WebhookRequest) -> Option<Location> {
+        let _ = request;
+        None
+    }
+}

@@ -1,0 +1,127 @@
+//! One `.http` file: a request as it comes over the wire, behind comment lines that say how it is judged.
+//!
+//! `# expect: accepted`, or the reason of a refusal · `# now: RFC 3339` · `# secret: TEXT`, once for each · `# set: KEY = VALUE`, a
+//! line of the source as in routes.toml, `{folder}` in it being the fixture's folder · `# url: https://…`, the process's PUBLIC_URL ·
+//! `# matched: N`, which secret · `# key: KEY`, or `sha256` for a digest · `# kind: TYPE`. The body is exactly what follows the
+//! empty line.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+
+use signalpost::clock::Timestamp;
+use signalpost::config::{self, Options};
+use signalpost::event::Event;
+use signalpost::verify::providers::Preset;
+use signalpost::verify::{Refusal, Source, authenticate};
+
+pub(super) struct Fixture {
+    pub(super) path: PathBuf,
+    pub(super) expect: String,
+    pub(super) now: Timestamp,
+    pub(super) secrets: Vec<String>,
+    settings: Vec<String>,
+    url: Option<String>,
+    pub(super) matched: Option<usize>,
+    pub(super) key: Option<String>,
+    pub(super) kind: Option<String>,
+    pub(super) method: Method,
+    pub(super) target: Uri,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl Fixture {
+    pub(super) fn read(path: &Path) -> Self {
+        let bytes =
+            std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let end = bytes.windows(2).position(|two| two == b"\n\n").unwrap();
+        let head = std::str::from_utf8(&bytes[..end]).unwrap();
+        let notes: Vec<(&str, &str)> = head
+            .lines()
+            .filter_map(|line| line.strip_prefix("# ")?.split_once(": "))
+            .collect();
+        let all = |name: &str| -> Vec<String> {
+            let named = notes.iter().filter(|note| note.0 == name);
+            named.map(|note| note.1.to_owned()).collect()
+        };
+        let note = |name: &str| all(name).into_iter().next();
+        let mut lines = head.lines().filter(|line| !line.starts_with('#'));
+        let mut request = lines.next().unwrap().split(' ');
+        let (method, target) = (request.next().unwrap(), request.next().unwrap());
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            let (name, value) = line.split_once(':').unwrap();
+            headers.append(
+                name.parse::<HeaderName>().unwrap(),
+                HeaderValue::from_bytes(value.trim().as_bytes()).unwrap(),
+            );
+        }
+        Self {
+            path: path.to_owned(),
+            expect: note("expect").unwrap(),
+            now: Timestamp::parse_rfc3339(&note("now").unwrap()).unwrap(),
+            secrets: all("secret"),
+            settings: all("set"),
+            url: note("url"),
+            matched: note("matched").map(|text| text.parse().unwrap()),
+            key: note("key"),
+            kind: note("kind"),
+            method: method.parse().unwrap(),
+            target: target.parse().unwrap(),
+            headers,
+            body: Bytes::copy_from_slice(&bytes[end + 2..]),
+        }
+    }
+
+    /// The source that the fixture describes, compiled from a routing file like any other.
+    pub(super) fn source(&self, preset: &Preset) -> Arc<Source> {
+        let folder = self.path.parent().unwrap().display().to_string();
+        let references: Vec<String> = (0..self.secrets.len())
+            .map(|number| format!("\"env:SECRET_{number}\""))
+            .collect();
+        let mut text = format!("[sources.{}]\nprovider = \"{0}\"\n", preset.name);
+        if !references.is_empty() {
+            text.push_str(&format!("secrets = [{}]\n", references.join(", ")));
+        }
+        for line in &self.settings {
+            text.push_str(&line.replace("{folder}", &folder));
+            text.push('\n');
+        }
+        let held: HashMap<String, String> = self
+            .secrets
+            .iter()
+            .enumerate()
+            .map(|(number, secret)| (format!("SECRET_{number}"), secret.clone()))
+            .collect();
+        let options = Options {
+            env: Arc::new(move |name| held.get(name).cloned()),
+            public_url: self.url.clone(),
+            ..Options::new("default")
+        };
+        let loaded = config::compile(&text, "fixture.toml", &options);
+        let problems: Vec<String> = loaded.problems.iter().map(ToString::to_string).collect();
+        let plan = loaded
+            .plan
+            .unwrap_or_else(|| panic!("{}: {}", self.path.display(), problems.join("\n")));
+        Arc::clone(&plan.sources[preset.name])
+    }
+
+    pub(super) fn judge(&self, source: &Source) -> Result<Event, Refusal> {
+        self.judge_as(source, self.headers.clone(), self.body.clone())
+    }
+
+    /// The same request with other headers and another body.
+    pub(super) fn judge_as(
+        &self,
+        source: &Source,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Event, Refusal> {
+        let request = super::request(&self.method, &self.target, headers, body);
+        authenticate(source, &request, self.now)
+    }
+}
