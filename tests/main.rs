@@ -20,6 +20,7 @@ mod delivery;
 mod deploy;
 mod dev;
 mod devserver;
+mod diff;
 mod discovery;
 mod docs;
 mod drain;
