@@ -12,10 +12,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{self, PlanHandle, Problem};
+use crate::config::{self, PlanHandle, Problem, Status};
 use crate::delivery;
 use crate::inbox::{self, Inbox};
 use crate::jwks::{self, Jwks};
@@ -211,6 +212,8 @@ impl Gateway {
         telemetry: Telemetry,
         delivery: delivery::Options,
     ) {
+        // Before the plan is looked at: the ops listener takes reloads already, and none may be missed.
+        let news = plan.subscribe();
         adopt(&plan.current(), jwks, &telemetry);
         telemetry.config_loaded(&plan.status().digest);
         let token = self.stop_background.clone();
@@ -223,6 +226,7 @@ impl Gateway {
             "the adoption of new plans",
             follow_plan(
                 plan.clone(),
+                news,
                 jwks.clone(),
                 inbox.clone(),
                 telemetry.clone(),
@@ -333,13 +337,14 @@ fn adopt(plan: &config::Plan, jwks: &Jwks, telemetry: &Telemetry) {
 /// step.
 async fn follow_plan(
     plan: Arc<PlanHandle>,
+    mut status: watch::Receiver<Status>,
     jwks: Arc<Jwks>,
     inbox: Inbox,
     telemetry: Telemetry,
     stop: impl Future<Output = ()>,
 ) {
-    let mut status = plan.subscribe();
-    let mut generation = status.borrow().generation;
+    // Whatever comes first is adopted: what was looked at before may be older.
+    let mut generation = 0;
     let follow = async {
         while status.changed().await.is_ok() {
             let now = status.borrow_and_update().clone();

@@ -27,7 +27,7 @@ fn commands(page: &str) -> Vec<String> {
 }
 
 /// Every command of README, and the test that runs it.
-const RUN_BY: [(&str, &str); 15] = [
+const RUN_BY: [(&str, &str); 20] = [
     (
         "cargo run --example orders",
         "docs::the_demo_ends_with_a_paid_and_shipped_order",
@@ -36,6 +36,19 @@ const RUN_BY: [(&str, &str); 15] = [
     (
         "signalpost check routes.toml",
         "cli::the_root_routes_file_passes_check",
+    ),
+    ("cp routes.toml new.toml", "a copy"),
+    (
+        "signalpost check new.toml --secrets",
+        "cli::the_root_routes_file_passes_check",
+    ),
+    (
+        "signalpost diff routes.toml new.toml --events last:",
+        "diff::the_last_events_of_a_running_gateway_are_judged_and_each_body_read_is_on_record",
+    ),
+    (
+        "mv new.toml routes.toml",
+        "reload::a_saved_file_is_taken_by_itself_renamed_over_or_behind_a_swapped_link",
     ),
     (
         "signalpost serve --listen 0.0.0.0:8080",
@@ -80,6 +93,10 @@ const RUN_BY: [(&str, &str); 15] = [
     (
         "signalpost routes -o md",
         "explain::routes_names_every_signal_and_query_and_no_secret",
+    ),
+    (
+        "curl http://127.0.0.1:8081/v1/config",
+        "reload::projected::what_a_reload_changed_is_in_the_log_and_shown",
     ),
     ("curl", "webhooks and queries"),
 ];

@@ -22,6 +22,7 @@ mod delivery;
 mod deploy;
 mod dev;
 mod devserver;
+mod diff;
 mod discovery;
 mod docs;
 mod drain;

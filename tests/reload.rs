@@ -1,5 +1,8 @@
 //! New routes and secrets while it runs: taken by signal or by themselves, whole or not at all (P8).
 
+mod load;
+mod projected;
+
 use std::path::Path;
 
 use serde_json::json;

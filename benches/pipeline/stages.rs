@@ -38,7 +38,7 @@ pub(crate) fn run(effort: Effort) -> Result<(), Failure> {
 }
 
 /// So many routes of the one source, half of them by prefix, of which the last one fits.
-fn routes(count: usize) -> String {
+pub(crate) fn routes(count: usize) -> String {
     let mut text = stripe::ROUTES.to_owned();
     let (source, route) = text.split_once("[[routes]]").unwrap_or_default();
     let mut all = source.to_owned();
@@ -57,7 +57,7 @@ fn routes(count: usize) -> String {
     text
 }
 
-fn request(plan: &Plan, body: &str) -> Result<WebhookRequest, Failure> {
+pub(crate) fn request(plan: &Plan, body: &str) -> Result<WebhookRequest, Failure> {
     let source = stripe::source(plan)?;
     let mut headers = HeaderMap::new();
     for (name, value) in stripe::headers(source, "evt_1", body)? {
@@ -88,7 +88,7 @@ fn verifying(plan: &Plan, request: &WebhookRequest, repeats: u32) -> Result<f64,
     Ok(start.elapsed().as_secs_f64() * 1e6 / f64::from(repeats))
 }
 
-fn routing(plan: &Plan, request: &WebhookRequest, repeats: u32) -> Result<f64, Failure> {
+pub(crate) fn routing(plan: &Plan, request: &WebhookRequest, repeats: u32) -> Result<f64, Failure> {
     let event = verify::authenticate(stripe::source(plan)?, request, clock::now())?;
     let start = Instant::now();
     for _ in 0..repeats {

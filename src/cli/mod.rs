@@ -5,6 +5,7 @@
 
 mod check;
 mod dev;
+mod diff;
 mod events;
 mod explain;
 mod keys;
@@ -39,6 +40,7 @@ struct Program {
 enum Command {
     Serve(serve::Arguments),
     Check(check::Arguments),
+    Diff(diff::Arguments),
     Explain(explain::Arguments),
     Routes(routes::Arguments),
     Send(send::Arguments),
@@ -107,6 +109,7 @@ pub fn run() -> ExitCode {
         match program.command {
             Command::Serve(arguments) => serve::run(arguments).await,
             Command::Check(arguments) => check::run(&arguments).await,
+            Command::Diff(arguments) => diff::run(arguments).await,
             Command::Explain(arguments) => explain::run(&arguments),
             Command::Routes(arguments) => routes::run(&arguments),
             Command::Send(arguments) => send::run(&arguments).await,

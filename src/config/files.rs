@@ -37,6 +37,15 @@ impl Files {
         Self(self.0.keys().map(now).collect())
     }
 
+    /// With those of `other` that are not among them.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        for (path, found) in other.0 {
+            self.0.entry(path).or_insert(found);
+        }
+        self
+    }
+
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.0.keys().map(PathBuf::as_path)
     }

@@ -1,9 +1,10 @@
 //! routes.toml → [`Plan`]: the file exactly as written (`file`), compiled (`compile`), every problem
-//! at once (`problem`), and swapped while running (`reload`).
+//! at once (`problem`), compared with the one before (`change`), and swapped while running (`reload`).
 //!
 //! `check`, `explain` and `serve` all come through [`load`]: there is no second reader. Says nothing
 //! about the process (addresses, store, Temporal). May import `telemetry` and what lies below it.
 
+pub mod change;
 pub mod codes;
 mod compile;
 mod file;
@@ -32,11 +33,13 @@ pub use problem::{Problem, Severity};
 pub use reload::{PlanHandle, Status};
 
 use crate::access::Rules;
-use crate::routing::Routes;
+use crate::event::{Delivery, Event};
+use crate::routing::{self, Routes};
 use crate::secret::Secret;
 use crate::token::{Issuer, KeyTable, api_keys};
 use crate::verify::Source;
 
+use self::change::Change;
 use self::problem::{Finding, Findings};
 use self::source_text::SourceText;
 
@@ -45,6 +48,8 @@ use self::source_text::SourceText;
 pub struct Plan {
     /// SHA-256 (hex) over the routing file and the schemas that it names, no secrets.
     pub digest: String,
+    /// The routing file itself: what the next one is compared with.
+    text: String,
     pub sources: HashMap<Arc<str>, Arc<Source>>,
     pub issuers: HashMap<Arc<str>, Arc<Issuer>>,
     /// API keys by hash.
@@ -61,6 +66,47 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The deliveries of an event by the rules of this plan, roles included, as if it came now; none: unrouted.
+    pub fn route(&self, event: &Event) -> Result<Vec<Delivery>, routing::Refusal> {
+        self.routes.resolve(event, &self.roles(event))
+    }
+
+    /// The same for one that is kept already: it cannot be refused any more.
+    #[must_use]
+    pub fn route_kept(&self, event: &Event) -> Vec<Delivery> {
+        self.routes.resolve_kept(event, &self.roles(event))
+    }
+
+    fn roles(&self, event: &Event) -> Vec<String> {
+        let source = self.sources.get(&event.source);
+        let speaker = source.and_then(|source| source.speaker(event));
+        speaker.map_or_else(Vec::new, |speaker| speaker.roles)
+    }
+
+    /// What is different in another plan.
+    #[must_use]
+    pub fn change_to(&self, next: &Self) -> Change {
+        Change::between(&self.text, &next.text)
+    }
+
+    /// Files of secrets that hold something else than they did for the plan before, as the routing file names them.
+    fn renewed_secrets(&self, before: &Self) -> Vec<String> {
+        let renewed = self.secret_files.iter().filter(|(path, secret)| {
+            let known = before.secret_files.get(*path);
+            known.is_some_and(|known| known != *secret)
+        });
+        let mut names: Vec<_> = renewed
+            .map(|(path, _)| format!("file:{}", path.display()))
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Another value, or one more or less that can no longer be read.
+    fn holds_other_secrets(&self, before: &Self) -> bool {
+        self.secret_files != before.secret_files || self.stale_secrets != before.stale_secrets
+    }
+
     /// Each holder of secrets, as alarms call it, and whether one of them keeps a last value: sources by their
     /// names, issuers with shared secrets as `issuer:NAME`.
     pub fn secret_holders(&self) -> impl Iterator<Item = (Arc<str>, bool)> {
@@ -150,6 +196,7 @@ fn compile_after(
     let refused = problems.iter().any(Problem::is_error);
     let plan = Plan {
         digest: compiled.schemas.digest(text),
+        text: text.to_owned(),
         sources: compiled.sources,
         issuers: compiled.issuers,
         keys: compiled.keys,

@@ -1,8 +1,9 @@
 //! The plan that runs, and how a new one takes its place.
 //!
 //! Everything that can fail is done first, then one pointer is swapped (P8): a bad file never replaces
-//! a good plan, and a request keeps the plan that it began with. Knows no signals and no HTTP: who
-//! wants a reload calls [`PlanHandle::reload`], who wants to know of one subscribes.
+//! a good plan, and a request keeps the plan that it began with. Under a bad file the secrets of the
+//! plan that runs are renewed all the same. Knows no signals and no HTTP: who wants a reload calls
+//! [`PlanHandle::reload`], who wants to know of one subscribes.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +12,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
-use super::{Files, Loaded, Options, Plan, Problem, load, load_after};
+use super::{Files, Loaded, Options, Plan, Problem, compile_after, load, load_after};
 use crate::clock::{self, Timestamp};
 
 /// Content is looked at this often, which keeps "within 5 s" with room to spare.
@@ -38,6 +39,8 @@ pub struct Status {
     pub loaded_at: Timestamp,
     /// Why the last reload was refused, its problems as text; none if it was not.
     pub last_problem: Option<String>,
+    /// One line on what the plan has that the one before had not; none for the plan of the start.
+    pub last_change: Option<String>,
 }
 
 impl PlanHandle {
@@ -55,6 +58,7 @@ impl PlanHandle {
             generation: 1,
             loaded_at: clock::now(),
             last_problem: None,
+            last_change: None,
         };
         let handle = Self {
             path,
@@ -86,39 +90,60 @@ impl PlanHandle {
     /// files: async callers come through `spawn_blocking`.
     pub fn reload(&self) -> Result<Vec<Problem>, Vec<Problem>> {
         let mut held = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = self.current();
+        let loaded = load_after(&self.path, &self.options, Some(&running));
         let Loaded {
             plan,
             problems,
             files,
-        } = load_after(&self.path, &self.options, Some(&self.current()));
-        *held = files;
+        } = loaded;
         if let Some(plan) = plan {
-            self.swap(plan, &problems);
-            Ok(problems)
-        } else {
-            self.keep(&problems);
-            Err(problems)
+            *held = files;
+            self.swap(&running, plan, None);
+            for warning in &problems {
+                tracing::warn!(code = warning.code, "routing file:\n{warning}");
+            }
+            return Ok(problems);
         }
+        let texts: Vec<String> = problems.iter().map(Problem::to_string).collect();
+        let why = texts.join("\n");
+        let again = self.compile_again(&running);
+        *held = files.and(again.files);
+        match again.plan {
+            Some(plan) if plan.holds_other_secrets(&running) => {
+                self.swap(&running, plan, Some(why));
+            }
+            _ => self
+                .status
+                .send_modify(|status| status.last_problem = Some(why)),
+        }
+        Err(problems)
     }
 
-    fn swap(&self, plan: Plan, warnings: &[Problem]) {
+    /// The routing file that runs, with its secrets as they are now.
+    fn compile_again(&self, running: &Plan) -> Loaded {
+        let file = self.path.display().to_string();
+        let files = Files::default();
+        compile_after(&running.text, &file, files, &self.options, Some(running))
+    }
+
+    fn swap(&self, running: &Plan, plan: Plan, problem: Option<String>) {
         let digest = plan.digest.clone();
-        self.current.store(Arc::new(plan));
-        self.status.send_modify(|status| {
-            status.digest = digest;
-            status.generation += 1;
-            status.loaded_at = clock::now();
-            status.last_problem = None;
-        });
-        for warning in warnings {
-            tracing::warn!(code = warning.code, "routing file:\n{warning}");
+        let mut change = running.change_to(&plan).to_string();
+        let renewed = plan.renewed_secrets(running);
+        if !renewed.is_empty() {
+            change = format!("{change}; secrets read anew: {}", renewed.join(", "));
         }
-    }
-
-    fn keep(&self, problems: &[Problem]) {
-        let text: Vec<String> = problems.iter().map(Problem::to_string).collect();
-        self.status
-            .send_modify(|status| status.last_problem = Some(text.join("\n")));
+        self.current.store(Arc::new(plan));
+        let generation = self.status.borrow().generation + 1;
+        tracing::info!(generation, change, "another plan runs");
+        self.status.send_replace(Status {
+            digest,
+            generation,
+            loaded_at: clock::now(),
+            last_problem: problem,
+            last_change: Some(change),
+        });
     }
 
     /// Reloads whenever a file that the last attempt named has another content, until `shutdown`. A content

@@ -29,6 +29,8 @@ pub(super) struct Shown<'a> {
 #[derive(Debug, Serialize)]
 struct ShownContent<'a> {
     headers: &'a [(String, String)],
+    query: &'a [(String, String)],
+    claims: Option<&'a serde_json::Value>,
     #[serde(flatten)]
     body: ShownBody<'a>,
 }
@@ -122,9 +124,15 @@ pub(super) fn event_with_body(record: &EventRecord) -> Shown<'_> {
         Ok(text) => ShownBody::Text(text),
         Err(_) => ShownBody::Base64(STANDARD.encode(&record.event.body)),
     };
-    let headers = &record.event.headers;
+    let kept = &record.event;
+    let content = ShownContent {
+        headers: &kept.headers,
+        query: &kept.query,
+        claims: kept.claims.as_ref(),
+        body,
+    };
     Shown {
-        content: Some(ShownContent { headers, body }),
+        content: Some(content),
         ..event(record)
     }
 }

@@ -34,6 +34,17 @@ impl Key {
         }
     }
 
+    /// By the source's own expression, if it has one.
+    pub(super) fn stated(source: &Source, vars: &Variables<'_>) -> Result<Option<Self>, Refusal> {
+        let Some(expr) = &source.key else {
+            return Ok(None);
+        };
+        let text = expr
+            .text(vars)
+            .map_err(|fault| Refusal::NoKey(fault.to_string()))?;
+        Self::given(text, false).map(Some)
+    }
+
     fn given(text: String, strict: bool) -> Result<Self, Refusal> {
         if text.is_empty() {
             return Err(Refusal::NoKey("it is empty".to_owned()));
@@ -65,11 +76,8 @@ pub(super) fn key(
     proven: &Proven,
     vars: &Variables<'_>,
 ) -> Result<Key, Refusal> {
-    if let Some(expr) = &source.key {
-        let text = expr
-            .text(vars)
-            .map_err(|fault| Refusal::NoKey(fault.to_string()))?;
-        return Key::given(text, false);
+    if let Some(key) = Key::stated(source, vars)? {
+        return Ok(key);
     }
     let Some(issuer) = &proven.issuer else {
         return Ok(Key {

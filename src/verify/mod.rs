@@ -15,6 +15,7 @@ mod layout;
 pub mod providers;
 mod redact;
 mod refusal;
+mod reread;
 pub mod scheme;
 pub mod spec;
 pub mod template;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::eventually;
 use crate::support::gateway::{Gateway, Setup};
-use crate::support::operator::{BY_ORDER, event, paid, post, route, setup, until_state};
+use crate::support::operator::{BY_ORDER, event, paid, post, reroute, route, setup, until_state};
 use crate::support::redis::Redis;
 
 fn gateway(redis: &Redis) -> Setup {
@@ -38,6 +38,18 @@ async fn any_gateway_lists_drops_replays_and_shows_who_works_what() {
         .collect();
     assert!(configs[0].as_str().is_some_and(|digest| !digest.is_empty()));
     assert_eq!(configs[0], configs[1], "the same file");
+    let (_, config) = gateways[0].get("/v1/config").await;
+    assert_eq!(config["replicas_agree"], true, "{config}");
+
+    for (gateway, agree) in gateways.iter().zip([false, true]) {
+        reroute(gateway, &format!("{}# more\n", route("pay", BY_ORDER))).await;
+        for gateway in &gateways {
+            eventually("the digests are compared", || async {
+                gateway.get("/v1/config").await.1["replicas_agree"] == agree
+            })
+            .await;
+        }
+    }
 
     let id = paid(&gateways[0], "7", "evt_1").await;
     let delivery = event(&gateways[1], &id).await["deliveries"][0]["id"].clone();

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
 
 /// Pairs of the API's names and what was asked for.
-pub(super) type Pairs = Vec<(&'static str, String)>;
+pub(in crate::cli) type Pairs = Vec<(&'static str, String)>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum EventState {

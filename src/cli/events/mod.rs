@@ -7,11 +7,12 @@ mod act;
 mod advice;
 mod answer;
 mod bulk;
-mod client;
+pub(super) mod client;
+pub(super) mod export;
 mod filter;
 mod list;
 mod show;
-mod table;
+pub(super) mod table;
 mod tail;
 
 use clap::{Args, Subcommand};
@@ -60,6 +61,7 @@ enum Command {
     List(list::Arguments),
     Show(show::Arguments),
     Tail(tail::Arguments),
+    Export(export::Arguments),
     Retry(act::Retry),
     Drop(act::Drop),
     Replay(act::Replay),
@@ -76,6 +78,7 @@ pub(super) async fn run(arguments: Arguments) -> End {
         Command::List(list) => list::run(&client, list, output).await,
         Command::Show(show) => show::run(&client, &show, output).await,
         Command::Tail(tail) => tail::run(&client, tail, output).await,
+        Command::Export(export) => export::run(&client, export).await,
         Command::Retry(retry) => retry.run(&client, output).await,
         Command::Drop(drop) => drop.run(&client, output).await,
         Command::Replay(replay) => replay.run(&client, output).await,

@@ -16,8 +16,7 @@ use super::super::record;
 use super::input::{self, Input, Noted};
 use super::refusal::Refusal;
 use crate::clock;
-use crate::config::Plan;
-use crate::event::{Delivery, DeliveryId, Event, EventId, Reason, State as DeliveryState};
+use crate::event::{Delivery, DeliveryId, EventId, Reason, State as DeliveryState};
 use crate::inbox::{ActionError, Note};
 use crate::routing;
 use crate::telemetry::audit::Subject;
@@ -136,16 +135,6 @@ pub(super) async fn replay(
     Ok(Json(json!({ "event": subject, "deliveries": shown })).into_response())
 }
 
-/// By the config of now, roles included: a sender whom no matching route allows any more has no deliveries.
-fn route_anew(plan: &Plan, event: &Event) -> Vec<Delivery> {
-    let speaker = plan
-        .sources
-        .get(&event.source)
-        .and_then(|source| source.speaker(event));
-    let roles = speaker.map_or_else(Vec::new, |speaker| speaker.roles);
-    plan.routes.resolve_kept(event, &roles)
-}
-
 /// Routes the stored event by the plan of now. `again`: what was delivered is delivered once more, under request ids
 /// that Temporal has not seen.
 pub(super) async fn replay_event(
@@ -158,7 +147,7 @@ pub(super) async fn replay_event(
     if found.erased_at.is_some() {
         return Err(Failure::EventErased.into());
     }
-    let mut deliveries = route_anew(&ops.plan.current(), &found.event);
+    let mut deliveries = ops.plan.current().route_kept(&found.event);
     if again {
         let nonce = clock::now().uuid().to_string();
         for delivery in &mut deliveries {

@@ -13,6 +13,7 @@ use super::super::guard::{Caller, Deed};
 use super::input::{self, Input};
 use super::refusal::Refusal;
 use crate::config::Status;
+use crate::inbox::{Replica, Shared};
 use crate::telemetry::audit::Subject;
 
 #[derive(Debug, Deserialize)]
@@ -24,7 +25,28 @@ impl Input for Nothing {
 }
 
 pub(super) async fn show(State(ops): State<Ops>) -> Json<Value> {
-    Json(whole(&ops.plan.status()))
+    let mut shown = whole(&ops.plan.status());
+    if let Some(shared) = ops.inbox.stats().shared {
+        add_replicas(&mut shown, &shared);
+    }
+    Json(shown)
+}
+
+/// Where replicas share a store: what each of them serves, as of its last sign of life, and whether that is the same.
+fn add_replicas(shown: &mut Value, shared: &Shared) {
+    let digest = |replica: &Replica| replica.about["config"].clone();
+    let first = shared.replicas.first().map(digest);
+    let agree = shared.replicas.iter().all(|it| Some(digest(it)) == first);
+    let replicas = shared.replicas.iter().map(|replica| {
+        json!({
+            "id": replica.id,
+            "host": replica.about["host"],
+            "digest": digest(replica),
+            "seen": replica.seen.to_rfc3339(),
+        })
+    });
+    shown["replicas"] = replicas.collect();
+    shown["replicas_agree"] = json!(agree);
 }
 
 /// As far as anybody may know who can reach the listener: a problem quotes lines of the routing file, and
@@ -41,6 +63,7 @@ pub(super) fn public(status: &Status) -> Value {
 fn whole(status: &Status) -> Value {
     let mut shown = public(status);
     shown["last_problem"] = json!(status.last_problem);
+    shown["last_change"] = json!(status.last_change);
     shown
 }
 
