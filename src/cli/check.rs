@@ -46,11 +46,11 @@ pub(super) fn run(arguments: &Arguments) -> End {
         options.secrets = SecretPolicy::Warn;
     }
     let problems = config::load(&arguments.file, &options).problems;
-    let errors = problems
-        .iter()
-        .filter(|problem| problem.severity == Severity::Error)
-        .count();
-    let warnings = problems.len() - errors;
+    let count = |severity| {
+        let of = |problem: &&Problem| problem.severity == severity;
+        problems.iter().filter(of).count()
+    };
+    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     match arguments.output {
         Output::Json => print(&as_json(&problems)),
         Output::Text => {

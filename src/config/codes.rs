@@ -56,4 +56,5 @@ codes! {
     NOBODY = "SP-C031", "Nobody can ever be allowed";
     API_KEY = "SP-C032", "An API key that cannot be one, or stands twice";
     KEY_EXPIRED = "SP-C033", "An API key that has expired";
+    UNBOUND = "SP-C034", "The proof does not cover the body";
 }

@@ -50,6 +50,14 @@ impl Key {
         })
     }
 
+    fn of_body(request: &WebhookRequest) -> Self {
+        Self {
+            text: hex::encode(Sha256::digest(&request.body)),
+            digest: true,
+            strict: false,
+        }
+    }
+
     fn digest_of(parts: &[&[u8]]) -> Self {
         Self {
             text: digest(parts),
@@ -66,17 +74,18 @@ pub(super) fn key(
     vars: &Variables<'_>,
 ) -> Result<Key, Refusal> {
     if let Some(expr) = &source.key {
-        let text = expr
-            .text(vars)
-            .map_err(|fault| Refusal::NoKey(fault.to_string()))?;
+        let text = match expr.text(vars) {
+            Ok(text) => text,
+            // A preset's expression says `null` for those of the provider's events that have no id.
+            Err(_) if source.preset.is_some() && expr.value(vars).is_ok_and(|it| it.is_null()) => {
+                return Ok(Key::of_body(request));
+            }
+            Err(fault) => return Err(Refusal::NoKey(fault.to_string())),
+        };
         return Key::given(text, false);
     }
     let Some(issuer) = &proven.issuer else {
-        return Ok(Key {
-            text: hex::encode(Sha256::digest(&request.body)),
-            digest: true,
-            strict: false,
-        });
+        return Ok(Key::of_body(request));
     };
     let caller = [issuer.as_bytes(), proven.subject.as_bytes()];
     match idempotency_key(request)? {
