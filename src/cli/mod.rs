@@ -8,6 +8,7 @@ mod dev;
 mod events;
 mod explain;
 mod keys;
+mod providers;
 mod routes;
 mod send;
 mod serve;
@@ -42,6 +43,7 @@ enum Command {
     Explain(explain::Arguments),
     Routes(routes::Arguments),
     Send(send::Arguments),
+    Providers(providers::Arguments),
     Events(events::Arguments),
     Keys(keys::Arguments),
     Dev(dev::Arguments),
@@ -109,6 +111,7 @@ pub fn run() -> ExitCode {
             Command::Check(arguments) => check::run(&arguments),
             Command::Explain(arguments) => explain::run(&arguments),
             Command::Routes(arguments) => routes::run(&arguments),
+            Command::Providers(arguments) => providers::run(&arguments),
             Command::Send(arguments) => send::run(&arguments).await,
             Command::Events(arguments) => events::run(arguments).await,
             Command::Keys(arguments) => keys::run(&arguments),
