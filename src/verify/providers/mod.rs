@@ -81,7 +81,8 @@ pub struct Preset {
     pub binds_body: bool,
     /// Keys of a source, beyond the general ones, that this preset takes.
     pub settings: &'static [&'static str],
-    /// CEL for the event key; none where nothing signed holds an id: then a digest of the body.
+    /// CEL for the event key; none where nothing signed holds an id: then a digest of the body. It may say `null` for
+    /// those of the provider's events that have none.
     pub key: Option<&'static str>,
     /// CEL for the event type.
     pub kind: Option<&'static str>,

@@ -2,8 +2,10 @@
 //!
 //! The time is read only after the signature holds: before that the body is nobody's word.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::clock::Timestamp;
@@ -51,11 +53,15 @@ impl Verifier for Stamped {
         })
     }
 
-    /// With the time of now in the body.
+    /// With the time of now in the body, and all else in it as it is written.
     fn sign(&self, draft: Draft<'_>) -> Option<Signed> {
-        let mut body: Map<String, Value> = serde_json::from_slice(draft.body).ok()?;
-        body.insert(self.member.to_owned(), draft.now.millis().into());
-        let body = Value::Object(body).to_string().into_bytes();
+        let Ok(mut body) = serde_json::from_slice::<BTreeMap<String, Box<RawValue>>>(draft.body)
+        else {
+            return Verifier::sign(&self.scheme, draft);
+        };
+        let now = RawValue::from_string(draft.now.millis().to_string()).ok()?;
+        body.insert(self.member.to_owned(), now);
+        let body = serde_json::to_vec(&body).ok()?;
         let signed = Verifier::sign(
             &self.scheme,
             Draft {
