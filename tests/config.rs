@@ -14,12 +14,13 @@ fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/config")
 }
 
-/// What every golden file is compiled with: `GOOD` and `SHORT` are the only secrets there are.
+/// What every golden file is compiled with: `GOOD`, `PAIR` and `SHORT` are the only secrets there are.
 fn options() -> Options {
     Options {
         env: Arc::new(|name| match name {
             "GOOD" => Some("0123456789abcdef0123456789abcdef".to_owned()),
             "SHORT" => Some("abc".to_owned()),
+            "PAIR" => Some("user:0123456789abcdef0123456789abcdef".to_owned()),
             "EMPTY" => Some(String::new()),
             _ => None,
         }),

@@ -27,7 +27,7 @@ fn commands(page: &str) -> Vec<String> {
 }
 
 /// Every command of README, and the test that runs it.
-const RUN_BY: [(&str, &str); 20] = [
+const RUN_BY: [(&str, &str); 21] = [
     (
         "cargo run --example orders",
         "docs::the_demo_ends_with_a_paid_and_shipped_order",
@@ -57,6 +57,10 @@ const RUN_BY: [(&str, &str); 20] = [
     (
         "signalpost send stripe payment.json",
         "cli::send_signs_like_the_provider_and_prints_the_answer",
+    ),
+    (
+        "signalpost providers",
+        "catalogue::one_provider_is_shown_whole_and_an_unconfirmed_one_says_so",
     ),
     (
         "signalpost dev --routes routes.toml",

@@ -12,6 +12,7 @@ mod ambiguity;
 mod architecture;
 mod audit;
 mod bodies;
+mod catalogue;
 mod check_live;
 mod cli;
 mod cli_events;

@@ -1,4 +1,4 @@
-//! GitHub and Standard Webhooks through the real binary, as their senders write them.
+//! GitHub, Standard Webhooks, tokens, passwords and a scheme of one's own through the real binary, as senders write them.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -178,4 +178,131 @@ async fn standard_webhooks_take_a_list_with_a_good_entry_and_nothing_less() {
         standard(&gateway, "msg.3", body, |good| good).await.status,
         401
     );
+}
+
+const CREDENTIALS: &str = r#"
+[sources.sensor]
+provider = "token"
+secrets  = ["env:TOKEN"]
+header   = "X-Sensor-Token"
+prefix   = "Token "
+
+[sources.shop]
+provider = "basic"
+secrets  = ["env:PAIR"]
+event    = { key = "body.id" }
+
+[sources.bank]
+provider  = "hmac"
+secrets   = ["env:KEY"]
+signature = { header = "X-Bank", algorithm = "sha256", encoding = "base64", key = "hex", id_header = "X-Bank-Id", signed = "{id}.{timestamp}.{body}", list = { tag = "v1", separator = ";", timestamp = "t" } }
+timestamp = { unit = "iso" }
+event     = { key = "headers['x-bank-id']" }
+"#;
+
+const TOKEN: &str = "a token of the sensor's";
+const PAIR: &str = "shop:a password of the shop's";
+const BANK: &str = "44782def547aaa06c910c43932b1eb0c";
+
+async fn credentials() -> Gateway {
+    Setup::new(CREDENTIALS, "127.0.0.1:1")
+        .env("TOKEN", TOKEN)
+        .env("PAIR", PAIR)
+        .env("KEY", BANK)
+        .start()
+        .await
+}
+
+#[tokio::test]
+async fn a_token_is_taken_from_its_header_and_kept_as_a_fingerprint() {
+    let gateway = credentials().await;
+    let url = format!("{}/hooks/sensor", gateway.public());
+    let good = format!("Token {TOKEN}");
+    let first = post(&url, &[("X-Sensor-Token", &good)], "{}").await;
+    assert_eq!(first.status, 200, "{}", first.text);
+    let again = post(&url, &[("X-Sensor-Token", &good)], "{}").await;
+    assert_eq!(again.body["status"], "duplicate");
+    let (status, kept) = gateway
+        .get(&format!("/v1/events/{}?body=true", first.event()))
+        .await;
+    assert_eq!(status, 200);
+    assert!(!kept.to_string().contains("of the sensor"), "{kept}");
+    let headers = kept["headers"].as_array().unwrap();
+    let token = headers
+        .iter()
+        .find(|pair| pair[0] == "x-sensor-token")
+        .unwrap();
+    assert_eq!(token[1].as_str().unwrap().len(), 8);
+    for bad in [
+        TOKEN,
+        "Token ",
+        "token a token of the sensor's",
+        "Token a token",
+    ] {
+        assert_eq!(
+            post(&url, &[("X-Sensor-Token", bad)], "{}").await.status,
+            401,
+            "{bad}"
+        );
+    }
+    assert_eq!(
+        post(&url, &[("Authorization", &good)], "{}").await.status,
+        401
+    );
+}
+
+#[tokio::test]
+async fn a_user_and_a_password_are_read_exactly_or_refused() {
+    let gateway = credentials().await;
+    let url = format!("{}/hooks/shop", gateway.public());
+    let encoded = STANDARD.encode(PAIR);
+    let answer = post(
+        &url,
+        &[("Authorization", &format!("Basic {encoded}"))],
+        r#"{"id":"1"}"#,
+    )
+    .await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(shown(&gateway, &answer).await["key"], "1");
+    for bad in [
+        format!("Basic {PAIR}"),
+        format!("Basic {encoded}="),
+        format!("Basic  {encoded}"),
+        format!("Bearer {encoded}"),
+        format!("Basic {}", STANDARD.encode("shop:")),
+        format!("Basic {}", STANDARD.encode("shop")),
+        "Basic".to_owned(),
+    ] {
+        let answer = post(&url, &[("Authorization", &bad)], r#"{"id":"2"}"#).await;
+        assert_eq!(
+            (answer.status, &answer.body["code"]),
+            (401, &json!("SP-R101")),
+            "{bad}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_scheme_of_ones_own_has_ids_lists_keys_in_hex_and_iso_times() {
+    let gateway = credentials().await;
+    let url = format!("{}/hooks/bank", gateway.public());
+    let now = signalpost::clock::now().to_rfc3339();
+    let signature = STANDARD.encode(mac(
+        &hex::decode(BANK).unwrap(),
+        format!("e-7.{now}.{{}}").as_bytes(),
+    ));
+    let other = STANDARD.encode([0; 32]);
+    let list = format!("t={now};v1={other};v2=x;v1={signature}");
+    let answer = post(&url, &[("X-Bank", &list), ("X-Bank-Id", "e-7")], "{}").await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(shown(&gateway, &answer).await["key"], "e-7");
+    let seconds = signalpost::clock::now().seconds();
+    for (list, id) in [
+        (list.as_str(), "e-8"),
+        (&format!("v1={signature}"), "e-7"),
+        (&format!("t={seconds};v1={signature}"), "e-7"),
+    ] {
+        let answer = post(&url, &[("X-Bank", list), ("X-Bank-Id", id)], "{}").await;
+        assert_eq!(answer.status, 401, "{list}");
+    }
 }

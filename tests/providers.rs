@@ -8,23 +8,17 @@
 )]
 
 mod fixture;
-mod published;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, Uri};
 
-use signalpost::secret::Secret;
 use signalpost::verify::providers::{self, Preset, SchemeSpec};
 use signalpost::verify::verifier::Draft;
-use signalpost::verify::{self, BodyRule, Class, Proof, Refusal, Source, WebhookRequest};
+use signalpost::verify::{self, Class, Proof, Refusal, WebhookRequest};
 
 use fixture::Fixture;
-
-const WEEK: Duration = Duration::from_hours(7 * 24);
 
 /// The cases that a preset must have.
 fn required(preset: &Preset) -> Vec<&'static str> {
@@ -206,26 +200,4 @@ fn request(method: &Method, target: &Uri, headers: HeaderMap, body: Bytes) -> We
         "192.0.2.1".to_owned(),
         body,
     )
-}
-
-fn secret(text: &str) -> Secret {
-    Secret::new(text.as_bytes().to_vec())
-}
-
-fn bare(name: &str, proof: Proof) -> Source {
-    Source {
-        name: Arc::from(name),
-        proof,
-        body: BodyRule::ByMediaType,
-        key: None,
-        kind: None,
-        time: None,
-        dedup: WEEK,
-        refuse_unrouted: false,
-        rate: None,
-        allow_ips: None,
-        max_body: None,
-        silence: None,
-        preset: None,
-    }
 }

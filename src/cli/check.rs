@@ -96,11 +96,11 @@ pub(super) async fn run(arguments: &Arguments) -> End {
 }
 
 fn report(arguments: &Arguments, problems: &[Problem], found: Option<&[Finding]>) -> End {
-    let errors = problems
-        .iter()
-        .filter(|problem| problem.severity == Severity::Error)
-        .count();
-    let warnings = problems.len() - errors;
+    let count = |severity| {
+        let of = |problem: &&Problem| problem.severity == severity;
+        problems.iter().filter(of).count()
+    };
+    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     match arguments.output {
         Output::Json => print(&as_json(problems, found)),
         Output::Text => {

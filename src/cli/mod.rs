@@ -9,6 +9,7 @@ mod diff;
 mod events;
 mod explain;
 mod keys;
+mod providers;
 mod routes;
 mod send;
 mod serve;
@@ -44,6 +45,7 @@ enum Command {
     Explain(explain::Arguments),
     Routes(routes::Arguments),
     Send(send::Arguments),
+    Providers(providers::Arguments),
     Events(events::Arguments),
     Keys(keys::Arguments),
     Dev(dev::Arguments),
@@ -112,6 +114,7 @@ pub fn run() -> ExitCode {
             Command::Diff(arguments) => diff::run(arguments).await,
             Command::Explain(arguments) => explain::run(&arguments),
             Command::Routes(arguments) => routes::run(&arguments),
+            Command::Providers(arguments) => providers::run(&arguments),
             Command::Send(arguments) => send::run(&arguments).await,
             Command::Events(arguments) => events::run(arguments).await,
             Command::Keys(arguments) => keys::run(&arguments),

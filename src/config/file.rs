@@ -73,6 +73,19 @@ pub(super) struct Signature {
     pub(super) encoding: Option<Text>,
     pub(super) prefix: Option<Text>,
     pub(super) signed: Option<Text>,
+    pub(super) key: Option<Text>,
+    pub(super) id_header: Option<Text>,
+    pub(super) list: Option<Spanned<List>>,
+}
+
+/// `list = { … }`: how several signatures stand in the one header.
+#[derive(Debug)]
+pub(super) struct List {
+    pub(super) tag: Option<Text>,
+    pub(super) separator: Option<Text>,
+    pub(super) assign: Option<Text>,
+    /// The tag of the time.
+    pub(super) timestamp: Option<Text>,
 }
 
 /// `timestamp = { … }`

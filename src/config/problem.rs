@@ -12,12 +12,13 @@ use serde::Serialize;
 use super::codes::Code;
 use super::source_text::{Excerpt, SourceText};
 
-/// An error refuses the file, a warning is only said.
+/// An error refuses the file, a warning is only said. A note is no fault: what somebody chose, and ought to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     Error,
     Warning,
+    Note,
 }
 
 /// One problem. Its `Display` is the text for a terminal, its `Serialize` that of `check -o json`.
@@ -65,6 +66,7 @@ impl fmt::Display for Problem {
         let severity = match self.severity {
             Severity::Error => "error",
             Severity::Warning => "warning",
+            Severity::Note => "note",
         };
         writeln!(f, "{severity}[{}]: {}", self.code, self.message)?;
         let gutter = self.line.to_string().len();
@@ -109,6 +111,13 @@ impl Finding {
     pub(super) fn warning(code: Code, span: Range<usize>, message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Warning,
+            ..Self::error(code, span, message)
+        }
+    }
+
+    pub(super) fn note(code: Code, span: Range<usize>, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Note,
             ..Self::error(code, span, message)
         }
     }

@@ -8,7 +8,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::file::{Event, File, Issuer, Key, Settings, Signature, Source, Stamp};
+use super::file::{Event, File, Issuer, Key, List, Settings, Signature, Source, Stamp};
 use super::problem::Findings;
 use super::read_rules::{read_query, read_route};
 use super::section::{Section, Text, wrong_type};
@@ -154,14 +154,28 @@ fn read_signature(mut section: Section<'_, '_>, findings: &mut Findings) -> Sign
         encoding: section.required_text("encoding", findings),
         prefix: section.text("prefix", findings),
         signed: section.text("signed", findings),
+        key: section.text("key", findings),
+        id_header: section.text("id_header", findings),
+        list: spanned(&mut section, "list", findings, read_list),
     };
     section.close(&[], findings);
     signature
 }
 
+fn read_list(mut section: Section<'_, '_>, findings: &mut Findings) -> List {
+    let list = List {
+        tag: section.required_text("tag", findings),
+        separator: section.text("separator", findings),
+        assign: section.text("assign", findings),
+        timestamp: section.text("timestamp", findings),
+    };
+    section.close(&[], findings);
+    list
+}
+
 fn read_stamp(mut section: Section<'_, '_>, findings: &mut Findings) -> Stamp {
     let stamp = Stamp {
-        header: section.required_text("header", findings),
+        header: section.text("header", findings),
         unit: section.text("unit", findings),
         tolerance: section.text("tolerance", findings),
     };

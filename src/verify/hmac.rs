@@ -8,8 +8,11 @@ use hmac::{Hmac, KeyInit};
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 use subtle::ConstantTimeEq;
+use unicode_normalization::UnicodeNormalization as _;
 
-use super::spec::Algorithm;
+use super::layout;
+use super::spec::{Algorithm, KeyForm};
+use crate::secret::Secret;
 
 /// A prepared key.
 #[derive(Clone)]
@@ -50,6 +53,21 @@ fn finish<'a, M: hmac::Mac>(mut mac: M, parts: impl Iterator<Item = &'a [u8]>) -
         mac.update(part);
     }
     mac.finalize().into_bytes().to_vec()
+}
+
+/// The key that the text of a secret stands for; none where it does not have the form.
+pub(super) fn key(form: KeyForm, secret: &Secret) -> Option<Secret> {
+    let text = || std::str::from_utf8(secret.expose()).ok();
+    match form {
+        KeyForm::Plain => Some(secret.clone()),
+        KeyForm::Nfkd => Some(Secret::new(text()?.nfkd().collect::<String>().into_bytes())),
+        KeyForm::Hex => hex::decode(secret.expose()).ok().map(Secret::new),
+        KeyForm::Base64 => layout::base64_decode(text()?).map(Secret::new),
+        KeyForm::Whsec => {
+            let text = text()?;
+            layout::base64_decode(text.strip_prefix("whsec_").unwrap_or(text)).map(Secret::new)
+        }
+    }
 }
 
 /// Equal in length and content, in a time that tells nothing of where they differ.

@@ -39,10 +39,14 @@ impl Key {
         let Some(expr) = &source.key else {
             return Ok(None);
         };
-        let text = expr
-            .text(vars)
-            .map_err(|fault| Refusal::NoKey(fault.to_string()))?;
-        Self::given(text, false).map(Some)
+        match expr.text(vars) {
+            Ok(text) => Self::given(text, false).map(Some),
+            // A preset's expression says `null` for those of the provider's events that have no id.
+            Err(_) if source.preset.is_some() && expr.value(vars).is_ok_and(|it| it.is_null()) => {
+                Ok(None)
+            }
+            Err(fault) => Err(Refusal::NoKey(fault.to_string())),
+        }
     }
 
     fn given(text: String, strict: bool) -> Result<Self, Refusal> {
@@ -59,6 +63,14 @@ impl Key {
             digest: false,
             strict,
         })
+    }
+
+    fn of_body(request: &WebhookRequest) -> Self {
+        Self {
+            text: hex::encode(Sha256::digest(&request.body)),
+            digest: true,
+            strict: false,
+        }
     }
 
     fn digest_of(parts: &[&[u8]]) -> Self {
@@ -80,11 +92,7 @@ pub(super) fn key(
         return Ok(key);
     }
     let Some(issuer) = &proven.issuer else {
-        return Ok(Key {
-            text: hex::encode(Sha256::digest(&request.body)),
-            digest: true,
-            strict: false,
-        });
+        return Ok(Key::of_body(request));
     };
     let caller = [issuer.as_bytes(), proven.subject.as_bytes()];
     match idempotency_key(request)? {

@@ -95,9 +95,9 @@ pub(super) fn write(
 }
 
 impl Encoding {
-    /// The bytes of a signature behind `prefix`; none unless both are exact.
-    pub(super) fn decode(self, prefix: &str, text: &str) -> Option<Vec<u8>> {
-        let encoded = text.strip_prefix(prefix)?;
+    /// The bytes of a signature behind `prefix`, which may be missing where it is `bare`; none unless both are exact.
+    pub(super) fn decode(self, prefix: &str, bare: bool, text: &str) -> Option<Vec<u8>> {
+        let encoded = text.strip_prefix(prefix).or(bare.then_some(text))?;
         match self {
             Self::Hex => hex::decode(encoded).ok(),
             Self::Base64 => base64_decode(encoded),
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn signatures_decode_exactly_or_not_at_all() {
-        let hex = |text| Encoding::Hex.decode("sha256=", text);
+        let hex = |text| Encoding::Hex.decode("sha256=", false, text);
         assert_eq!(hex("sha256=0aFF"), Some(vec![0x0a, 0xff]));
         for text in [
             "0aff",
@@ -161,7 +161,10 @@ mod tests {
         ] {
             assert_eq!(hex(text), None, "{text:?}");
         }
-        let base64 = |text| Encoding::Base64.decode("", text);
+        let bare = |text| Encoding::Hex.decode("sha256=", true, text);
+        assert_eq!(bare("0aff"), bare("sha256=0aff"));
+        assert_eq!(bare("sha1=0aff"), None);
+        let base64 = |text| Encoding::Base64.decode("", false, text);
         assert_eq!(base64("+/8="), Some(vec![0xfb, 0xff]));
         for text in ["-_8=", "+/8", "+/8= ", "+/9=", "+/8=="] {
             assert_eq!(base64(text), None, "{text:?}");

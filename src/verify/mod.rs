@@ -12,11 +12,13 @@ pub mod handshake;
 mod hmac;
 mod identity;
 mod layout;
+mod names;
 pub mod providers;
 mod redact;
 mod refusal;
 mod reread;
 pub mod scheme;
+pub mod schemes;
 pub mod spec;
 pub mod template;
 pub mod verifier;
@@ -26,7 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::HeaderName;
+use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Uri};
 use serde_json::Value;
 
@@ -38,7 +40,7 @@ use crate::rate::Rate;
 use crate::token::{self, Issuer, KeyTable, Location, Speaker, Trust};
 use providers::Preset;
 pub use refusal::{Class, Refusal};
-use verifier::{Draft, Moment, Seal, Signed, Verifier};
+use verifier::{Credentials, Draft, Moment, Seal, Signed, Verifier};
 
 /// A request as it came in. Its body stays closed until the proof holds.
 pub struct WebhookRequest {
@@ -71,18 +73,21 @@ impl WebhookRequest {
         }
     }
 
-    /// The one copy of a header as text; a second copy, or bytes that are no text, are a refusal.
-    fn single(&self, name: &HeaderName) -> Result<Option<&str>, Refusal> {
+    /// The one copy of a header; a second is a refusal.
+    fn one(&self, name: &HeaderName) -> Result<Option<&HeaderValue>, Refusal> {
         let mut copies = self.headers.get_all(name).iter();
-        let Some(value) = copies.next() else {
-            return Ok(None);
-        };
+        let value = copies.next();
         if copies.next().is_some() {
             return Err(Refusal::DuplicateHeader(name.to_string()));
         }
-        value
-            .to_str()
-            .map(Some)
+        Ok(value)
+    }
+
+    /// The same as text; bytes that are no text are a refusal.
+    fn single(&self, name: &HeaderName) -> Result<Option<&str>, Refusal> {
+        self.one(name)?
+            .map(HeaderValue::to_str)
+            .transpose()
             .map_err(|_| Refusal::Malformed(name.to_string()))
     }
 
@@ -134,6 +139,15 @@ impl Source {
                 keys: keys.as_deref(),
             }),
             Proof::Signature(_) | Proof::Scheme(_) | Proof::None => None,
+        }
+    }
+
+    /// What its requests carry that is kept as a fingerprint only.
+    #[must_use]
+    pub fn credentials(&self) -> Credentials<'_> {
+        match &self.proof {
+            Proof::Scheme(scheme) => scheme.credentials(),
+            Proof::Signature(_) | Proof::Token { .. } | Proof::None => Credentials::default(),
         }
     }
 
@@ -234,8 +248,9 @@ pub fn authenticate(
 ) -> Result<Event, Refusal> {
     let proven = prove(source, request, now)?;
     let content = body::read(&request.headers, &request.body, source.body)?;
-    let headers = redact::headers(&request.headers);
-    let query = redact::query(&request.query);
+    let own = source.credentials();
+    let headers = redact::headers(&request.headers, own.headers);
+    let query = redact::query(&request.query, own.parameters);
 
     let vars = expr::Variables {
         body: Some(expr::Body {

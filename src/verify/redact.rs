@@ -24,12 +24,15 @@ const PARAMETERS: [&str; 10] = [
     "token",
 ];
 
-/// Lower-case names in order of arrival; bytes that are no UTF-8 are replaced.
-pub(super) fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
+/// Lower-case names in order of arrival; bytes that are no UTF-8 are replaced. `own` is where the source's scheme has
+/// its token.
+pub(super) fn headers(headers: &HeaderMap, own: &[HeaderName]) -> Vec<(String, String)> {
     headers
         .iter()
         .map(|(name, value)| {
-            let secret = HEADERS.contains(name) || TOKEN_HEADERS.contains(&name.as_str());
+            let secret = HEADERS.contains(name)
+                || own.contains(name)
+                || TOKEN_HEADERS.contains(&name.as_str());
             let kept = if secret {
                 fingerprint(value.as_bytes())
             } else {
@@ -41,10 +44,11 @@ pub(super) fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
 }
 
 /// Decoded pairs in order.
-pub(super) fn query(query: &str) -> Vec<(String, String)> {
+pub(super) fn query(query: &str, own: &[String]) -> Vec<(String, String)> {
     form_urlencoded::parse(query.as_bytes())
         .map(|(name, value)| {
-            let secret = PARAMETERS.contains(&name.to_ascii_lowercase().as_str());
+            let secret = PARAMETERS.contains(&name.to_ascii_lowercase().as_str())
+                || own.iter().any(|own| *own == name);
             let kept = if secret {
                 fingerprint(value.as_bytes())
             } else {
@@ -70,8 +74,9 @@ mod tests {
         map.insert("Authorization", "Bearer abc".parse().unwrap());
         map.insert("Cookie", "session=abc".parse().unwrap());
         map.insert("X-Plain", "abc".parse().unwrap());
-        let kept = headers(&map);
-        assert_eq!(kept.len(), 3);
+        map.insert("X-Carrier-Token", "abc".parse().unwrap());
+        let kept = headers(&map, &[HeaderName::from_static("x-carrier-token")]);
+        assert_eq!(kept.len(), 4);
         for (name, value) in kept {
             if name == "x-plain" {
                 assert_eq!(value, "abc");
@@ -81,12 +86,13 @@ mod tests {
             }
         }
         assert_eq!(
-            query("a=x%20y&Access_Token=abc&a=2"),
+            query("a=x%20y&Access_Token=abc&a=2&k=abc", &["k".to_owned()]),
             [
                 ("a".to_owned(), "x y".to_owned()),
                 // SHA-256 of "abc" is FIPS 180's own example.
                 ("Access_Token".to_owned(), "ba7816bf".to_owned()),
                 ("a".to_owned(), "2".to_owned()),
+                ("k".to_owned(), "ba7816bf".to_owned()),
             ]
         );
     }

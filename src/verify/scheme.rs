@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use http::header::HeaderName;
 
+use super::given::Fault;
 use super::hmac::{self, Key};
 use super::layout::{self, Entries};
-use super::spec::{Copies, Encoding, KeyForm, Place, SignatureSpec, TimestampSpec, Unit};
+use super::names::{Names, header_name, numbered};
+use super::spec::{Copies, Encoding, Place, SignatureSpec, TimestampSpec, Unit};
 use super::template::{Fields, Template, TemplateFault};
-use super::verifier::Seal;
+use super::verifier::{Draft, Moment, Seal, Signed, Verifier};
 use super::{Refusal, WebhookRequest, freshness};
 use crate::clock::Timestamp;
 use crate::secret::Secret;
@@ -38,16 +40,36 @@ pub enum SchemeFault {
     SecretForm { index: usize, form: &'static str },
 }
 
+impl From<SchemeFault> for Fault {
+    fn from(fault: SchemeFault) -> Self {
+        match fault {
+            SchemeFault::SecretForm { index, form } => {
+                Self::at("secrets", index, format!("this secret is not {form}"))
+            }
+            // Nothing is left once its prefix or its encoding is taken off.
+            SchemeFault::EmptySecret { index } => {
+                Self::at("secrets", index, "this secret is empty")
+            }
+            SchemeFault::NoSecret => Self::new("secrets", fault.to_string()),
+            SchemeFault::HeaderName(_) => Self::new("header", fault.to_string()),
+            fault => Self::new("signature", fault.to_string()),
+        }
+    }
+}
+
 /// A scheme ready for use.
 #[derive(Debug)]
 pub struct Scheme {
-    header: HeaderName,
-    id_header: Option<HeaderName>,
+    names: Names,
+    /// Where none of `names` is there.
+    other: Option<Names>,
+    pinned: Option<(HeaderName, String)>,
     /// None: the header holds one signature alone.
     entries: Option<Entries>,
     copies: Copies,
     encoding: Encoding,
     prefix: String,
+    bare: bool,
     signed: Template,
     time: Option<Time>,
     /// At least one.
@@ -56,8 +78,7 @@ pub struct Scheme {
 
 #[derive(Debug)]
 struct Time {
-    /// None where it is an entry of the signature's header.
-    header: Option<HeaderName>,
+    /// None where it has a header of its own.
     tag: Option<String>,
     unit: Unit,
     tolerance: Option<Duration>,
@@ -71,7 +92,11 @@ impl Scheme {
         secrets: &[Secret],
     ) -> Result<Self, SchemeFault> {
         let signed = Template::compile(spec.signed)?;
-        let time = timestamp.map(Time::compile).transpose()?;
+        let time = timestamp.map(Time::compile);
+        let stamp = timestamp.and_then(|timestamp| match timestamp.place {
+            Place::Header(name) => Some(name),
+            Place::Tag(_) => None,
+        });
         match (signed.names_timestamp(), &time) {
             (true, None) => return Err(SchemeFault::NoTimestamp),
             (false, Some(_)) => return Err(SchemeFault::UnsignedTimestamp),
@@ -88,13 +113,21 @@ impl Scheme {
             .enumerate()
             .map(|(index, secret)| prepare(spec, index, secret))
             .collect::<Result<_, _>>()?;
+        let other = spec
+            .other
+            .map(|other| Names::compile(other.header, other.id_header, other.timestamp));
+        let pinned = spec
+            .pinned
+            .map(|(name, value)| header_name(name).map(|name| (name, value.to_owned())));
         Ok(Self {
-            header: header_name(spec.header)?,
-            id_header: spec.id_header.map(header_name).transpose()?,
+            names: Names::compile(spec.header, spec.id_header, stamp)?,
+            other: other.transpose()?,
+            pinned: pinned.transpose()?,
             entries: Entries::of(spec.layout),
             copies: spec.copies,
             encoding: spec.encoding,
             prefix: spec.prefix.to_owned(),
+            bare: spec.bare,
             signed,
             time,
             keys,
@@ -109,13 +142,19 @@ impl Scheme {
         retention: Duration,
         now: Timestamp,
     ) -> Result<Seal, Refusal> {
-        let (signatures, tagged_time) = self.signatures(request)?;
-        let id = match &self.id_header {
+        if let Some((name, value)) = &self.pinned
+            && request.single(name)?.is_some_and(|sent| sent != value)
+        {
+            return Err(Refusal::Malformed(name.to_string()));
+        }
+        let names = self.names_in(request);
+        let (signatures, tagged_time) = self.signatures(&names.signature, request)?;
+        let id = match &names.id {
             Some(name) => self.id(name, request)?,
             None => "",
         };
         let time = match &self.time {
-            Some(time) => Some(self.time_text(time, tagged_time, request)?),
+            Some(time) => Some(time.text(names, tagged_time, request)?),
             None => None,
         };
         let fields = Fields {
@@ -123,7 +162,11 @@ impl Scheme {
             timestamp: time.map_or("", |(text, _)| text),
             id,
         };
-        let secret = self.matching(fields, &signatures)?;
+        let offered = self.decoded(&signatures);
+        if offered.is_empty() {
+            return Err(Refusal::Malformed(names.signature.to_string()));
+        }
+        let secret = self.matching(fields, &offered)?;
         if let (Some(time), Some((_, at))) = (&self.time, time) {
             freshness::signed(at, time.unit, time.tolerance, retention, now)?;
         }
@@ -144,12 +187,12 @@ impl Scheme {
             timestamp: at.as_deref().unwrap_or_default(),
             id,
         };
-        if let Some(name) = &self.id_header {
+        if let Some(name) = &self.names.id {
             headers.push((name.to_string(), id.to_owned()));
         }
         let mut tagged = None;
         if let (Some(time), Some(at)) = (&self.time, &at) {
-            if let Some(name) = &time.header {
+            if let Some(name) = &self.names.timestamp {
                 headers.push((name.to_string(), at.clone()));
             }
             tagged = time.tag.as_deref().map(|tag| (tag, at.as_str()));
@@ -158,35 +201,52 @@ impl Scheme {
             let bytes = key.compute(self.signed.render(fields));
             let signature = self.encoding.encode(&self.prefix, &bytes);
             let value = layout::write(self.entries.as_ref(), tagged, &signature);
-            headers.push((self.header.to_string(), value));
+            headers.push((self.names.signature.to_string(), value));
         }
         headers
+    }
+
+    /// The names under which the request comes. One header of a kind decides for all: a proof under one and an id
+    /// under another would be two halves of two requests.
+    fn names_in(&self, request: &WebhookRequest) -> &Names {
+        match &self.other {
+            Some(other) if !self.names.any_in(request) && other.any_in(request) => other,
+            _ => &self.names,
+        }
     }
 
     /// The signatures that the request offers, and the time if it stands among them.
     fn signatures<'a>(
         &self,
+        header: &HeaderName,
         request: &'a WebhookRequest,
     ) -> Result<(Vec<&'a str>, Option<&'a str>), Refusal> {
-        let malformed = || Refusal::Malformed(self.header.to_string());
+        let malformed = || Refusal::Malformed(header.to_string());
         let tag = self.time.as_ref().and_then(|time| time.tag.as_deref());
         let mut signatures = Vec::new();
         let mut at = None;
-        let mut copies = 0_usize;
-        for value in request.headers.get_all(&self.header) {
-            copies += 1;
-            if copies > 1 && self.copies == Copies::One {
-                return Err(Refusal::DuplicateHeader(self.header.to_string()));
-            }
-            let text = value.to_str().map_err(|_| malformed())?;
-            let found = layout::read(self.entries.as_ref(), tag, text).ok_or_else(malformed)?;
-            signatures.extend(found.signatures);
-            if found.timestamp.is_some() && at.replace(found.timestamp).is_some() {
-                return Err(malformed());
+        let headers = match self.copies {
+            Copies::Numbered => numbered(header, request),
+            Copies::One | Copies::Several => vec![header.clone()],
+        };
+        for name in &headers {
+            for (copies, value) in request.headers.get_all(name).iter().enumerate() {
+                if copies > 0 && self.copies != Copies::Several {
+                    return Err(Refusal::DuplicateHeader(name.to_string()));
+                }
+                let text = value.to_str().map_err(|_| malformed())?;
+                let found = layout::read(self.entries.as_ref(), tag, text).ok_or_else(malformed)?;
+                signatures.extend(found.signatures);
+                if found.timestamp.is_some() && at.replace(found.timestamp).is_some() {
+                    return Err(malformed());
+                }
             }
         }
-        if copies == 0 {
-            return Err(Refusal::MissingHeader(self.header.to_string()));
+        if !headers
+            .iter()
+            .any(|name| request.headers.contains_key(name))
+        {
+            return Err(Refusal::MissingHeader(header.to_string()));
         }
         if signatures.is_empty() {
             return Err(malformed());
@@ -201,29 +261,12 @@ impl Scheme {
             .ok_or_else(|| Refusal::Malformed(name.to_string()))
     }
 
-    /// The time's text as received, which is what was signed, and what it says.
-    fn time_text<'a>(
-        &self,
-        time: &Time,
-        tagged: Option<&'a str>,
-        request: &'a WebhookRequest,
-    ) -> Result<(&'a str, Timestamp), Refusal> {
-        let (text, name) = match &time.header {
-            Some(name) => (Some(request.required(name)?), name),
-            None => (tagged, &self.header),
-        };
-        text.and_then(|text| time.unit.read(text).map(|at| (text, at)))
-            .ok_or_else(|| Refusal::Malformed(name.to_string()))
+    fn decoded(&self, signatures: &[&str]) -> Vec<Vec<u8>> {
+        let decode = |text: &&str| self.encoding.decode(&self.prefix, self.bare, text);
+        signatures.iter().filter_map(decode).collect()
     }
 
-    fn matching(&self, fields: Fields<'_>, signatures: &[&str]) -> Result<usize, Refusal> {
-        let offered: Vec<Vec<u8>> = signatures
-            .iter()
-            .filter_map(|text| self.encoding.decode(&self.prefix, text))
-            .collect();
-        if offered.is_empty() {
-            return Err(Refusal::Malformed(self.header.to_string()));
-        }
+    fn matching(&self, fields: Fields<'_>, offered: &[Vec<u8>]) -> Result<usize, Refusal> {
         self.keys
             .iter()
             .position(|key| {
@@ -234,18 +277,44 @@ impl Scheme {
     }
 }
 
+impl Verifier for Scheme {
+    fn verify(&self, request: &WebhookRequest, moment: Moment) -> Result<Seal, Refusal> {
+        Self::verify(self, request, moment.retention, moment.now)
+    }
+
+    fn sign(&self, draft: Draft<'_>) -> Option<Signed> {
+        Some(Signed {
+            headers: Self::sign(self, draft.body, draft.id, draft.now),
+            ..Signed::default()
+        })
+    }
+}
+
 impl Time {
-    fn compile(spec: &TimestampSpec<'_>) -> Result<Self, SchemeFault> {
-        let (header, tag) = match spec.place {
-            Place::Header(name) => (Some(header_name(name)?), None),
-            Place::Tag(tag) => (None, Some(tag.to_owned())),
-        };
-        Ok(Self {
-            header,
-            tag,
+    fn compile(spec: &TimestampSpec<'_>) -> Self {
+        Self {
+            tag: match spec.place {
+                Place::Header(_) => None,
+                Place::Tag(tag) => Some(tag.to_owned()),
+            },
             unit: spec.unit,
             tolerance: spec.tolerance,
-        })
+        }
+    }
+
+    /// The text as received, which is what was signed, and what it says.
+    fn text<'a>(
+        &self,
+        names: &Names,
+        tagged: Option<&'a str>,
+        request: &'a WebhookRequest,
+    ) -> Result<(&'a str, Timestamp), Refusal> {
+        let (text, name) = match &names.timestamp {
+            Some(name) => (Some(request.required(name)?), name),
+            None => (tagged, &names.signature),
+        };
+        text.and_then(|text| self.unit.read(text).map(|at| (text, at)))
+            .ok_or_else(|| Refusal::Malformed(name.to_string()))
     }
 }
 
@@ -255,26 +324,9 @@ fn prepare(spec: &SignatureSpec<'_>, index: usize, secret: &Secret) -> Result<Ke
         index,
         form: spec.key_form.describe(),
     };
-    let key = decode(spec.key_form, secret).ok_or_else(|| form.clone())?;
+    let key = hmac::key(spec.key_form, secret).ok_or_else(|| form.clone())?;
     if key.is_empty() {
         return Err(SchemeFault::EmptySecret { index });
     }
     Key::prepare(spec.algorithm, key.expose()).ok_or(form)
-}
-
-fn decode(form: KeyForm, secret: &Secret) -> Option<Secret> {
-    let text = || std::str::from_utf8(secret.expose()).ok();
-    match form {
-        KeyForm::Plain => Some(secret.clone()),
-        KeyForm::Hex => hex::decode(secret.expose()).ok().map(Secret::new),
-        KeyForm::Base64 => layout::base64_decode(text()?).map(Secret::new),
-        KeyForm::Whsec => {
-            let text = text()?;
-            layout::base64_decode(text.strip_prefix("whsec_").unwrap_or(text)).map(Secret::new)
-        }
-    }
-}
-
-fn header_name(name: &str) -> Result<HeaderName, SchemeFault> {
-    HeaderName::from_bytes(name.as_bytes()).map_err(|_| SchemeFault::HeaderName(name.to_owned()))
 }

@@ -15,11 +15,25 @@ pub struct SignatureSpec<'a> {
     pub encoding: Encoding,
     /// What stands before each encoded signature, such as `sha256=`.
     pub prefix: &'a str,
+    /// The prefix may be left out.
+    pub bare: bool,
     /// What is signed: `{body}`, `{timestamp}`, `{id}` and literal text.
     pub signed: &'a str,
     /// The header that `{id}` stands for.
     pub id_header: Option<&'a str>,
     pub key_form: KeyForm,
+    /// Names under which the same scheme comes as well, where none of its own is there.
+    pub other: Option<Names<'a>>,
+    /// A header that, where it is there, has this value and no other.
+    pub pinned: Option<(&'a str, &'a str)>,
+}
+
+/// The headers of one scheme under other names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Names<'a> {
+    pub header: &'a str,
+    pub id_header: Option<&'a str>,
+    pub timestamp: Option<&'a str>,
 }
 
 impl SignatureSpec<'static> {
@@ -31,9 +45,12 @@ impl SignatureSpec<'static> {
         algorithm: Algorithm::Sha256,
         encoding: Encoding::Hex,
         prefix: "",
+        bare: false,
         signed: "{body}",
         id_header: None,
         key_form: KeyForm::Plain,
+        other: None,
+        pinned: None,
     };
 }
 
@@ -54,6 +71,16 @@ impl Algorithm {
             "sha256" => Some(Self::Sha256),
             "sha512" => Some(Self::Sha512),
             _ => None,
+        }
+    }
+
+    /// As people write it.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Sha1 => "HMAC-SHA-1",
+            Self::Sha256 => "HMAC-SHA-256",
+            Self::Sha512 => "HMAC-SHA-512",
         }
     }
 }
@@ -79,6 +106,8 @@ pub enum Copies {
     One,
     /// Every copy counts, as for a scheme that defines a list.
     Several,
+    /// One signature in each of `NAME-1`, `NAME-2`, and so on; the spec's header is the first.
+    Numbered,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +127,15 @@ impl Encoding {
             _ => None,
         }
     }
+
+    /// As routes.toml spells it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hex => "hex",
+            Self::Base64 => "base64",
+        }
+    }
 }
 
 /// How the text of a secret becomes a key.
@@ -105,6 +143,8 @@ impl Encoding {
 pub enum KeyForm {
     /// The bytes as they stand.
     Plain,
+    /// The text in Unicode's compatibility decomposition (NFKD).
+    Nfkd,
     Hex,
     Base64,
     /// Base64, with or without `whsec_` before it.
@@ -112,10 +152,23 @@ pub enum KeyForm {
 }
 
 impl KeyForm {
-    /// For a sentence that says what a secret is not.
-    pub(super) const fn describe(self) -> &'static str {
+    /// As routes.toml spells it; the other forms are those of single vendors.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "text" => Some(Self::Plain),
+            "hex" => Some(Self::Hex),
+            "base64" => Some(Self::Base64),
+            _ => None,
+        }
+    }
+
+    /// For a sentence that says what a secret is, or is not.
+    #[must_use]
+    pub const fn describe(self) -> &'static str {
         match self {
             Self::Plain => "a text of at least one byte",
+            Self::Nfkd => "UTF-8 text",
             Self::Hex => "hex digits",
             Self::Base64 => "base64",
             Self::Whsec => "base64 behind an optional `whsec_`",
@@ -156,6 +209,7 @@ impl Unit {
         match name {
             "s" => Some(Self::Seconds),
             "ms" => Some(Self::Millis),
+            "iso" => Some(Self::Iso),
             _ => None,
         }
     }

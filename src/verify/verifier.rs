@@ -8,6 +8,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use http::header::HeaderName;
 use serde_json::Value;
 
 use super::{Refusal, WebhookRequest};
@@ -66,5 +67,26 @@ pub trait Verifier: fmt::Debug + Send + Sync {
     fn wants(&self, request: &WebhookRequest) -> Option<Location> {
         let _ = request;
         None
+    }
+
+    /// Where a request carries a secret as it is: kept as a fingerprint only (P2).
+    fn credentials(&self) -> Credentials<'_> {
+        Credentials::default()
+    }
+}
+
+/// Where a request carries secrets.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Credentials<'a> {
+    pub headers: &'a [HeaderName],
+    /// Of the query, by their exact names.
+    pub parameters: &'a [String],
+}
+
+impl Credentials<'_> {
+    /// The proof is a secret that travels along, and so covers nothing else.
+    #[must_use]
+    pub const fn any(&self) -> bool {
+        !self.headers.is_empty() || !self.parameters.is_empty()
     }
 }

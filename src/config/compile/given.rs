@@ -15,6 +15,7 @@ use crate::verify::verifier::Verifier;
 
 use super::super::file;
 use super::super::problem::Finding;
+use super::secrets::stand_in_pair;
 use super::{Compiler, Spanned, Text, codes};
 
 /// A scheme's own constructor.
@@ -29,13 +30,18 @@ impl Compiler<'_> {
         build: Build,
     ) -> Option<Proof> {
         if !needs_secrets && source.secrets.is_none() {
-            let built = build(&given);
-            return self.built(source, built).ok();
+            return self.built(source, build(&given)).ok();
         }
         self.with_secrets(source, |compiler, secrets| {
             given.secrets = secrets.to_vec();
             compiler.built(source, build(&given))
         })
+    }
+
+    /// A token or a password.
+    pub(super) fn generic_proof(&mut self, source: &file::Source, build: Build) -> Option<Proof> {
+        let given = self.given(source, None)?;
+        self.code(source, given, true, build)
     }
 
     fn built(
@@ -56,7 +62,7 @@ impl Compiler<'_> {
     }
 
     /// Builds with the secrets of a source. One that `attempt` calls unfit, by its number and a sentence, gives way to its
-    /// last value, and that to a stand-in, which has every form: there are no more turns than two for each.
+    /// last value, and that to a stand-in of one form and then of the other: there are no more turns than three for each.
     pub(super) fn with_secrets<T>(
         &mut self,
         source: &file::Source,
@@ -83,13 +89,15 @@ impl Compiler<'_> {
             .collect();
         let mut secrets: Vec<Secret> = secrets.into_iter().collect::<Option<_>>()?;
         let mut seen = HashSet::new();
-        for _ in 0..=2 * references.len() {
+        for _ in 0..=3 * references.len() {
             let (index, why) = match attempt(self, &secrets) {
                 Ok(built) => return Some(built),
                 Err(unfit) => unfit?,
             };
             let text = references.get(index)?;
-            let other = if seen.insert(index) {
+            let other = if self.secrets.made.contains(secrets.get(index)?) {
+                stand_in_pair()
+            } else if seen.insert(index) {
                 self.unreadable(&name, text, &why)
             } else {
                 self.refuse_secret(&name, text, &why)

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use crate::expr::{Expr, Scope};
+use crate::verify::Proof;
 use crate::verify::providers::SchemeSpec;
 use crate::verify::spec::{Place, SignatureSpec, TimestampSpec};
 
@@ -77,13 +78,39 @@ impl Compiler<'_> {
         }
     }
 
+    /// What travels along as it is proves the sender, and nothing of what is sent.
+    pub(super) fn note_about_proof(
+        &mut self,
+        written: &file::Source,
+        provider: Provider,
+        proof: &Proof,
+    ) {
+        let bound = match (provider, proof) {
+            (Provider::Preset(preset), Proof::Scheme(scheme)) => {
+                preset.binds_body && !scheme.credentials().any()
+            }
+            (Provider::Token | Provider::Basic, _) => false,
+            _ => true,
+        };
+        if let (Some(text), false) = (&written.provider, bound) {
+            let message = "the proof does not cover the body: whoever sees one request can send another with it";
+            self.findings
+                .push(Finding::note(codes::UNBOUND, text.span(), message).help(
+                    "take it over TLS alone; in a workflow, ask the sender before you act on it",
+                ));
+        }
+    }
+
     pub(super) fn warn_about_key(
         &mut self,
         written: &file::Source,
         provider: Provider,
         event: &Event,
     ) {
-        let digest_only = matches!(provider, Provider::Hmac | Provider::Jwt);
+        let digest_only = matches!(
+            provider,
+            Provider::Hmac | Provider::Jwt | Provider::Token | Provider::Basic
+        );
         let Some(key) = &event.key else {
             if let Some(text) = written.provider.as_ref().filter(|_| digest_only) {
                 let message =
@@ -124,15 +151,13 @@ fn signed_headers(written: &file::Source, provider: Provider) -> Option<Vec<Stri
         }),
         Provider::Hmac => {
             let stamp = written.timestamp.as_ref().map(Spanned::get_ref);
-            let header = stamp.and_then(|stamp| stamp.header.as_ref());
-            Some(
-                header
-                    .map(|text| lower(text.get_ref()))
-                    .into_iter()
-                    .collect(),
-            )
+            let signature = written.signature.as_ref().map(Spanned::get_ref);
+            let stamp = stamp.and_then(|stamp| stamp.header.as_ref());
+            let id = signature.and_then(|signature| signature.id_header.as_ref());
+            let names = stamp.into_iter().chain(id);
+            Some(names.map(|text| lower(text.get_ref())).collect())
         }
-        Provider::Jwt | Provider::None => None,
+        Provider::Jwt | Provider::Token | Provider::Basic | Provider::None => None,
     }
 }
 
@@ -141,11 +166,12 @@ fn headers_of(signature: &SignatureSpec<'_>, timestamp: Option<&TimestampSpec<'_
         Place::Header(name) => Some(name),
         Place::Tag(_) => None,
     });
-    let id = signature.id_header;
+    let other = signature.other.into_iter();
     stamp
         .into_iter()
-        .chain(id)
-        .map(|name| name.to_ascii_lowercase())
+        .chain(signature.id_header)
+        .chain(other.flat_map(|other| other.id_header.into_iter().chain(other.timestamp)))
+        .map(str::to_ascii_lowercase)
         .collect()
 }
 
@@ -171,7 +197,7 @@ pub(super) fn default_dedup(provider: Provider, event: &Event, signs_time: bool)
         Provider::Hmac => (None, None, signs_time),
         // A token carries its own end.
         Provider::Jwt => (None, None, true),
-        Provider::None => (None, None, false),
+        Provider::Token | Provider::Basic | Provider::None => (None, None, false),
     };
     let digest_only = event.key.is_none() && !matches!(provider, Provider::Preset(_));
     match preset {

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crate::verify::Proof;
+use crate::verify::given::Fault;
 use crate::verify::providers::{Preset, SchemeSpec};
 use crate::verify::scheme::{Scheme, SchemeFault};
 use crate::verify::spec::{
@@ -54,9 +55,6 @@ impl Compiler<'_> {
                     .help("`timestamp = { header = \"…\", unit = \"s\", tolerance = \"5m\" }`"),
             );
         }
-        let timestamp = optional(source.timestamp.as_ref(), |stamp| {
-            self.timestamp(stamp.get_ref())
-        });
         let Some(signature) = &source.signature else {
             if source.keys.has("signature") {
                 return None;
@@ -69,7 +67,9 @@ impl Compiler<'_> {
             );
             return None;
         };
-        let spec = self.signature(signature.get_ref());
+        let written = signature.get_ref();
+        let spec = self.signature(written);
+        let timestamp = self.stamp(source, written);
         self.scheme(source, &spec?, timestamp?.as_ref())
     }
 
@@ -82,34 +82,101 @@ impl Compiler<'_> {
             .encoding
             .as_ref()
             .and_then(|text| self.named("encoding", text, &["hex", "base64"], Encoding::from_name));
+        let key_form = match &written.key {
+            Some(text) => self.named("key", text, &["text", "hex", "base64"], KeyForm::from_name),
+            None => Some(KeyForm::Plain),
+        };
+        let layout = match &written.list {
+            Some(list) => self.list(list.get_ref()),
+            None => Some(Layout::Single),
+        };
         Some(SignatureSpec {
             header: written.header.as_ref()?.get_ref(),
-            layout: Layout::Single,
+            layout: layout?,
             copies: Copies::One,
             algorithm: algorithm?,
             encoding: encoding?,
             prefix: text_or(written.prefix.as_ref(), ""),
+            bare: false,
             signed: text_or(written.signed.as_ref(), "{body}"),
-            id_header: None,
-            key_form: KeyForm::Plain,
+            id_header: written
+                .id_header
+                .as_ref()
+                .map(|text| text.get_ref().as_str()),
+            key_form: key_form?,
+            other: None,
+            pinned: None,
         })
     }
 
-    fn timestamp<'w>(&mut self, written: &'w file::Stamp) -> Option<TimestampSpec<'w>> {
-        let unit = match &written.unit {
-            Some(text) => self.named("unit", text, &["s", "ms"], Unit::from_name),
-            None => Some(Unit::Seconds),
-        };
-        let tolerance = match &written.tolerance {
-            Some(text) => self.duration(text),
-            None => Some(DEFAULT_TOLERANCE),
-        };
-        let header = written.header.as_ref()?.get_ref();
-        Some(TimestampSpec {
-            place: Place::Header(header),
-            unit: unit?,
-            tolerance: Some(tolerance?),
+    fn list<'w>(&mut self, written: &'w file::List) -> Option<Layout<'w>> {
+        let separator = self.character("separator", written.separator.as_ref(), ',');
+        let assign = self.character("assign", written.assign.as_ref(), '=');
+        Some(Layout::Tagged {
+            separator: separator?,
+            assign: assign?,
+            tag: written.tag.as_ref()?.get_ref(),
         })
+    }
+
+    fn character(&mut self, key: &str, text: Option<&Text>, default: char) -> Option<char> {
+        let Some(text) = text else {
+            return Some(default);
+        };
+        let mut characters = text.get_ref().chars();
+        if let (Some(only), None) = (characters.next(), characters.next()) {
+            return Some(only);
+        }
+        self.error(codes::BAD_VALUE, text, format!("`{key}` is one character"));
+        None
+    }
+
+    /// Where the signed time stands: in a header of its own, or under a tag of the signature's list.
+    #[expect(
+        clippy::option_option,
+        reason = "the outer one says that a finding was made"
+    )]
+    fn stamp<'w>(
+        &mut self,
+        source: &'w file::Source,
+        signature: &'w file::Signature,
+    ) -> Option<Option<TimestampSpec<'w>>> {
+        let list = signature.list.as_ref().map(Spanned::get_ref);
+        let tag = list.and_then(|list| list.timestamp.as_ref());
+        let written = source.timestamp.as_ref();
+        let header = written.and_then(|stamp| stamp.get_ref().header.as_ref());
+        let place = match (header, tag) {
+            (Some(header), None) => Place::Header(header.get_ref()),
+            (None, Some(tag)) => Place::Tag(tag.get_ref()),
+            (Some(header), Some(_)) => {
+                let message =
+                    "the time stands in a header, or in the signature's `list`: not in both";
+                self.error(codes::CONFLICT, header, message);
+                return None;
+            }
+            (None, None) => {
+                let Some(stamp) = written else {
+                    return Some(None);
+                };
+                let message = "nothing says where the time stands";
+                self.findings.push(
+                    Finding::error(codes::MISSING_KEY, stamp.span(), message)
+                        .help("`header = \"…\"`, or `timestamp = \"t\"` in the signature's `list`"),
+                );
+                return None;
+            }
+        };
+        let unit = optional(
+            written.and_then(|stamp| stamp.get_ref().unit.as_ref()),
+            |text| self.named("unit", text, &["s", "ms", "iso"], Unit::from_name),
+        );
+        let tolerance = written.and_then(|stamp| stamp.get_ref().tolerance.as_ref());
+        let tolerance = optional(tolerance, |text| self.duration(text))?;
+        Some(Some(TimestampSpec {
+            place,
+            unit: unit?.unwrap_or(Unit::Seconds),
+            tolerance: Some(tolerance.unwrap_or(DEFAULT_TOLERANCE)),
+        }))
     }
 
     fn named<T: Copy>(
@@ -133,21 +200,15 @@ impl Compiler<'_> {
         timestamp: Option<&TimestampSpec<'_>>,
     ) -> Option<Proof> {
         self.with_secrets(source, |compiler, secrets| {
-            Scheme::compile(spec, timestamp, secrets)
-                .map(Proof::Signature)
-                .map_err(|fault| match fault {
-                    SchemeFault::SecretForm { index, form } => {
-                        Some((index, format!("this secret is not {form}")))
-                    }
-                    // Nothing is left once its prefix or its encoding is taken off.
-                    SchemeFault::EmptySecret { index } => {
-                        Some((index, "this secret is empty".to_owned()))
-                    }
-                    fault => {
-                        compiler.scheme_fault(source, &fault);
-                        None
-                    }
-                })
+            let compiled = Scheme::compile(spec, timestamp, secrets);
+            compiled.map(Proof::Signature).map_err(|fault| {
+                let of_secret = Fault::from(fault.clone());
+                if of_secret.key == "secrets" {
+                    return Some((of_secret.index, of_secret.message));
+                }
+                compiler.scheme_fault(source, &fault);
+                None
+            })
         })
     }
 
@@ -164,7 +225,9 @@ impl Compiler<'_> {
         let span = match fault {
             SchemeFault::HeaderName(name) => match stamp_header {
                 Some(header) if header.get_ref() == name => Some(header.span()),
-                _ => part(|table| table.header.as_ref()),
+                _ => part(|table| table.id_header.as_ref())
+                    .filter(|_| signature.is_some_and(|table| id_is(table.get_ref(), name)))
+                    .or_else(|| part(|table| table.header.as_ref())),
             },
             SchemeFault::UnsignedTimestamp => timestamp.map(Spanned::span),
             _ => signed,
@@ -175,6 +238,11 @@ impl Compiler<'_> {
         self.findings
             .push(Finding::error(codes::BAD_VALUE, span, fault.to_string()));
     }
+}
+
+fn id_is(signature: &file::Signature, name: &str) -> bool {
+    let id = signature.id_header.as_ref();
+    id.is_some_and(|text| text.get_ref() == name)
 }
 
 fn text_or<'w>(text: Option<&'w Text>, default: &'static str) -> &'w str {

@@ -27,6 +27,8 @@ pub(in super::super) struct Secrets {
     pub(in super::super) stale: Vec<Arc<str>>,
     /// Sources that have a stand-in for a secret that cannot be read.
     pub(in super::super) stand_ins: HashSet<Arc<str>>,
+    /// The stand-ins themselves.
+    pub(super) made: Vec<Secret>,
 }
 
 /// Where a secret is.
@@ -131,7 +133,9 @@ impl Compiler<'_> {
                 .help(help),
         );
         self.secrets.stand_ins.insert(source.clone());
-        stand_in()
+        let secret = stand_in();
+        self.secrets.made.push(secret.clone());
+        secret
     }
 
     pub(super) fn last_value(&self, text: &Text) -> Option<Secret> {
@@ -164,8 +168,14 @@ impl Compiler<'_> {
     }
 }
 
-/// A random secret that nobody knows: with it nothing verifies. 64 hex digits are valid in every form that a
-/// scheme may ask for, and long enough for every hash.
+/// The same for schemes whose secret is a pair, `user:password`.
+pub(super) fn stand_in_pair() -> Secret {
+    let pair = [stand_in(), stand_in()];
+    Secret::new([pair[0].expose(), b":", pair[1].expose()].concat())
+}
+
+/// A random secret that nobody knows: with it nothing verifies. 64 hex digits are valid in every form that the key
+/// of a hash may have, and long enough for each.
 fn stand_in() -> Secret {
     let halves = [Uuid::new_v4(), Uuid::new_v4()].map(|half| half.simple().to_string());
     Secret::new(halves.concat().into_bytes())

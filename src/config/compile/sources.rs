@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::verify::providers::{self, Preset};
+use crate::verify::schemes::credential::Credential;
 use crate::verify::{BodyRule, Proof, Source};
 
 use super::super::file;
@@ -15,8 +16,7 @@ use super::trust::Known;
 use super::{Compiler, Text, codes, optional};
 
 /// Generic providers, beside the presets.
-const GENERIC: [&str; 3] = ["hmac", "jwt", "none"];
-const LATER: [&str; 2] = ["token", "basic"];
+const GENERIC: [&str; 5] = ["basic", "hmac", "jwt", "none", "token"];
 
 /// Keys that some providers take and others do not.
 const PROVIDERS_OWN: [&str; 22] = [
@@ -53,6 +53,8 @@ pub(super) enum Provider {
     Preset(&'static Preset),
     Hmac,
     Jwt,
+    Token,
+    Basic,
     None,
 }
 
@@ -92,10 +94,15 @@ impl Compiler<'_> {
             Provider::Preset(preset) => self.preset_proof(written, preset),
             Provider::Hmac => self.hmac_proof(written),
             Provider::Jwt => self.token_proof(written, known),
+            Provider::Token => self.generic_proof(written, |given| Credential::token(given, None)),
+            Provider::Basic => self.generic_proof(written, Credential::basic),
             Provider::None => self.no_proof(provider_text),
         };
         let event = event?;
         self.warn_about_key(written, provider, &event);
+        if let Some(proof) = &proof {
+            self.note_about_proof(written, provider, proof);
+        }
         let dedup = match own_dedup {
             Some(own) => {
                 let own = own?;
@@ -140,12 +147,9 @@ impl Compiler<'_> {
         match text.get_ref().as_str() {
             "hmac" => return Some(Provider::Hmac),
             "jwt" => return Some(Provider::Jwt),
+            "token" => return Some(Provider::Token),
+            "basic" => return Some(Provider::Basic),
             "none" => return Some(Provider::None),
-            name if LATER.contains(&name) => {
-                let message = format!("provider `{name}` is not supported by this version yet");
-                self.error(codes::LATER, text, message);
-                return None;
-            }
             name => {
                 if let Some(preset) = providers::find(name) {
                     return Some(Provider::Preset(preset));
@@ -195,6 +199,8 @@ impl Compiler<'_> {
             Provider::Preset(preset) => preset.settings,
             Provider::Hmac => &["secrets", "signature", "timestamp", "tolerance"],
             Provider::Jwt => &["issuer"],
+            Provider::Token => &["secrets", "header", "prefix"],
+            Provider::Basic => &["secrets"],
             Provider::None => &[],
         };
         let preset = matches!(provider, Provider::Preset(_));

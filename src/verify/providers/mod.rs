@@ -4,9 +4,60 @@
 //! `providers`, and the tests. Figures are the vendors' own; `source` names the page they stand on. A scheme that is
 //! no data is code in `verify::schemes`, and its preset names the function that builds it.
 
+mod adyen_platform;
+mod aftership;
+mod asana;
+mod auth0;
+mod bitbucket;
+mod calcom;
+mod calendly;
+mod chargebee;
+mod checkout;
+mod clerk;
+mod coinbase_commerce;
+mod datadog;
+mod dhl;
+mod docusign;
+mod dropbox;
+mod easypost;
+mod fedex;
+mod flutterwave;
 mod github;
+mod gitlab;
+mod gitlab_signing;
+mod gocardless;
+mod heroku;
+mod intercom;
+mod jira;
+mod klarna;
+mod lemonsqueezy;
+mod line;
+mod linear;
+mod meta;
+mod mollie;
+mod okta;
+mod paddle;
+mod pagerduty;
+mod paystack;
+mod postmark;
+mod razorpay;
+mod resend;
+mod sentry;
+mod shippo;
+mod shopify;
+mod slack;
 mod standard_webhooks;
 mod stripe;
+mod svix;
+mod telegram;
+mod typeform;
+mod ups;
+mod vercel;
+mod webflow;
+mod woocommerce;
+mod x;
+mod zendesk;
+mod zoom;
 
 use std::time::Duration;
 
@@ -14,6 +65,7 @@ use super::BodyRule;
 use super::answers::Answers;
 use super::given::{Fault, Given};
 use super::handshake::Handshake;
+use super::schemes::credential::Credential;
 use super::spec::{SignatureSpec, TimestampSpec};
 use super::verifier::Verifier;
 
@@ -29,7 +81,8 @@ pub struct Preset {
     pub binds_body: bool,
     /// Keys of a source, beyond the general ones, that this preset takes.
     pub settings: &'static [&'static str],
-    /// CEL for the event key; none where nothing signed holds an id: then a digest of the body.
+    /// CEL for the event key; none where nothing signed holds an id: then a digest of the body. It may say `null` for
+    /// those of the provider's events that have none.
     pub key: Option<&'static str>,
     /// CEL for the event type.
     pub kind: Option<&'static str>,
@@ -48,6 +101,42 @@ pub struct Preset {
     pub source: &'static str,
     /// Where in the vendor's console the secret or key is found, in a few words.
     pub setup: &'static str,
+    /// What a scheme that is code does, for people.
+    pub words: Words,
+    /// Lines that a source cannot do without beyond `provider` and `secrets`, as an example.
+    pub example: &'static [&'static str],
+}
+
+/// A scheme in words. All empty where the scheme is data, which speaks for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Words {
+    pub headers: &'static [&'static str],
+    pub algorithm: &'static str,
+    pub signed: &'static str,
+    pub encoding: &'static str,
+    /// What a secret is.
+    pub key: &'static str,
+    pub tolerance: Option<Duration>,
+}
+
+impl Words {
+    pub const NONE: Self = Self {
+        headers: &[],
+        algorithm: "",
+        signed: "",
+        encoding: "",
+        key: "",
+        tolerance: None,
+    };
+
+    /// A token, alone in its header.
+    const TOKEN: Self = Self {
+        algorithm: "none: a token, compared in constant time",
+        signed: "nothing",
+        encoding: "as it is",
+        key: "the token",
+        ..Self::NONE
+    };
 }
 
 /// How a preset proves who sent.
@@ -116,6 +205,21 @@ impl Preset {
         confidence: Confidence::Documentation,
         source: "",
         setup: "",
+        words: Words::NONE,
+        example: &[],
+    };
+
+    /// A token that travels along and binds nothing: `build` says in which header.
+    const TOKEN: Self = Self {
+        scheme: SchemeSpec::Code {
+            secrets: true,
+            signs_time: false,
+            signed_headers: &[],
+            build: |given| Credential::token(given, None),
+        },
+        binds_body: false,
+        words: Words::TOKEN,
+        ..Self::BASE
     };
 
     /// Whether the signature covers a time.
@@ -129,7 +233,62 @@ impl Preset {
 }
 
 /// By name, in alphabetical order.
-pub static ALL: [&Preset; 3] = [&github::PRESET, &standard_webhooks::PRESET, &stripe::PRESET];
+pub static ALL: [&Preset; 54] = [
+    &adyen_platform::PRESET,
+    &aftership::PRESET,
+    &asana::PRESET,
+    &auth0::PRESET,
+    &bitbucket::PRESET,
+    &calcom::PRESET,
+    &calendly::PRESET,
+    &chargebee::PRESET,
+    &checkout::PRESET,
+    &clerk::PRESET,
+    &coinbase_commerce::PRESET,
+    &datadog::PRESET,
+    &dhl::PRESET,
+    &docusign::PRESET,
+    &dropbox::PRESET,
+    &easypost::PRESET,
+    &fedex::PRESET,
+    &flutterwave::PRESET,
+    &github::PRESET,
+    &gitlab::PRESET,
+    &gitlab_signing::PRESET,
+    &gocardless::PRESET,
+    &heroku::PRESET,
+    &intercom::PRESET,
+    &jira::PRESET,
+    &klarna::PRESET,
+    &lemonsqueezy::PRESET,
+    &line::PRESET,
+    &linear::PRESET,
+    &meta::PRESET,
+    &mollie::PRESET,
+    &okta::PRESET,
+    &paddle::PRESET,
+    &pagerduty::PRESET,
+    &paystack::PRESET,
+    &postmark::PRESET,
+    &razorpay::PRESET,
+    &resend::PRESET,
+    &sentry::PRESET,
+    &shippo::PRESET,
+    &shopify::PRESET,
+    &slack::PRESET,
+    &standard_webhooks::PRESET,
+    &stripe::PRESET,
+    &svix::PRESET,
+    &telegram::PRESET,
+    &typeform::PRESET,
+    &ups::PRESET,
+    &vercel::PRESET,
+    &webflow::PRESET,
+    &woocommerce::PRESET,
+    &x::PRESET,
+    &zendesk::PRESET,
+    &zoom::PRESET,
+];
 
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Preset> {

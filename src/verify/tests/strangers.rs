@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use super::super::providers::{self, Preset, SchemeSpec};
 use super::*;
 
-/// 24 bytes in base64, and so a key in every form that a preset asks for.
-const SECRET: &str = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLSw0";
+/// Hex, and base64 too, and so a key in every form that a preset asks for.
+const SECRET: &str = "3f9a1c7be2d84056a9c1e5f7b2d408363f9a1c7be2d84056";
 
 fn preset() -> impl Strategy<Value = &'static Preset> {
     let data = |preset: &&Preset| matches!(preset.scheme, SchemeSpec::Signature { .. });
