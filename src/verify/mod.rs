@@ -5,6 +5,8 @@
 //! proof holds. May import `expr`, `token` and below.
 
 mod body;
+pub mod diagnosis;
+pub mod examine;
 mod freshness;
 mod hmac;
 mod identity;

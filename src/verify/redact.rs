@@ -29,8 +29,7 @@ pub(super) fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
     headers
         .iter()
         .map(|(name, value)| {
-            let secret = HEADERS.contains(name) || TOKEN_HEADERS.contains(&name.as_str());
-            let kept = if secret {
+            let kept = if is_credential(name) {
                 fingerprint(value.as_bytes())
             } else {
                 String::from_utf8_lossy(value.as_bytes()).into_owned()
@@ -38,6 +37,10 @@ pub(super) fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
             (name.as_str().to_owned(), kept)
         })
         .collect()
+}
+
+pub(super) fn is_credential(name: &HeaderName) -> bool {
+    HEADERS.contains(name) || TOKEN_HEADERS.contains(&name.as_str())
 }
 
 /// Decoded pairs in order.

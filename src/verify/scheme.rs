@@ -6,12 +6,13 @@
 
 use std::time::Duration;
 
+use http::HeaderMap;
 use http::header::HeaderName;
 
 use super::hmac::{self, Key};
 use super::layout;
 use super::spec::{
-    Copies, Encoding, KeyForm, Layout, Place, SignatureSpec, Text, TimestampSpec, Unit,
+    Algorithm, Copies, Encoding, KeyForm, Layout, Place, SignatureSpec, Text, TimestampSpec, Unit,
 };
 use super::template::{Fields, Template, TemplateFault};
 use super::{Refusal, WebhookRequest, freshness};
@@ -42,25 +43,35 @@ pub enum SchemeFault {
 /// A scheme ready for use.
 #[derive(Debug)]
 pub struct Scheme {
-    header: HeaderName,
-    id_header: Option<HeaderName>,
+    pub(super) header: HeaderName,
+    pub(super) id_header: Option<HeaderName>,
     layout: Layout,
     copies: Copies,
-    encoding: Encoding,
-    prefix: Text,
-    signed: Template,
-    time: Option<Time>,
+    pub(super) algorithm: Algorithm,
+    pub(super) encoding: Encoding,
+    pub(super) prefix: Text,
+    pub(super) signed: Template,
+    pub(super) time: Option<Time>,
+    pub(super) key_form: KeyForm,
     /// At least one.
     keys: Vec<Key>,
 }
 
 #[derive(Debug)]
-struct Time {
+pub(super) struct Time {
     /// None where it is an entry of the signature's header.
-    header: Option<HeaderName>,
+    pub(super) header: Option<HeaderName>,
     tag: Option<Text>,
-    unit: Unit,
-    tolerance: Option<Duration>,
+    pub(super) unit: Unit,
+    pub(super) tolerance: Option<Duration>,
+}
+
+/// What a request offers as its proof, read as the scheme says; nothing of it is judged yet.
+pub(super) struct Offer<'a> {
+    /// Still encoded.
+    pub(super) signatures: Vec<&'a str>,
+    pub(super) fields: Fields<'a>,
+    pub(super) at: Option<Timestamp>,
 }
 
 /// What a signature has shown.
@@ -101,10 +112,12 @@ impl Scheme {
             id_header: spec.id_header.as_deref().map(header_name).transpose()?,
             layout: spec.layout.clone(),
             copies: spec.copies,
+            algorithm: spec.algorithm,
             encoding: spec.encoding,
             prefix: spec.prefix.clone(),
             signed,
             time,
+            key_form: spec.key_form,
             keys,
         })
     }
@@ -117,6 +130,18 @@ impl Scheme {
         retention: Duration,
         now: Timestamp,
     ) -> Result<Seal, Refusal> {
+        let offer = self.offer(request)?;
+        let secret = self.matching(offer.fields, &offer.signatures)?;
+        if let (Some(time), Some(at)) = (&self.time, offer.at) {
+            freshness::signed(at, time.unit, time.tolerance, retention, now)?;
+        }
+        Ok(Seal {
+            secret,
+            signed_at: offer.at,
+        })
+    }
+
+    pub(super) fn offer<'a>(&self, request: &'a WebhookRequest) -> Result<Offer<'a>, Refusal> {
         let (signatures, tagged_time) = self.signatures(request)?;
         let id = match &self.id_header {
             Some(name) => self.id(name, request)?,
@@ -126,18 +151,14 @@ impl Scheme {
             Some(time) => Some(self.time_text(time, tagged_time, request)?),
             None => None,
         };
-        let fields = Fields {
-            body: &request.body,
-            timestamp: time.map_or("", |(text, _)| text),
-            id,
-        };
-        let secret = self.matching(fields, &signatures)?;
-        if let (Some(time), Some((_, at))) = (&self.time, time) {
-            freshness::signed(at, time.unit, time.tolerance, retention, now)?;
-        }
-        Ok(Seal {
-            secret,
-            signed_at: time.map(|(_, at)| at),
+        Ok(Offer {
+            signatures,
+            fields: Fields {
+                body: &request.body,
+                timestamp: time.map_or("", |(text, _)| text),
+                id,
+            },
+            at: time.map(|(_, at)| at),
         })
     }
 
@@ -170,8 +191,14 @@ impl Scheme {
         headers
     }
 
+    /// The id that a request is sent with, where the scheme signs one.
+    #[must_use]
+    pub fn id_of<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+        headers.get(self.id_header.as_ref()?)?.to_str().ok()
+    }
+
     /// The signatures that the request offers, and the time if it stands among them.
-    fn signatures<'a>(
+    pub(super) fn signatures<'a>(
         &self,
         request: &'a WebhookRequest,
     ) -> Result<(Vec<&'a str>, Option<&'a str>), Refusal> {
@@ -269,7 +296,7 @@ fn prepare(spec: &SignatureSpec, index: usize, secret: &Secret) -> Result<Key, S
     Key::prepare(spec.algorithm, key.expose()).ok_or(form)
 }
 
-fn decode(form: KeyForm, secret: &Secret) -> Option<Secret> {
+pub(super) fn decode(form: KeyForm, secret: &Secret) -> Option<Secret> {
     let text = || std::str::from_utf8(secret.expose()).ok();
     match form {
         KeyForm::Plain => Some(secret.clone()),
