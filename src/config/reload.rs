@@ -90,6 +90,7 @@ impl PlanHandle {
             plan,
             problems,
             files,
+            ..
         } = load_after(&self.path, &self.options, Some(&self.current()));
         *held = files;
         if let Some(plan) = plan {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::secret::Secret;
 use crate::verify::Proof;
+use crate::verify::diagnosis::Candidate;
 use crate::verify::providers::Preset;
 use crate::verify::scheme::{Scheme, SchemeFault};
 use crate::verify::spec::{
@@ -142,6 +143,13 @@ impl Compiler<'_> {
             .map(|text| self.secret(&name, text))
             .collect();
         let mut secrets: Vec<Secret> = secrets.into_iter().collect::<Option<_>>()?;
+        let named = references.iter().zip(&secrets);
+        let named = named.map(|(text, secret)| Candidate {
+            source: name.to_string(),
+            reference: text.get_ref().clone(),
+            secret: secret.clone(),
+        });
+        self.secrets.named.extend(named);
         // A secret of the wrong form gives way to its last value, and that to a stand-in, which has
         // every form: there are no more turns than two for each.
         let mut seen = HashSet::new();
