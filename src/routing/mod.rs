@@ -157,6 +157,17 @@ impl Routes {
         Ok(deliveries)
     }
 
+    /// What each route whose source and `on` fit says to an event, in the order of the file: [`Self::resolve`] step by
+    /// step, for `explain`.
+    #[must_use]
+    pub fn verdicts(&self, event: &Event, roles: &[String]) -> Vec<(&Route, Verdict)> {
+        let mut verdicts = Vec::new();
+        self.consider(event, roles, |route, verdict, _| {
+            verdicts.push((route, verdict));
+        });
+        verdicts
+    }
+
     /// Asks every route whose source and `on` fit, and tells `visit` what each one said.
     fn consider<'r>(
         &'r self,

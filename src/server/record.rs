@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::event::{Delivery, Reason, State};
@@ -29,6 +30,8 @@ pub(super) struct Shown<'a> {
 #[derive(Debug, Serialize)]
 struct ShownContent<'a> {
     headers: &'a [(String, String)],
+    query: &'a [(String, String)],
+    claims: Option<&'a Value>,
     #[serde(flatten)]
     body: ShownBody<'a>,
 }
@@ -122,9 +125,14 @@ pub(super) fn event_with_body(record: &EventRecord) -> Shown<'_> {
         Ok(text) => ShownBody::Text(text),
         Err(_) => ShownBody::Base64(STANDARD.encode(&record.event.body)),
     };
-    let headers = &record.event.headers;
+    let content = ShownContent {
+        headers: &record.event.headers,
+        query: &record.event.query,
+        claims: record.event.claims.as_ref(),
+        body,
+    };
     Shown {
-        content: Some(ShownContent { headers, body }),
+        content: Some(content),
         ..event(record)
     }
 }
