@@ -31,7 +31,7 @@ fn written(folder: &Path, name: &str, content: &str) -> PathBuf {
 fn help_is_complete_for_every_command() {
     let all = text(&run(&["--help"]).stdout);
     for command in [
-        "serve", "check", "explain", "routes", "send", "events", "keys", "dev",
+        "serve", "check", "explain", "test", "routes", "send", "events", "keys", "dev",
     ] {
         assert!(all.contains(command), "{command} is in --help");
         let help = run(&[command, "--help"]);

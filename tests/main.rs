@@ -12,6 +12,7 @@ mod ambiguity;
 mod architecture;
 mod audit;
 mod bodies;
+mod cases;
 mod cli;
 mod cli_events;
 mod config;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
+use super::flags::Printed;
 use super::{End, Output, complain, print};
 use crate::config::{self, Problem, SecretPolicy, Severity};
 
@@ -34,9 +35,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     allow_unverified: bool,
 
-    /// Print for people or for programs.
-    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
-    output: Output,
+    #[command(flatten)]
+    printed: Printed,
 }
 
 pub(super) fn run(arguments: &Arguments) -> End {
@@ -51,7 +51,7 @@ pub(super) fn run(arguments: &Arguments) -> End {
         .filter(|problem| problem.severity == Severity::Error)
         .count();
     let warnings = problems.len() - errors;
-    match arguments.output {
+    match arguments.printed.output {
         Output::Json => print(&as_json(&problems)),
         Output::Text => {
             for problem in &problems {

@@ -7,11 +7,13 @@ mod check;
 mod dev;
 mod events;
 mod explain;
+mod flags;
 mod keys;
 mod routes;
 mod send;
 mod serve;
 pub mod stack;
+mod test;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -40,6 +42,7 @@ enum Command {
     Serve(serve::Arguments),
     Check(check::Arguments),
     Explain(explain::Arguments),
+    Test(test::Arguments),
     Routes(routes::Arguments),
     Send(send::Arguments),
     Events(events::Arguments),
@@ -107,7 +110,8 @@ pub fn run() -> ExitCode {
         match program.command {
             Command::Serve(arguments) => serve::run(arguments).await,
             Command::Check(arguments) => check::run(&arguments),
-            Command::Explain(arguments) => explain::run(&arguments),
+            Command::Explain(arguments) => explain::run(arguments).await,
+            Command::Test(arguments) => test::run(&arguments),
             Command::Routes(arguments) => routes::run(&arguments),
             Command::Send(arguments) => send::run(&arguments).await,
             Command::Events(arguments) => events::run(arguments).await,

@@ -9,6 +9,7 @@ mod answer;
 mod bulk;
 mod client;
 mod filter;
+mod kept;
 mod list;
 mod show;
 mod table;
@@ -18,6 +19,8 @@ use clap::{Args, Subcommand};
 
 use super::{End, Output, complain, print, root_cause};
 use client::{Client, Error};
+pub(super) use kept::{Kept, kept};
+pub(super) use table::plain;
 
 /// See where webhooks went, and deal with what is parked or unrouted.
 ///

@@ -3,7 +3,7 @@
 //! What is shown was sent by strangers: characters that a terminal would act on are replaced.
 
 /// One line's worth of text, harmless to a terminal.
-pub(super) fn plain(text: &str) -> String {
+pub(in crate::cli) fn plain(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()
