@@ -298,14 +298,14 @@ fn what_serves_never_diagnoses() {
         if !["server", "delivery", "inbox", "gateway"].contains(&module[0].as_str()) {
             continue;
         }
-        let names = |named: &Named| {
+        let diagnoses = |named: &Named| {
             let told = |segment: &String| matches!(segment.as_str(), "diagnosis" | "examine");
             named.segments.first().is_some_and(|root| root == "crate")
                 && named.segments.get(1).is_some_and(|top| top == "verify")
                 && named.segments.iter().any(told)
         };
-        let named = paths(&module, &text).into_iter().filter(names);
-        found.extend(named.map(|named| format!("{}:{}", file.display(), named.line)));
+        let told = paths(&module, &text).into_iter().filter(diagnoses);
+        found.extend(told.map(|it| format!("{}:{}", file.display(), it.line)));
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
