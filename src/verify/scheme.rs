@@ -45,7 +45,7 @@ pub enum SchemeFault {
 pub struct Scheme {
     pub(super) header: HeaderName,
     pub(super) id_header: Option<HeaderName>,
-    layout: Layout,
+    pub(super) layout: Layout,
     copies: Copies,
     pub(super) algorithm: Algorithm,
     pub(super) encoding: Encoding,

@@ -86,7 +86,7 @@ pub fn diagnose(
                 advice.extend(times::unreadable(scheme, request, refusal));
             }
             if advice.is_empty() {
-                advice.push(nothing(request));
+                advice.push(nothing(request, refusal));
             }
             advice
         }
@@ -95,7 +95,15 @@ pub fn diagnose(
 }
 
 /// When no trial matched.
-fn nothing(request: &WebhookRequest) -> Advice {
+fn nothing(request: &WebhookRequest, refusal: &Refusal) -> Advice {
+    if let Refusal::Malformed(name) = refusal {
+        return Advice::new(
+            "header_malformed",
+            format!(
+                "`{name}` is not written as the scheme says, and nothing in it matches in another form: it was cut off or changed on its way, or it is another version's"
+            ),
+        );
+    }
     if request.body.is_empty() {
         return Advice::new(
             "body_empty",

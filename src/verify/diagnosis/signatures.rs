@@ -3,7 +3,7 @@
 //! Only what has the length of a hash is a candidate, so that a header of any text gives few.
 
 use super::super::scheme::Scheme;
-use super::super::spec::{Algorithm, Encoding};
+use super::super::spec::{Algorithm, Encoding, Layout};
 use super::secrets::lenient_base64;
 
 /// More than any provider sends.
@@ -136,7 +136,7 @@ impl Offered {
             return Some(("signature_encoding", text));
         }
         let (cause, text) = match (self.prefix.as_str(), &*scheme.prefix) {
-            (found, prefix) if found == prefix => (
+            (found, prefix) if found == prefix || scheme.layout != Layout::Single => (
                 "signature_form",
                 "the signature matches, but stands in its header in another form than the source says (spaces, quotes, padding, or a list)".to_owned(),
             ),

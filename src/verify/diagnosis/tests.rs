@@ -218,6 +218,21 @@ fn a_secret_that_should_not_be_decoded_is_named() {
     assert_eq!(advice[0].cause, "secret_text", "{advice:?}");
 }
 
+/// A preset has no `prefix` to set: a space in its list is not one either.
+#[test]
+fn a_list_that_is_written_otherwise_is_no_matter_of_a_prefix() {
+    let [stripe, ..] = shapes();
+    let mut plant = Plant::new(&stripe);
+    for (cause, from, to) in [
+        ("signature_form", ",v1=", ", v1="),
+        ("header_malformed", ",v1=", ",v1"),
+    ] {
+        plant.rewrite = Some((from, to));
+        let (_, advice) = plant.diagnose(&stripe);
+        assert_eq!(advice[0].cause, cause, "{advice:?}");
+    }
+}
+
 #[test]
 fn two_faults_in_one_request_are_both_named() {
     let shape = hmac();

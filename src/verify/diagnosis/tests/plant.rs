@@ -77,6 +77,8 @@ pub(super) struct Plant {
     pub(super) secret: Vec<u8>,
     pub(super) sent: Vec<u8>,
     pub(super) edit: fn(&mut HeaderMap, &Shape),
+    /// In the signature's header, what stands in the place of what.
+    pub(super) rewrite: Option<(&'static str, &'static str)>,
 }
 
 impl Plant {
@@ -89,6 +91,7 @@ impl Plant {
             secret: SECRET.into(),
             sent: BODY.into(),
             edit: |_, _| {},
+            rewrite: None,
         }
     }
 
@@ -96,7 +99,9 @@ impl Plant {
         let key = [Secret::new(self.key.clone())];
         let signer = Scheme::compile(&self.signer.spec, self.signer.time.as_ref(), &key).unwrap();
         let mut headers = HeaderMap::new();
+        let (from, to) = self.rewrite.unwrap_or(("", ""));
         for (name, value) in signer.sign(&self.signed, "msg_1", self.signed_at) {
+            let value = value.replacen(from, to, 1);
             headers.insert(
                 name.parse::<HeaderName>().unwrap(),
                 value.parse::<HeaderValue>().unwrap(),
