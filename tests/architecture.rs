@@ -290,6 +290,26 @@ fn a_planted_impurity_is_found() {
     assert!(impurities(&module, "use crate::clock::Timestamp;").is_empty());
 }
 
+/// What helps a person to a signature that matches would help a forger too.
+#[test]
+fn what_serves_never_diagnoses() {
+    let mut found = Vec::new();
+    for (file, module, text) in sources() {
+        if !["server", "delivery", "inbox", "gateway"].contains(&module[0].as_str()) {
+            continue;
+        }
+        let diagnoses = |named: &Named| {
+            let told = |segment: &String| matches!(segment.as_str(), "diagnosis" | "examine");
+            named.segments.first().is_some_and(|root| root == "crate")
+                && named.segments.get(1).is_some_and(|top| top == "verify")
+                && named.segments.iter().any(told)
+        };
+        let told = paths(&module, &text).into_iter().filter(diagnoses);
+        found.extend(told.map(|it| format!("{}:{}", file.display(), it.line)));
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
 #[test]
 fn the_root_of_the_library_names_modules_and_nothing_else() {
     let text = fs::read_to_string(root().join("src/lib.rs")).expect("lib.rs");

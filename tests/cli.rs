@@ -35,6 +35,7 @@ fn help_is_complete_for_every_command() {
         "check",
         "diff",
         "explain",
+        "test",
         "routes",
         "send",
         "providers",

@@ -27,7 +27,7 @@ fn commands(page: &str) -> Vec<String> {
 }
 
 /// Every command of README, and the test that runs it.
-const RUN_BY: [(&str, &str); 21] = [
+const RUN_BY: [(&str, &str); 24] = [
     (
         "cargo run --example orders",
         "docs::the_demo_ends_with_a_paid_and_shipped_order",
@@ -89,6 +89,18 @@ const RUN_BY: [(&str, &str); 21] = [
     (
         "signalpost events drop",
         "cli_events::one_is_dropped_and_one_erased_by_their_ids",
+    ),
+    (
+        "signalpost explain --request",
+        "explain::webhooks::a_capture_is_followed_to_its_signals_step_by_step",
+    ),
+    (
+        "signalpost explain 0",
+        "explain::webhooks::a_kept_event_is_explained_by_its_id",
+    ),
+    (
+        "signalpost test examples/orders/tests.toml",
+        "cases::the_cases_of_the_demo_hold",
     ),
     (
         "signalpost explain --query",

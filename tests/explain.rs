@@ -1,5 +1,8 @@
 //! `signalpost explain --query` and `signalpost routes`: what would be decided, and what can reach a workflow.
 
+mod agreement;
+mod webhooks;
+
 use std::path::Path;
 
 use serde_json::{Value, json};

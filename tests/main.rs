@@ -12,6 +12,7 @@ mod ambiguity;
 mod architecture;
 mod audit;
 mod bodies;
+mod cases;
 mod catalogue;
 mod check_live;
 mod cli;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
+use super::flags::Printed;
 use super::{End, Output, complain, print};
 use crate::config::{self, Problem, SecretPolicy, Severity};
 use crate::settings::values::{self, Size};
@@ -55,9 +56,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     allow_unverified: bool,
 
-    /// Print for people or for programs.
-    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
-    output: Output,
+    #[command(flatten)]
+    printed: Printed,
 }
 
 pub(super) async fn run(arguments: &Arguments) -> End {
@@ -101,7 +101,7 @@ fn report(arguments: &Arguments, problems: &[Problem], found: Option<&[Finding]>
         problems.iter().filter(of).count()
     };
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-    match arguments.output {
+    match arguments.printed.output {
         Output::Json => print(&as_json(problems, found)),
         Output::Text => {
             for problem in problems {

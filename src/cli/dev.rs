@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::flags::RoutingFile;
 use super::stack::{Error, Options, Stack};
 use super::{End, complain};
 use crate::devserver::binary;
@@ -18,14 +19,8 @@ use crate::telemetry::log;
 /// this run only, unless --store says where. Everything ends with Ctrl-C.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
-    /// The routing file.
-    #[arg(
-        long,
-        env = "SIGNALPOST_ROUTES",
-        value_name = "FILE",
-        default_value = "routes.toml"
-    )]
-    routes: PathBuf,
+    #[command(flatten)]
+    routing: RoutingFile,
 
     /// Address of the public listener.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
@@ -70,10 +65,10 @@ pub(super) async fn run(arguments: Arguments) -> End {
         complain(&error.to_string());
         return End::Problem;
     }
-    let routes = arguments.routes.clone();
+    let routes = arguments.routing.routes.clone();
     let stack = Stack::open(
         Options {
-            routes: arguments.routes,
+            routes: arguments.routing.routes,
             listen: arguments.listen,
             ops_listen: arguments.ops_listen,
             store: arguments.store,

@@ -15,7 +15,8 @@ use clap::{Args, ValueEnum};
 
 use super::events::client::{Client, Error};
 use super::events::export;
-use super::{End, Output, complain, print, routes};
+use super::flags::RoutingFile;
+use super::{End, Output, complain, print};
 use crate::config::Plan;
 use crate::config::change::{How, RuleChange};
 use report::{Blast, Report};
@@ -97,8 +98,13 @@ fn events(text: &str) -> Result<Events, String> {
 
 pub(super) async fn run(arguments: Arguments) -> End {
     // Both are read first, so that the problems of both are said.
-    let old = routes::load(&arguments.old, true);
-    let new = routes::load(&arguments.new, true);
+    let read = |routes: &PathBuf| {
+        let file = RoutingFile {
+            routes: routes.clone(),
+        };
+        file.load(true).and_then(|loaded| loaded.plan)
+    };
+    let (old, new) = (read(&arguments.old), read(&arguments.new));
     let (Some(old), Some(new)) = (old, new) else {
         return End::Problem;
     };

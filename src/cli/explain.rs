@@ -1,182 +1,186 @@
-//! `signalpost explain --query`: would this caller be answered, and why, step by step, by the code that serves.
+//! `signalpost explain`: what would become of a webhook or a query, and why, step by step, by the code that serves.
 //!
-//! Offline: the routing file, a token or what one would say, and the issuer's keys from a file. `decision` decides;
-//! this file reads what it needs and prints. The token itself is never printed.
+//! Offline but for an event's id, which is asked for at the ops listener. This file knows the flags; `webhook` and
+//! `decision` decide, `captured` and `kept` read, `page` lays out. No token, no secret and no signature is printed.
 
-mod decision;
+pub(super) mod captured;
+pub(super) mod decision;
+mod kept;
+mod page;
+pub(super) mod query;
+mod routes;
+pub(super) mod shown;
+pub(super) mod step;
+pub(super) mod webhook;
+mod wording;
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
-use clap::builder::NonEmptyStringValueParser;
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use super::{End, Output, complain, print, routes};
+use super::flags::{Printed, RoutingFile};
+use super::{End, Output, complain, print};
 use crate::clock::{self, Timestamp};
-use crate::config::Plan;
-use crate::secret::Secret;
-use crate::token::{Issuer, KeySet, Location};
-use decision::{Caller, Decision, Question, Told};
+use crate::config::{Loaded, Plan};
+use captured::Captured;
+use webhook::{Explanation, Ground};
 
-/// Explain what a query would be answered, and why.
+/// Explain what would become of a webhook or a query, and why.
 ///
-/// Decides exactly as `serve` does, without a gateway, without Temporal and without the network: an issuer's keys come
-/// from the file that the routing file names, or from `--keys`.
+/// A webhook is a captured request (--request FILE, or the flags of curl), or an event that a gateway has kept, by its
+/// id. A query is --query with --token or --as.
+///
+/// Decides exactly as `serve` does. Without Temporal, and but for an event's id without a gateway and the network: an
+/// issuer's keys come from the file that the routing file names, or from --keys. Where a signature does not hold,
+/// what commonly goes wrong is tried, and what would have matched is named.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
-    /// What is asked, as in a request: "GET /orders/42/status?run=…"; without a method it is GET.
-    #[arg(long, value_name = "REQUEST", value_parser = NonEmptyStringValueParser::new())]
-    query: String,
+    /// An event that a gateway has kept; it is asked for at the ops listener, where its token needs the role `act`.
+    #[arg(value_name = "EVENT", conflicts_with_all = ["source", "query"])]
+    event: Option<String>,
 
-    /// File with the token or API key that the caller would send.
-    #[arg(
-        long,
-        value_name = "FILE",
-        conflicts_with = "caller",
-        required_unless_present = "caller"
-    )]
-    token: Option<PathBuf>,
+    /// The source that the webhook came to. Default: the one that the request's path names.
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
 
-    /// A caller without a token, as JSON: `{"roles":["support"],"claims":{…}}`; `issuer` and `subject` too. Without
-    /// `roles` they are read from the claims, as the issuer's are.
-    #[arg(long = "as", id = "caller", value_name = "JSON")]
-    caller: Option<String>,
+    #[command(flatten)]
+    captured: captured::RequestFlags,
+
+    #[command(flatten)]
+    query: query::QueryFlags,
 
     /// File with the issuer's keys (a JWKS), where the routing file has only their address.
     #[arg(long, value_name = "FILE")]
     keys: Option<PathBuf>,
 
-    /// File with the JSON body of a POST.
-    #[arg(long, value_name = "FILE")]
-    body: Option<PathBuf>,
-
-    /// When it is asked, RFC 3339; a token from a capture has expired long ago. Default: now.
+    /// When it came or is asked, RFC 3339: captures and tokens are old. Default: now.
     #[arg(long, value_name = "TIME", value_parser = time)]
     at: Option<Timestamp>,
 
-    /// Exit with 1 unless this is what comes out.
-    #[arg(long, value_name = "VERDICT")]
-    expect: Option<Verdict>,
+    /// Exit with 1 unless this comes out: WORKFLOW/SIGNAL (may be repeated), refused or unrouted; of a query allow or
+    /// deny.
+    #[arg(long, value_name = "OUTCOME")]
+    expect: Vec<String>,
 
-    /// The routing file.
+    /// Where the gateway's ops listener is.
     #[arg(
         long,
-        env = "SIGNALPOST_ROUTES",
-        value_name = "FILE",
-        default_value = "routes.toml"
+        env = "SIGNALPOST_OPS_URL",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:8081"
     )]
-    routes: PathBuf,
+    ops_url: reqwest::Url,
 
-    /// Print for people or for programs.
-    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
-    output: Output,
-}
+    #[command(flatten)]
+    routing: RoutingFile,
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Verdict {
-    Allow,
-    Deny,
+    #[command(flatten)]
+    printed: Printed,
 }
 
 fn time(text: &str) -> Result<Timestamp, &'static str> {
     Timestamp::parse_rfc3339(text).ok_or("a time is written as in 2026-08-01T12:00:00Z")
 }
 
-pub(super) fn run(arguments: &Arguments) -> End {
-    let Some(plan) = routes::load(&arguments.routes, true) else {
+pub(super) async fn run(arguments: Arguments) -> End {
+    // Nobody can be harmed by what is only explained.
+    let Some(loaded) = arguments.routing.load(true) else {
         return End::Problem;
     };
-    match explain(arguments, &plan) {
-        Ok(decision) => {
-            match arguments.output {
-                Output::Text => print(&decision.text()),
-                Output::Json => print(&decision.json()),
-            }
-            settle(arguments.expect, &decision)
-        }
-        Err(sentence) => {
-            complain(&sentence);
-            End::Usage
-        }
-    }
-}
-
-fn settle(expect: Option<Verdict>, decision: &Decision) -> End {
-    let found = if decision.is_allowed() {
-        Verdict::Allow
-    } else {
-        Verdict::Deny
+    let Loaded {
+        plan: Some(plan),
+        secrets,
+        ..
+    } = loaded
+    else {
+        return End::Problem;
     };
-    match expect {
-        Some(expected) if expected != found => {
-            complain(&format!("expected {expected:?}, found {found:?}").to_lowercase());
-            End::Problem
-        }
-        _ => End::Ok,
-    }
-}
-
-fn explain(arguments: &Arguments, plan: &Plan) -> Result<Decision, String> {
-    let question = Question::parse(&arguments.query, body(arguments)?)?;
-    let caller = match (&arguments.token, &arguments.caller) {
-        (Some(path), _) => Caller::Token(token(path)?),
-        (None, Some(json)) => {
-            let told: Told =
-                serde_json::from_str(json).map_err(|error| format!("--as: {error}"))?;
-            Caller::Told(told)
-        }
-        (None, None) => return Err("give --token FILE or --as JSON".to_owned()),
-    };
-    if let Caller::Token(_) = caller {
-        fill_rings(plan, arguments.keys.as_deref())?;
-    }
     let now = arguments.at.unwrap_or_else(clock::now);
-    Ok(decision::decide(plan, &question, &caller, now))
-}
-
-fn token(path: &Path) -> Result<Secret, String> {
-    let bytes = read(path, "--token")?;
-    let text = bytes.trim_ascii();
-    // As it is copied from a request.
-    let text = text.strip_prefix(b"Bearer ").unwrap_or(text);
-    Ok(Secret::new(text.to_vec()))
-}
-
-fn body(arguments: &Arguments) -> Result<Option<Vec<u8>>, String> {
-    let path = arguments.body.as_deref();
-    path.map(|path| read(path, "--body")).transpose()
-}
-
-/// Keys that `serve` would have fetched: from the files that the routing file names; `--keys` stands for those that
-/// have an address.
-fn fill_rings(plan: &Plan, given: Option<&Path>) -> Result<(), String> {
-    let given = given.map(key_set).transpose()?;
-    for issuer in plan.issuers.values() {
-        match &issuer.keys {
-            Some(Location::File(path)) => fill(issuer, key_set(path)?),
-            Some(_) => {
-                if let Some(keys) = &given {
-                    fill(issuer, Arc::clone(keys));
-                }
+    if arguments.query.is_asked() {
+        return query::run(&arguments, &plan, now);
+    }
+    let ground = Ground {
+        plan: &plan,
+        secrets: &secrets,
+        now,
+    };
+    match webhook(&arguments, ground).await {
+        Ok(explanation) => {
+            match arguments.printed.output {
+                Output::Text => print(&page::text(&explanation)),
+                Output::Json => print(&explanation.json()),
             }
-            None => {}
+            settle(&arguments.expect, &explanation)
+        }
+        Err((end, sentence)) => {
+            complain(&sentence);
+            end
         }
     }
-    Ok(())
 }
 
-fn fill(issuer: &Issuer, keys: Arc<KeySet>) {
-    issuer.ring.replace(keys);
+async fn webhook(arguments: &Arguments, ground: Ground<'_>) -> Result<Explanation, (End, String)> {
+    let usage = |sentence: String| (End::Usage, sentence);
+    for expected in &arguments.expect {
+        webhook::check_expected(expected).map_err(usage)?;
+    }
+    if let Some(id) = &arguments.event {
+        let event = super::events::kept(arguments.ops_url.clone(), id)
+            .await
+            .map_err(|sentence| (End::Problem, sentence))?;
+        return kept::explain(ground, event).map_err(|sentence| (End::Problem, sentence));
+    }
+    let captured = captured::of(&arguments.captured).map_err(usage)?;
+    let source = source(arguments, ground.plan, &captured).map_err(usage)?;
+    let trust = ground.plan.sources.get(source.as_str());
+    if let Some(trust) = trust.and_then(|source| source.trust()) {
+        query::fill_rings(trust.issuers, arguments.keys.as_deref()).map_err(usage)?;
+    }
+    if let Some(missing) = secrets_missing(ground, &source) {
+        return Err((End::Problem, missing));
+    }
+    Ok(webhook::explain(ground, &source, &captured, None))
 }
 
-fn key_set(path: &Path) -> Result<Arc<KeySet>, String> {
-    let bytes = read(path, "the keys'")?;
-    KeySet::from_jwks(&bytes)
-        .map(Arc::new)
-        .map_err(|fault| format!("{}: {fault}", path.display()))
+fn source(arguments: &Arguments, plan: &Plan, captured: &Captured) -> Result<String, String> {
+    let named = arguments.source.as_deref().or_else(|| captured.source());
+    let named = named.ok_or("say which source it came to: --source NAME")?;
+    // What only the path names may be wrong at the provider: that is explained, not refused.
+    if arguments.source.is_some() && !plan.sources.contains_key(named) {
+        let mut known: Vec<_> = plan.sources.keys().map(AsRef::as_ref).collect();
+        known.sort_unstable();
+        return Err(format!(
+            "{} has no source {named:?}; it has: {}",
+            arguments.routing.routes.display(),
+            known.join(", ")
+        ));
+    }
+    Ok(named.to_owned())
 }
 
-fn read(path: &Path, what: &str) -> Result<Vec<u8>, String> {
-    std::fs::read(path)
-        .map_err(|error| format!("{what} file {} cannot be read: {error}", path.display()))
+/// Nothing can be said of a signature without its secret.
+pub(super) fn secrets_missing(ground: Ground<'_>, source: &str) -> Option<String> {
+    if !ground.plan.secrets_missing.contains(source) {
+        return None;
+    }
+    let of_source = ground.secrets.iter().filter(|it| it.source == source);
+    let names: Vec<_> = of_source.map(|it| it.reference.as_str()).collect();
+    Some(format!(
+        "a secret of source {source:?} cannot be read here, and nothing is proven without it: see to {}",
+        names.join(", ")
+    ))
+}
+
+fn settle(expected: &[String], explanation: &Explanation) -> End {
+    let mut end = End::Ok;
+    for expected in expected {
+        if !explanation.meets(expected) {
+            complain(&format!(
+                "expected {expected}, found {}",
+                explanation.found()
+            ));
+            end = End::Problem;
+        }
+    }
+    end
 }

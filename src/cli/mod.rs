@@ -8,12 +8,14 @@ mod dev;
 mod diff;
 mod events;
 mod explain;
+mod flags;
 mod keys;
 mod providers;
 mod routes;
 mod send;
 mod serve;
 pub mod stack;
+mod test;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -43,6 +45,7 @@ enum Command {
     Check(check::Arguments),
     Diff(diff::Arguments),
     Explain(explain::Arguments),
+    Test(test::Arguments),
     Routes(routes::Arguments),
     Send(send::Arguments),
     Providers(providers::Arguments),
@@ -112,7 +115,8 @@ pub fn run() -> ExitCode {
             Command::Serve(arguments) => serve::run(arguments).await,
             Command::Check(arguments) => check::run(&arguments).await,
             Command::Diff(arguments) => diff::run(arguments).await,
-            Command::Explain(arguments) => explain::run(&arguments),
+            Command::Explain(arguments) => explain::run(arguments).await,
+            Command::Test(arguments) => test::run(&arguments),
             Command::Routes(arguments) => routes::run(&arguments),
             Command::Providers(arguments) => providers::run(&arguments),
             Command::Send(arguments) => send::run(&arguments).await,

@@ -4,16 +4,16 @@
 
 mod page;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::flags::RoutingFile;
 use super::{End, complain, print};
 use crate::access::{self, Rule};
-use crate::config::{self, Plan, SecretPolicy};
+use crate::config::Plan;
 use crate::duration;
 use crate::event::{AfterPark, Closed, IdReuse, Missing, Then};
 use crate::expr::Expr;
@@ -28,14 +28,8 @@ use crate::token::API_KEYS;
 /// or closed. Secrets need not be readable. Exit code 1 if the file has an error.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
-    /// The routing file.
-    #[arg(
-        long,
-        env = "SIGNALPOST_ROUTES",
-        value_name = "FILE",
-        default_value = "routes.toml"
-    )]
-    routes: PathBuf,
+    #[command(flatten)]
+    routing: RoutingFile,
 
     /// Allow `provider = "none"`, as `serve --allow-unverified` does.
     #[arg(long)]
@@ -107,7 +101,8 @@ struct ShownQuery {
 }
 
 pub(super) fn run(arguments: &Arguments) -> End {
-    let Some(plan) = load(&arguments.routes, arguments.allow_unverified) else {
+    let loaded = arguments.routing.load(arguments.allow_unverified);
+    let Some(plan) = loaded.and_then(|loaded| loaded.plan) else {
         return End::Problem;
     };
     let reach = Reach::of(&plan);
@@ -123,20 +118,6 @@ pub(super) fn run(arguments: &Arguments) -> End {
         },
     }
     End::Ok
-}
-
-/// The plan of a file whose secrets need not be at hand; its errors go to stderr.
-pub(super) fn load(routes: &std::path::Path, allow_unverified: bool) -> Option<Plan> {
-    let mut options = config::Options::new("default");
-    options.secrets = SecretPolicy::Warn;
-    options.allow_unverified = allow_unverified;
-    let loaded = config::load(routes, &options);
-    if loaded.plan.is_none() {
-        for problem in &loaded.problems {
-            complain(&problem.to_string());
-        }
-    }
-    loaded.plan
 }
 
 impl Reach {
@@ -228,9 +209,16 @@ fn raw(args: Option<&JsonTemplate>) -> Option<Box<RawValue>> {
 fn missing(rule: &MissingRule) -> String {
     match rule {
         MissingRule::Start(start) => started(start),
-        MissingRule::Fixed(Missing::Park) => "park".to_owned(),
-        MissingRule::Fixed(Missing::Drop) => "drop".to_owned(),
-        MissingRule::Fixed(Missing::Wait { for_ms, then }) => {
+        MissingRule::Fixed(missing) => missing_text(missing),
+    }
+}
+
+/// The rule as a person says it; of a start without its arguments.
+pub(super) fn missing_text(missing: &Missing) -> String {
+    match missing {
+        Missing::Park => "park".to_owned(),
+        Missing::Drop => "drop".to_owned(),
+        Missing::Wait { for_ms, then } => {
             let then = match then {
                 Then::Park => "park",
                 Then::Drop => "drop",
@@ -238,20 +226,22 @@ fn missing(rule: &MissingRule) -> String {
             let wait = duration::show(Duration::from_millis(*for_ms));
             format!("wait {wait}, then {then}")
         }
-        MissingRule::Fixed(Missing::Start(start)) => {
-            start_text(&start.workflow_type, &start.task_queue)
-        }
+        Missing::Start(start) => start_text(&start.workflow_type, &start.task_queue),
     }
 }
 
 fn closed(rule: &ClosedRule) -> String {
     match rule {
         ClosedRule::Start(start) => started(start),
-        ClosedRule::Fixed(Closed::Park) => "park".to_owned(),
-        ClosedRule::Fixed(Closed::Drop) => "drop".to_owned(),
-        ClosedRule::Fixed(Closed::Start(start)) => {
-            start_text(&start.workflow_type, &start.task_queue)
-        }
+        ClosedRule::Fixed(closed) => closed_text(closed),
+    }
+}
+
+pub(super) fn closed_text(closed: &Closed) -> String {
+    match closed {
+        Closed::Park => "park".to_owned(),
+        Closed::Drop => "drop".to_owned(),
+        Closed::Start(start) => start_text(&start.workflow_type, &start.task_queue),
     }
 }
 

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use clap::Args;
 use reqwest::header::{HeaderName, HeaderValue};
 
+use super::explain::captured::header;
+use super::flags::RoutingFile;
 use super::{End, complain, print, root_cause};
 use crate::clock;
-use crate::config::{self, SecretPolicy};
 use crate::verify::verifier::{Draft, Signed};
 use crate::verify::{self, Proof};
 
@@ -29,28 +30,13 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "URL")]
     to: Option<String>,
 
-    /// The routing file.
-    #[arg(
-        long,
-        env = "SIGNALPOST_ROUTES",
-        value_name = "FILE",
-        default_value = "routes.toml"
-    )]
-    routes: PathBuf,
+    #[command(flatten)]
+    routing: RoutingFile,
 
     /// A further header, such as `X-GitHub-Event: push`; may be repeated. A source with tokens needs
     /// `Authorization: Bearer …` here.
     #[arg(long, short = 'H', value_name = "NAME: VALUE", value_parser = header)]
     header: Vec<(HeaderName, HeaderValue)>,
-}
-
-fn header(text: &str) -> Result<(HeaderName, HeaderValue), &'static str> {
-    let wrong = "a header is written `Name: value`";
-    let (name, value) = text.split_once(':').ok_or(wrong)?;
-    let name = name.trim().parse().map_err(|_| wrong)?;
-    let mut value: HeaderValue = value.trim().parse().map_err(|_| wrong)?;
-    value.set_sensitive(true);
-    Ok((name, value))
 }
 
 pub(super) async fn run(arguments: &Arguments) -> End {
@@ -118,23 +104,13 @@ fn body(arguments: &Arguments) -> Result<Vec<u8>, String> {
 
 /// The body as the source's provider would send it. Secrets of other sources need not be at hand.
 fn sign(arguments: &Arguments, body: &[u8]) -> Result<Signed, String> {
-    let mut options = config::Options::new("default");
-    options.secrets = SecretPolicy::Warn;
-    options.allow_unverified = true;
-    let loaded = config::load(&arguments.routes, &options);
-    let Some(plan) = loaded.plan else {
-        let problems: Vec<_> = loaded
-            .problems
-            .iter()
-            .filter(|p| p.is_error())
-            .map(ToString::to_string)
-            .collect();
-        return Err(problems.join("\n"));
-    };
+    let loaded = arguments.routing.load(true);
+    let plan = loaded.and_then(|loaded| loaded.plan);
+    let plan = plan.ok_or("nothing is sent: the routing file has errors")?;
     let Some(source) = plan.sources.get(arguments.source.as_str()) else {
         let mut names: Vec<_> = plan.sources.keys().map(AsRef::as_ref).collect();
         names.sort_unstable();
-        let file = arguments.routes.display();
+        let file = arguments.routing.routes.display();
         return Err(format!(
             "{file} has no source {:?}; it has: {}",
             arguments.source,

@@ -4,6 +4,7 @@
 //! `check`, `explain` and `serve` all come through [`load`]: there is no second reader. Says nothing
 //! about the process (addresses, store, Temporal). May import `telemetry` and what lies below it.
 
+pub mod cases;
 pub mod change;
 pub mod codes;
 mod compile;
@@ -38,6 +39,7 @@ use crate::routing::{self, Routes};
 use crate::secret::Secret;
 use crate::token::{Issuer, KeyTable, api_keys};
 use crate::verify::Source;
+use crate::verify::diagnosis::Candidate;
 
 use self::change::Change;
 use self::problem::{Finding, Findings};
@@ -128,6 +130,9 @@ pub struct Loaded {
     pub problems: Vec<Problem>,
     /// What the file depends on, itself first of all; known for a refused file too.
     pub files: Files,
+    /// The secrets of all sources in the order of the file, with what each is called there: for `explain`, which looks
+    /// for the one that a provider used. Who serves lets them go.
+    pub secrets: Vec<Candidate>,
 }
 
 /// Reads and compiles a routing file.
@@ -165,6 +170,7 @@ fn load_after(path: &Path, options: &Options, running: Option<&Plan>) -> Loaded 
                 plan: None,
                 problems: vec![Problem::of_file(&file, codes::UNREADABLE, message, help)],
                 files,
+                secrets: Vec::new(),
             }
         }
     }
@@ -187,6 +193,7 @@ fn compile_after(
             plan: None,
             problems: syntax_errors(&errors, text.len()).locate(&source_text),
             files,
+            secrets: Vec::new(),
         };
     }
     let mut findings = Findings::default();
@@ -210,6 +217,7 @@ fn compile_after(
         plan: (!refused).then_some(plan),
         problems,
         files: compiled.files,
+        secrets: compiled.secrets.named,
     }
 }
 

@@ -64,12 +64,12 @@ fn named<T>(
 }
 
 /// `[[routes]]`
-fn listed<T>(
+pub(super) fn listed<T>(
     root: &mut Section<'_, '_>,
     key: &'static str,
     what: &str,
     findings: &mut Findings,
-    read: fn(Section<'_, '_>, &mut Findings) -> T,
+    read: impl Fn(Section<'_, '_>, &mut Findings) -> T,
 ) -> Vec<T> {
     let Some(value) = root.value(key) else {
         return Vec::new();

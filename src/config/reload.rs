@@ -96,6 +96,7 @@ impl PlanHandle {
             plan,
             problems,
             files,
+            ..
         } = loaded;
         if let Some(plan) = plan {
             *held = files;

@@ -119,6 +119,17 @@ pub enum Refusal {
     Invalid(Invalid),
 }
 
+impl Refusal {
+    /// The stable label of metrics and logs.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Forbidden => "role",
+            Self::Invalid(_) => "schema",
+        }
+    }
+}
+
 /// The arguments that a route made of an event do not fit its schema. Names places, never what stood there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the arguments do not fit {schema}: {}", listed(.faults))]
@@ -195,6 +206,17 @@ impl Routes {
         });
         let forbidden = (forbidden && !matched).then_some(Refusal::Forbidden);
         (deliveries, invalid.map(Refusal::Invalid).or(forbidden))
+    }
+
+    /// What each route whose source and `on` fit says to an event, in the order of the file: [`Self::resolve`] step by
+    /// step, for `explain`.
+    #[must_use]
+    pub fn verdicts(&self, event: &Event, roles: &[String]) -> Vec<(&Route, Verdict)> {
+        let mut verdicts = Vec::new();
+        self.consider(event, roles, |route, verdict, _| {
+            verdicts.push((route, verdict));
+        });
+        verdicts
     }
 
     /// Asks every route whose source and `on` fit, and tells `visit` what each one said.

@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::event::{Delivery, Reason, State};
@@ -30,7 +31,7 @@ pub(super) struct Shown<'a> {
 struct ShownContent<'a> {
     headers: &'a [(String, String)],
     query: &'a [(String, String)],
-    claims: Option<&'a serde_json::Value>,
+    claims: Option<&'a Value>,
     #[serde(flatten)]
     body: ShownBody<'a>,
 }

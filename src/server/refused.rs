@@ -146,11 +146,7 @@ impl From<inbox::Error> for Refused {
 
 impl From<routing::Refusal> for Refused {
     fn from(refusal: routing::Refusal) -> Self {
-        let reason = match refusal {
-            routing::Refusal::Forbidden => "role",
-            routing::Refusal::Invalid(_) => "schema",
-        };
-        Self::with(Failure::from(&refusal), reason, &refusal)
+        Self::with(Failure::from(&refusal), refusal.reason(), &refusal)
     }
 }
 

@@ -134,7 +134,7 @@ pub(super) fn time(
     Ok(Some(at))
 }
 
-fn instant(value: &Value) -> Option<Timestamp> {
+pub(super) fn instant(value: &Value) -> Option<Timestamp> {
     match value {
         Value::String(text) => {
             Timestamp::parse_rfc3339(text).or_else(|| text.parse().ok().map(unix))

@@ -6,6 +6,8 @@
 
 pub mod answers;
 mod body;
+pub mod diagnosis;
+pub mod examine;
 mod freshness;
 pub mod given;
 pub mod handshake;

@@ -28,9 +28,12 @@ impl Names {
     }
 
     pub(super) fn any_in(&self, request: &WebhookRequest) -> bool {
+        self.all().any(|name| request.headers.contains_key(name))
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &HeaderName> {
         let others = self.id.iter().chain(&self.timestamp);
-        let mut all = others.chain([&self.signature]);
-        all.any(|name| request.headers.contains_key(name))
+        [&self.signature].into_iter().chain(others)
     }
 }
 

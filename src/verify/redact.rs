@@ -30,9 +30,7 @@ pub(super) fn headers(headers: &HeaderMap, own: &[HeaderName]) -> Vec<(String, S
     headers
         .iter()
         .map(|(name, value)| {
-            let secret = HEADERS.contains(name)
-                || own.contains(name)
-                || TOKEN_HEADERS.contains(&name.as_str());
+            let secret = is_credential(name) || own.contains(name);
             let kept = if secret {
                 fingerprint(value.as_bytes())
             } else {
@@ -41,6 +39,10 @@ pub(super) fn headers(headers: &HeaderMap, own: &[HeaderName]) -> Vec<(String, S
             (name.as_str().to_owned(), kept)
         })
         .collect()
+}
+
+pub(super) fn is_credential(name: &HeaderName) -> bool {
+    HEADERS.contains(name) || TOKEN_HEADERS.contains(&name.as_str())
 }
 
 /// Decoded pairs in order.

@@ -6,13 +6,16 @@
 
 use std::time::Duration;
 
+use http::HeaderMap;
 use http::header::HeaderName;
 
 use super::given::Fault;
 use super::hmac::{self, Key};
 use super::layout::{self, Entries};
 use super::names::{Names, header_name, numbered};
-use super::spec::{Copies, Encoding, Place, SignatureSpec, TimestampSpec, Unit};
+use super::spec::{
+    Algorithm, Copies, Encoding, KeyForm, Place, SignatureSpec, TimestampSpec, Unit,
+};
 use super::template::{Fields, Template, TemplateFault};
 use super::verifier::{Draft, Moment, Seal, Signed, Verifier};
 use super::{Refusal, WebhookRequest, freshness};
@@ -60,28 +63,40 @@ impl From<SchemeFault> for Fault {
 /// A scheme ready for use.
 #[derive(Debug)]
 pub struct Scheme {
-    names: Names,
+    pub(super) names: Names,
     /// Where none of `names` is there.
-    other: Option<Names>,
+    pub(super) other: Option<Names>,
     pinned: Option<(HeaderName, String)>,
     /// None: the header holds one signature alone.
-    entries: Option<Entries>,
+    pub(super) entries: Option<Entries>,
     copies: Copies,
-    encoding: Encoding,
-    prefix: String,
-    bare: bool,
-    signed: Template,
-    time: Option<Time>,
+    pub(super) algorithm: Algorithm,
+    pub(super) encoding: Encoding,
+    pub(super) prefix: String,
+    pub(super) bare: bool,
+    pub(super) signed: Template,
+    pub(super) time: Option<Time>,
+    pub(super) key_form: KeyForm,
     /// At least one.
     keys: Vec<Key>,
 }
 
 #[derive(Debug)]
-struct Time {
+pub(super) struct Time {
     /// None where it has a header of its own.
     tag: Option<String>,
-    unit: Unit,
-    tolerance: Option<Duration>,
+    pub(super) unit: Unit,
+    pub(super) tolerance: Option<Duration>,
+}
+
+/// What a request offers as its proof, read as the scheme says; nothing of it is judged yet.
+pub(super) struct Offer<'a> {
+    /// Under which names it comes.
+    names: &'a Names,
+    /// Still encoded.
+    pub(super) signatures: Vec<&'a str>,
+    pub(super) fields: Fields<'a>,
+    pub(super) at: Option<Timestamp>,
 }
 
 impl Scheme {
@@ -125,11 +140,13 @@ impl Scheme {
             pinned: pinned.transpose()?,
             entries: Entries::of(spec.layout),
             copies: spec.copies,
+            algorithm: spec.algorithm,
             encoding: spec.encoding,
             prefix: spec.prefix.to_owned(),
             bare: spec.bare,
             signed,
             time,
+            key_form: spec.key_form,
             keys,
         })
     }
@@ -142,6 +159,23 @@ impl Scheme {
         retention: Duration,
         now: Timestamp,
     ) -> Result<Seal, Refusal> {
+        let offer = self.offer(request)?;
+        let offered = self.decoded(&offer.signatures);
+        if offered.is_empty() {
+            return Err(Refusal::Malformed(offer.names.signature.to_string()));
+        }
+        let secret = self.matching(offer.fields, &offered)?;
+        if let (Some(time), Some(at)) = (&self.time, offer.at) {
+            freshness::signed(at, time.unit, time.tolerance, retention, now)?;
+        }
+        Ok(Seal {
+            secret: Some(secret),
+            signed_at: offer.at,
+            ..Seal::default()
+        })
+    }
+
+    pub(super) fn offer<'a>(&'a self, request: &'a WebhookRequest) -> Result<Offer<'a>, Refusal> {
         if let Some((name, value)) = &self.pinned
             && request.single(name)?.is_some_and(|sent| sent != value)
         {
@@ -157,23 +191,15 @@ impl Scheme {
             Some(time) => Some(time.text(names, tagged_time, request)?),
             None => None,
         };
-        let fields = Fields {
-            body: &request.body,
-            timestamp: time.map_or("", |(text, _)| text),
-            id,
-        };
-        let offered = self.decoded(&signatures);
-        if offered.is_empty() {
-            return Err(Refusal::Malformed(names.signature.to_string()));
-        }
-        let secret = self.matching(fields, &offered)?;
-        if let (Some(time), Some((_, at))) = (&self.time, time) {
-            freshness::signed(at, time.unit, time.tolerance, retention, now)?;
-        }
-        Ok(Seal {
-            secret: Some(secret),
-            signed_at: time.map(|(_, at)| at),
-            ..Seal::default()
+        Ok(Offer {
+            names,
+            signatures,
+            fields: Fields {
+                body: &request.body,
+                timestamp: time.map_or("", |(text, _)| text),
+                id,
+            },
+            at: time.map(|(_, at)| at),
         })
     }
 
@@ -208,15 +234,21 @@ impl Scheme {
 
     /// The names under which the request comes. One header of a kind decides for all: a proof under one and an id
     /// under another would be two halves of two requests.
-    fn names_in(&self, request: &WebhookRequest) -> &Names {
+    pub(super) fn names_in(&self, request: &WebhookRequest) -> &Names {
         match &self.other {
             Some(other) if !self.names.any_in(request) && other.any_in(request) => other,
             _ => &self.names,
         }
     }
 
+    /// The id that a request is sent with, where the scheme signs one.
+    #[must_use]
+    pub fn id_of<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+        headers.get(self.names.id.as_ref()?)?.to_str().ok()
+    }
+
     /// The signatures that the request offers, and the time if it stands among them.
-    fn signatures<'a>(
+    pub(super) fn signatures<'a>(
         &self,
         header: &HeaderName,
         request: &'a WebhookRequest,

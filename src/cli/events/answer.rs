@@ -25,6 +25,8 @@ pub(super) struct Event {
     #[serde(default)]
     pub(super) notes: Vec<Note>,
     pub(super) headers: Option<Vec<(String, String)>>,
+    pub(super) query: Option<Vec<(String, String)>>,
+    pub(super) claims: Option<Value>,
     pub(super) body: Option<String>,
     pub(super) body_base64: Option<String>,
 }

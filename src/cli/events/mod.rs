@@ -10,6 +10,7 @@ mod bulk;
 pub(super) mod client;
 pub(super) mod export;
 mod filter;
+mod kept;
 mod list;
 mod show;
 pub(super) mod table;
@@ -19,6 +20,8 @@ use clap::{Args, Subcommand};
 
 use super::{End, Output, complain, print, root_cause};
 use client::{Client, Error};
+pub(super) use kept::{Kept, kept};
+pub(super) use table::plain;
 
 /// See where webhooks went, and deal with what is parked or unrouted.
 ///

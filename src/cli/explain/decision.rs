@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::step::Step;
 use crate::access::{self, Asked, Permit, Principal, Refusal, Rule};
 use crate::clock::Timestamp;
 use crate::config::Plan;
@@ -18,14 +19,14 @@ use crate::server::error::Failure;
 use crate::token::{self, API_KEYS, Trust};
 
 /// What is asked.
-pub(super) struct Question {
+pub(in crate::cli) struct Question {
     method: String,
     path: String,
     query: Vec<(String, String)>,
     body: Option<Vec<u8>>,
 }
 
-pub(super) enum Caller {
+pub(in crate::cli) enum Caller {
     /// Its text; never shown.
     Token(Secret),
     Told(Told),
@@ -34,15 +35,15 @@ pub(super) enum Caller {
 /// `--as`: what a token would say.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Told {
-    issuer: Option<String>,
-    subject: Option<String>,
-    roles: Option<Vec<String>>,
-    claims: Option<Value>,
+pub(in crate::cli) struct Told {
+    pub(in crate::cli) issuer: Option<String>,
+    pub(in crate::cli) subject: Option<String>,
+    pub(in crate::cli) roles: Option<Vec<String>>,
+    pub(in crate::cli) claims: Option<Value>,
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct Decision {
+pub(in crate::cli) struct Decision {
     verdict: &'static str,
     /// What a caller would be answered instead of a result.
     status: Option<u16>,
@@ -50,14 +51,6 @@ pub(super) struct Decision {
     rule: Option<String>,
     steps: Vec<Step>,
     question: Option<Shown>,
-}
-
-#[derive(Debug, Serialize)]
-struct Step {
-    #[serde(rename = "step")]
-    name: &'static str,
-    ok: bool,
-    text: String,
 }
 
 /// What Temporal would be asked.
@@ -74,7 +67,7 @@ struct Shown {
 type Denied = (&'static str, Failure, String);
 
 impl Question {
-    pub(super) fn parse(text: &str, body: Option<Vec<u8>>) -> Result<Self, String> {
+    pub(in crate::cli) fn parse(text: &str, body: Option<Vec<u8>>) -> Result<Self, String> {
         let (method, target) = match text.trim().split_once(' ') {
             Some((method, target)) => (method, target.trim()),
             None => ("GET", text.trim()),
@@ -99,7 +92,7 @@ impl Question {
     }
 }
 
-pub(super) fn decide(
+pub(in crate::cli) fn decide(
     plan: &Plan,
     question: &Question,
     caller: &Caller,
@@ -122,27 +115,20 @@ pub(super) fn decide(
             let problem = failure.problem();
             decision.status = Some(problem.status.as_u16());
             decision.code = Some(problem.code);
-            decision.steps.push(Step {
-                name: step,
-                ok: false,
-                text,
-            });
+            decision.steps.push(Step::failed(step, text));
         }
     }
     decision
 }
 
 impl Decision {
-    pub(super) fn is_allowed(&self) -> bool {
-        self.verdict == "allow"
+    /// `allow` or `deny`.
+    pub(in crate::cli) const fn verdict(&self) -> &'static str {
+        self.verdict
     }
 
     fn well(&mut self, step: &'static str, text: String) {
-        self.steps.push(Step {
-            name: step,
-            ok: true,
-            text,
-        });
+        self.steps.push(Step::well(step, text));
     }
 
     fn walk(
@@ -258,15 +244,8 @@ impl Decision {
         })
     }
 
-    pub(super) fn text(&self) -> String {
-        let mut lines: Vec<String> = self
-            .steps
-            .iter()
-            .map(|step| {
-                let mark = if step.ok { "ok" } else { "NO" };
-                format!("{mark}  {:<9} {}", step.name, step.text)
-            })
-            .collect();
+    pub(in crate::cli) fn text(&self) -> String {
+        let mut lines: Vec<String> = self.steps.iter().map(Step::line).collect();
         if let Some(shown) = &self.question {
             let run = shown
                 .run

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::secret::Secret;
 use crate::verify::Proof;
+use crate::verify::diagnosis::Candidate;
 use crate::verify::given::{Fault, Given};
 use crate::verify::verifier::Verifier;
 
@@ -88,6 +89,13 @@ impl Compiler<'_> {
             .map(|text| self.secret(&name, text))
             .collect();
         let mut secrets: Vec<Secret> = secrets.into_iter().collect::<Option<_>>()?;
+        let named = references.iter().zip(&secrets);
+        let named = named.map(|(text, secret)| Candidate {
+            source: name.to_string(),
+            reference: text.get_ref().clone(),
+            secret: secret.clone(),
+        });
+        self.secrets.named.extend(named);
         let mut seen = HashSet::new();
         for _ in 0..=3 * references.len() {
             let (index, why) = match attempt(self, &secrets) {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::secret::Secret;
+use crate::verify::diagnosis::Candidate;
 
 use super::super::options::SecretPolicy;
 use super::super::problem::{Finding, Severity};
@@ -29,6 +30,8 @@ pub(in super::super) struct Secrets {
     pub(in super::super) stand_ins: HashSet<Arc<str>>,
     /// The stand-ins themselves.
     pub(super) made: Vec<Secret>,
+    /// Of all sources, each as the file calls it; one that cannot be read has its stand-in.
+    pub(in super::super) named: Vec<Candidate>,
 }
 
 /// Where a secret is.

@@ -1,0 +1,46 @@
+//! Flags that several commands have, written once.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Output, complain};
+use crate::config::{self, Loaded, SecretPolicy};
+
+/// Which routing file.
+#[derive(Args, Debug)]
+pub(super) struct RoutingFile {
+    /// The routing file.
+    #[arg(
+        long,
+        env = "SIGNALPOST_ROUTES",
+        value_name = "FILE",
+        default_value = "routes.toml"
+    )]
+    pub(super) routes: PathBuf,
+}
+
+/// For whom to print.
+#[derive(Args, Debug)]
+pub(super) struct Printed {
+    /// Print for people or for programs.
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub(super) output: Output,
+}
+
+impl RoutingFile {
+    /// What the file holds, as far as its secrets are at hand; its errors go to stderr, and it is none then.
+    pub(super) fn load(&self, allow_unverified: bool) -> Option<Loaded> {
+        let mut options = config::Options::new("default");
+        options.secrets = SecretPolicy::Warn;
+        options.allow_unverified = allow_unverified;
+        let loaded = config::load(&self.routes, &options);
+        if loaded.plan.is_none() {
+            for problem in loaded.problems.iter().filter(|it| it.is_error()) {
+                complain(&problem.to_string());
+            }
+            return None;
+        }
+        Some(loaded)
+    }
+}
