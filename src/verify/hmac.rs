@@ -26,12 +26,13 @@ impl fmt::Debug for Key {
 }
 
 impl Key {
-    /// None where the key's length is not taken, which HMAC knows no case of.
+    /// None for a signature by a private key, which is no HMAC. Every length of key is taken.
     pub(super) fn prepare(algorithm: Algorithm, key: &[u8]) -> Option<Self> {
         match algorithm {
             Algorithm::Sha1 => Hmac::new_from_slice(key).ok().map(Self::Sha1),
             Algorithm::Sha256 => Hmac::new_from_slice(key).ok().map(Self::Sha256),
             Algorithm::Sha512 => Hmac::new_from_slice(key).ok().map(Self::Sha512),
+            Algorithm::Ed25519 | Algorithm::EcdsaP256 | Algorithm::Rsa => None,
         }
     }
 

@@ -6,6 +6,7 @@
 
 pub mod answers;
 mod body;
+pub mod certificates;
 mod freshness;
 pub mod given;
 pub mod handshake;
@@ -13,9 +14,11 @@ mod hmac;
 mod identity;
 mod layout;
 pub mod providers;
+mod public_key;
 mod redact;
 mod refusal;
 pub mod scheme;
+mod schemes;
 pub mod spec;
 pub mod template;
 pub mod verifier;
@@ -32,10 +35,10 @@ use crate::clock::Timestamp;
 use crate::event::{Event, EventId};
 use crate::expr::{self, Expr};
 use crate::rate::Rate;
-use crate::token::{self, Issuer, KeyTable, Location, Speaker, Trust};
+use crate::token::{self, Issuer, KeyTable, PublishedKeys, Speaker, Trust};
 use providers::Preset;
 pub use refusal::{Class, Refusal};
-use verifier::{Draft, Moment, Seal, Signed, Verifier};
+use verifier::{Draft, Moment, Seal, Signed, Verifier, Wanted};
 
 /// A request as it came in. Its body stays closed until the proof holds.
 pub struct WebhookRequest {
@@ -121,6 +124,15 @@ impl Source {
         }
     }
 
+    /// Keys of the provider's own that are to be at hand before the first request.
+    #[must_use]
+    pub fn published_keys(&self) -> Option<&PublishedKeys> {
+        match &self.proof {
+            Proof::Scheme(scheme) => scheme.keys(),
+            Proof::Signature(_) | Proof::Token { .. } | Proof::None => None,
+        }
+    }
+
     /// Whom an event of this source speaks for by the config of now; none where it came without a token.
     #[must_use]
     pub fn speaker(&self, event: &Event) -> Option<Speaker> {
@@ -196,15 +208,16 @@ impl From<Seal> for Proven {
     }
 }
 
-/// Where the keys come from that the proof of a request wants.
+/// What the proof of a request wants that is to be fetched.
 #[must_use]
-pub fn keys_for(source: &Source, request: &WebhookRequest) -> Option<Location> {
+pub fn keys_for(source: &Source, request: &WebhookRequest) -> Option<Wanted> {
     match &source.proof {
         Proof::Scheme(scheme) => scheme.wants(request),
         _ => source
             .trust()?
             .keys_for(token::bearer(&request.headers).ok()?)
-            .cloned(),
+            .cloned()
+            .map(Wanted::Keys),
     }
 }
 

@@ -1,5 +1,5 @@
-//! A signature scheme, compiled once from its `spec` and the secrets: verifies a request, and signs one
-//! like the provider does.
+//! A signature scheme, compiled once from its `spec` and the keys: verifies a request, and signs one
+//! like the provider does, where the key is a shared one.
 //!
 //! Everything is read exactly or refused. No text of a secret appears in a fault, and no part of a
 //! request in a refusal.
@@ -7,12 +7,15 @@
 use std::time::Duration;
 
 use http::header::HeaderName;
+use rustls::pki_types::SubjectPublicKeyInfoDer;
+use rustls::pki_types::pem::PemObject as _;
 
-use super::hmac::{self, Key};
+use super::hmac;
 use super::layout::{self, Entries};
+use super::public_key::PublicKey;
 use super::spec::{Copies, Encoding, KeyForm, Place, SignatureSpec, TimestampSpec, Unit};
 use super::template::{Fields, Template, TemplateFault};
-use super::verifier::Seal;
+use super::verifier::{Draft, Moment, Seal, Signed, Verifier};
 use super::{Refusal, WebhookRequest, freshness};
 use crate::clock::Timestamp;
 use crate::secret::Secret;
@@ -52,6 +55,16 @@ pub struct Scheme {
     time: Option<Time>,
     /// At least one.
     keys: Vec<Key>,
+}
+
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a few per source, built at load and never moved"
+)]
+#[derive(Debug)]
+enum Key {
+    Shared(hmac::Key),
+    Public(PublicKey),
 }
 
 #[derive(Debug)]
@@ -154,7 +167,7 @@ impl Scheme {
             }
             tagged = time.tag.as_deref().map(|tag| (tag, at.as_str()));
         }
-        if let Some(key) = self.keys.first() {
+        if let Some(Key::Shared(key)) = self.keys.first() {
             let bytes = key.compute(self.signed.render(fields));
             let signature = self.encoding.encode(&self.prefix, &bytes);
             let value = layout::write(self.entries.as_ref(), tagged, &signature);
@@ -226,11 +239,33 @@ impl Scheme {
         }
         self.keys
             .iter()
-            .position(|key| {
-                let ours = key.compute(self.signed.render(fields));
-                offered.iter().any(|theirs| hmac::equal(&ours, theirs))
+            .position(|key| match key {
+                Key::Shared(key) => {
+                    let ours = key.compute(self.signed.render(fields));
+                    offered.iter().any(|theirs| hmac::equal(&ours, theirs))
+                }
+                Key::Public(key) => {
+                    let message = self.signed.render(fields).collect::<Vec<_>>().concat();
+                    offered.iter().any(|theirs| key.verifies(&message, theirs))
+                }
             })
             .ok_or(Refusal::BadSignature)
+    }
+}
+
+impl Verifier for Scheme {
+    fn verify(&self, request: &WebhookRequest, moment: Moment) -> Result<Seal, Refusal> {
+        self.verify(request, moment.retention, moment.now)
+    }
+
+    fn sign(&self, draft: Draft<'_>) -> Option<Signed> {
+        if let Some(Key::Public(_)) = self.keys.first() {
+            return None;
+        }
+        Some(Signed {
+            headers: self.sign(draft.body, draft.id, draft.now),
+            ..Signed::default()
+        })
     }
 }
 
@@ -255,11 +290,16 @@ fn prepare(spec: &SignatureSpec<'_>, index: usize, secret: &Secret) -> Result<Ke
         index,
         form: spec.key_form.describe(),
     };
-    let key = decode(spec.key_form, secret).ok_or_else(|| form.clone())?;
+    let key = decode(spec.key_form, secret).ok_or(form)?;
     if key.is_empty() {
         return Err(SchemeFault::EmptySecret { index });
     }
-    Key::prepare(spec.algorithm, key.expose()).ok_or(form)
+    let shared = hmac::Key::prepare(spec.algorithm, key.expose()).map(Key::Shared);
+    let public = || PublicKey::read(spec.algorithm, key.expose()).map(Key::Public);
+    let form = "a public key of the kind that the scheme uses";
+    shared
+        .or_else(public)
+        .ok_or(SchemeFault::SecretForm { index, form })
 }
 
 fn decode(form: KeyForm, secret: &Secret) -> Option<Secret> {
@@ -272,6 +312,10 @@ fn decode(form: KeyForm, secret: &Secret) -> Option<Secret> {
             let text = text()?;
             layout::base64_decode(text.strip_prefix("whsec_").unwrap_or(text)).map(Secret::new)
         }
+        KeyForm::Whpk => layout::base64_decode(text()?.strip_prefix("whpk_")?).map(Secret::new),
+        KeyForm::Pem => SubjectPublicKeyInfoDer::from_pem_slice(secret.expose())
+            .ok()
+            .map(|key| Secret::new(key.to_vec())),
     }
 }
 

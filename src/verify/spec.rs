@@ -37,16 +37,21 @@ impl SignatureSpec<'static> {
     };
 }
 
-/// The hash under an HMAC.
+/// The hash under an HMAC, or a signature by a private key that only the provider holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
     Sha1,
     Sha256,
     Sha512,
+    Ed25519,
+    /// Over SHA-256, signatures in DER.
+    EcdsaP256,
+    /// PKCS#1 v1.5 over SHA-256.
+    Rsa,
 }
 
 impl Algorithm {
-    /// As routes.toml spells it.
+    /// As routes.toml spells it: the hashes alone.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
@@ -100,7 +105,7 @@ impl Encoding {
     }
 }
 
-/// How the text of a secret becomes a key.
+/// How the text of a secret, or of a public key, becomes a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyForm {
     /// The bytes as they stand.
@@ -109,6 +114,10 @@ pub enum KeyForm {
     Base64,
     /// Base64, with or without `whsec_` before it.
     Whsec,
+    /// Base64 behind `whpk_`.
+    Whpk,
+    /// A public key as PEM.
+    Pem,
 }
 
 impl KeyForm {
@@ -119,6 +128,8 @@ impl KeyForm {
             Self::Hex => "hex digits",
             Self::Base64 => "base64",
             Self::Whsec => "base64 behind an optional `whsec_`",
+            Self::Whpk => "base64 behind `whpk_`",
+            Self::Pem => "a public key as PEM (`-----BEGIN PUBLIC KEY-----`)",
         }
     }
 }

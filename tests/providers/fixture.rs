@@ -15,6 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use signalpost::clock::Timestamp;
 use signalpost::config::{self, Options};
 use signalpost::event::Event;
+use signalpost::token::{KeySet, Location};
 use signalpost::verify::providers::Preset;
 use signalpost::verify::{Refusal, Source, authenticate};
 
@@ -85,7 +86,8 @@ impl Fixture {
             .collect();
         let mut text = format!("[sources.{}]\nprovider = \"{0}\"\n", preset.name);
         if !references.is_empty() {
-            text.push_str(&format!("secrets = [{}]\n", references.join(", ")));
+            let line = format!("secrets = [{}]\n", references.join(", "));
+            text.push_str(&line);
         }
         for line in &self.settings {
             text.push_str(&line.replace("{folder}", &folder));
@@ -107,6 +109,13 @@ impl Fixture {
         let plan = loaded
             .plan
             .unwrap_or_else(|| panic!("{}: {}", self.path.display(), problems.join("\n")));
+        // What `serve` would have fetched, from files alone.
+        for (location, ring) in plan.key_rings() {
+            if let Location::File(path) = location {
+                let keys = KeySet::from_jwks(&std::fs::read(path).unwrap()).unwrap();
+                ring.replace(Arc::new(keys));
+            }
+        }
         Arc::clone(&plan.sources[preset.name])
     }
 

@@ -9,8 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::secret::Secret;
+use crate::token::{Location, PublishedKeys};
 use crate::verify::Proof;
 use crate::verify::given::{Fault, Given};
+use crate::verify::providers::Preset;
 use crate::verify::verifier::Verifier;
 
 use super::super::file;
@@ -29,8 +31,7 @@ impl Compiler<'_> {
         build: Build,
     ) -> Option<Proof> {
         if !needs_secrets && source.secrets.is_none() {
-            let built = build(&given);
-            return self.built(source, built).ok();
+            return self.built(source, build(&given)).ok();
         }
         self.with_secrets(source, |compiler, secrets| {
             given.secrets = secrets.to_vec();
@@ -106,6 +107,7 @@ impl Compiler<'_> {
     pub(super) fn given(
         &mut self,
         source: &file::Source,
+        preset: &Preset,
         tolerance: Option<Duration>,
     ) -> Option<Given> {
         let settings = &source.settings;
@@ -128,7 +130,10 @@ impl Compiler<'_> {
             None => Vec::new(),
         };
         let roots = super::optional(settings.roots.as_ref(), |text| self.file("roots", text))?;
-        let jwks = super::optional(settings.jwks.as_ref(), |text| self.location(text))?;
+        let jwks = match &settings.jwks {
+            Some(text) => Some(self.location(text)?),
+            None => preset.jwks.and_then(|url| Location::parse(url).ok()),
+        };
         Some(Given {
             secrets: Vec::new(),
             tolerance,
@@ -146,8 +151,12 @@ impl Compiler<'_> {
             header: text(&settings.header),
             prefix: text(&settings.prefix),
             encoding: text(&settings.encoding),
-            jwks,
+            jwks: jwks.map(|location| PublishedKeys {
+                ring: self.ring(&location),
+                location,
+            }),
             certificates,
+            fetched: self.fetched.clone(),
             roots,
         })
     }

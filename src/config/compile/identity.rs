@@ -145,7 +145,7 @@ fn headers_of(signature: &SignatureSpec<'_>, timestamp: Option<&TimestampSpec<'_
     stamp
         .into_iter()
         .chain(id)
-        .map(|name| name.to_ascii_lowercase())
+        .map(str::to_ascii_lowercase)
         .collect()
 }
 

@@ -34,6 +34,7 @@ use crate::expr::{Expr, Fault, Scope};
 use crate::routing::Route;
 use crate::token::{Issuer, KeyTable, api_keys};
 use crate::verify::Source;
+use crate::verify::certificates::Certificates;
 
 use self::routes::Sources;
 use self::secrets::Secrets;
@@ -56,6 +57,7 @@ pub(super) struct Compiled {
     pub(super) findings: Findings,
     pub(super) files: Files,
     pub(super) secrets: Secrets,
+    pub(super) fetched: Certificates,
 }
 
 pub(super) fn compile(
@@ -73,6 +75,7 @@ pub(super) fn compile(
         findings,
         files,
         secrets: Secrets::default(),
+        fetched: running.map(|plan| plan.fetched.clone()).unwrap_or_default(),
     };
     for span in api_keys::in_text(text.text) {
         compiler.refuse_literal_key(span);
@@ -101,6 +104,7 @@ pub(super) fn compile(
         findings: compiler.findings,
         files: compiler.files,
         secrets: compiler.secrets,
+        fetched: compiler.fetched,
     }
 }
 
@@ -125,6 +129,8 @@ struct Compiler<'c> {
     findings: Findings,
     files: Files,
     secrets: Secrets,
+    /// Certificates stay from plan to plan: a reload must not make senders wait for a fetch.
+    fetched: Certificates,
 }
 
 impl Compiler<'_> {

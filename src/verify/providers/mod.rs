@@ -4,9 +4,23 @@
 //! `providers`, and the tests. Figures are the vendors' own; `source` names the page they stand on. A scheme that is
 //! no data is code in `verify::schemes`, and its preset names the function that builds it.
 
+mod atlassian_connect;
+mod aws_sns;
+mod azure_event_grid;
+mod cloudevents;
+mod discord;
+mod easyship;
+mod fusionauth;
 mod github;
+mod google_pubsub;
+mod microsoft_graph;
+mod paypal;
+mod plaid;
+mod sendgrid;
+mod shipengine;
 mod standard_webhooks;
 mod stripe;
+mod wise;
 
 use std::time::Duration;
 
@@ -29,6 +43,8 @@ pub struct Preset {
     pub binds_body: bool,
     /// Keys of a source, beyond the general ones, that this preset takes.
     pub settings: &'static [&'static str],
+    /// Where the vendor publishes the keys that it signs with, unless the source says `jwks`.
+    pub jwks: Option<&'static str>,
     /// CEL for the event key; none where nothing signed holds an id: then a digest of the body.
     pub key: Option<&'static str>,
     /// CEL for the event type.
@@ -105,6 +121,7 @@ impl Preset {
         },
         binds_body: true,
         settings: &[],
+        jwks: None,
         key: None,
         kind: None,
         batch: None,
@@ -129,7 +146,25 @@ impl Preset {
 }
 
 /// By name, in alphabetical order.
-pub static ALL: [&Preset; 3] = [&github::PRESET, &standard_webhooks::PRESET, &stripe::PRESET];
+pub static ALL: [&Preset; 17] = [
+    &atlassian_connect::PRESET,
+    &aws_sns::PRESET,
+    &azure_event_grid::PRESET,
+    &cloudevents::PRESET,
+    &discord::PRESET,
+    &easyship::PRESET,
+    &fusionauth::PRESET,
+    &github::PRESET,
+    &google_pubsub::PRESET,
+    &microsoft_graph::PRESET,
+    &paypal::PRESET,
+    &plaid::PRESET,
+    &sendgrid::PRESET,
+    &shipengine::PRESET,
+    &standard_webhooks::PRESET,
+    &stripe::PRESET,
+    &wise::PRESET,
+];
 
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Preset> {
