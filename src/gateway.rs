@@ -327,13 +327,13 @@ impl Gateway {
 
 /// Tells those who follow a plan that it is now the one served.
 fn adopt(plan: &config::Plan, jwks: &Jwks, telemetry: &Telemetry) {
-    let issuers: Vec<_> = plan.issuers.values().map(AsRef::as_ref).collect();
-    jwks.adopt(&issuers);
+    let rings: Vec<_> = plan.key_rings().collect();
+    jwks.adopt(&rings);
     let holders: Vec<_> = plan.secret_holders().collect();
     telemetry.secrets_read(holders.iter().map(|(name, stale)| (&**name, *stale)));
 }
 
-/// Hands the issuers of each new plan to the keys' keeper, and keeps the metrics of the config and what other replicas see of it in
+/// Hands the key rings of each new plan to the keys' keeper, and keeps the metrics of the config and what other replicas see of it in
 /// step.
 async fn follow_plan(
     plan: Arc<PlanHandle>,

@@ -45,6 +45,7 @@ mod pages;
 mod paths;
 mod presets;
 mod providers;
+mod published_keys;
 mod queries;
 mod rates;
 mod redis_actions;

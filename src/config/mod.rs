@@ -37,8 +37,9 @@ use crate::access::Rules;
 use crate::event::{Delivery, Event};
 use crate::routing::{self, Routes};
 use crate::secret::Secret;
-use crate::token::{Issuer, KeyTable, api_keys};
+use crate::token::{Issuer, KeyRing, KeyTable, Location, api_keys};
 use crate::verify::Source;
+use crate::verify::certificates::Certificates;
 use crate::verify::diagnosis::Candidate;
 
 use self::change::Change;
@@ -63,6 +64,8 @@ pub struct Plan {
     /// Sources of which a secret cannot be read here at all: nothing can be signed or verified with what
     /// stands in for it. Empty where secrets are required.
     pub secrets_missing: HashSet<Arc<str>>,
+    /// Certificates that were fetched for sources; empty at first.
+    fetched: Certificates,
     /// What the secret files held, for the plan after this one.
     secret_files: HashMap<PathBuf, Secret>,
 }
@@ -107,6 +110,14 @@ impl Plan {
     /// Another value, or one more or less that can no longer be read.
     fn holds_other_secrets(&self, before: &Self) -> bool {
         self.secret_files != before.secret_files || self.stale_secrets != before.stale_secrets
+    }
+
+    /// Every ring that is filled from elsewhere: those of issuers, and those of sources whose provider publishes its keys.
+    pub fn key_rings(&self) -> impl Iterator<Item = (&Location, &KeyRing)> {
+        let issuers = self.issuers.values();
+        let issuers = issuers.filter_map(|issuer| Some((issuer.keys.as_ref()?, &issuer.ring)));
+        let sources = self.sources.values().filter_map(|it| it.published_keys());
+        issuers.chain(sources.map(|keys| (&keys.location, &keys.ring)))
     }
 
     /// Each holder of secrets, as alarms call it, and whether one of them keeps a last value: sources by their
@@ -211,6 +222,7 @@ fn compile_after(
         queries: Rules::new(compiled.queries),
         stale_secrets: compiled.secrets.stale,
         secrets_missing: compiled.secrets.stand_ins,
+        fetched: compiled.fetched,
         secret_files: compiled.secrets.read,
     };
     Loaded {

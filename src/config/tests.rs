@@ -72,10 +72,13 @@ impl Drop for Folder {
 }
 
 fn signature(plan: &Plan) -> Vec<(String, String)> {
-    let crate::verify::Proof::Signature(scheme) = &plan.sources["shop"].proof else {
-        panic!("the source signs");
+    let draft = crate::verify::verifier::Draft {
+        body: b"{}",
+        id: "",
+        now: crate::clock::Timestamp::default(),
     };
-    scheme.sign(b"{}", "", crate::clock::Timestamp::default())
+    let signed = crate::verify::sign(&plan.sources["shop"], draft);
+    signed.expect("the source signs").headers
 }
 
 #[test]
@@ -201,6 +204,39 @@ fn keys_that_are_held_stay_in_use() {
     folder.write("routes.toml", &elsewhere);
     handle.reload().unwrap();
     assert!(handle.current().issuers["corp"].ring.current().is_none());
+}
+
+#[test]
+fn keys_and_certificates_of_a_provider_stay_in_use() {
+    let folder = Folder::new();
+    let parcels = format!(
+        "{}\n[sources.parcels]\nprovider = \"shipengine\"\n",
+        folder.routes()
+    );
+    folder.write("routes.toml", &parcels);
+    let handle = folder.open();
+    let held = |plan: &Plan| plan.sources["parcels"].published_keys().unwrap().clone();
+    let keys = held(&handle.current());
+    assert_eq!(
+        keys.location.to_string(),
+        "https://api.shipengine.com/jwks",
+        "the vendor's own"
+    );
+    keys.ring.replace(Arc::new(crate::token::KeySet::default()));
+    let pem = include_bytes!("../../tests/fixtures/providers/aws-sns/certificate.pem");
+    let certificate = crate::verify::certificates::Certificate::from_pem(pem).unwrap();
+    let url = "https://sns.us-west-2.amazonaws.com/a.pem";
+    handle.current().fetched.put(url, &Arc::new(certificate));
+    folder.write("routes.toml", &format!("{parcels}# a comment\n"));
+    handle.reload().unwrap();
+    assert!(held(&handle.current()).ring.current().is_some());
+    assert!(handle.current().fetched.get(url).is_some());
+    let rings: Vec<_> = handle
+        .current()
+        .key_rings()
+        .map(|(at, _)| at.to_string())
+        .collect();
+    assert_eq!(rings.len(), 2, "{rings:?}");
 }
 
 /// Runs the watch beside `act`, and waits until the status is as wanted.

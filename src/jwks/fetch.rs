@@ -1,4 +1,4 @@
-//! One read of a JWKS document, bounded in time and size, by way of the issuer's metadata where need be.
+//! One read of a JWKS document or a certificate, bounded in time and size, by way of an issuer's metadata where need be.
 //!
 //! https, or http on loopback; no redirects, since each could lead where the config did not.
 
@@ -11,9 +11,12 @@ use super::discovery;
 use crate::telemetry::log;
 use crate::token::keys::KeySetFault;
 use crate::token::{Location, LocationFault};
+use crate::verify::certificates::CertificateFault;
 
 /// No issuer's document comes near it.
 const MAX_BYTES: usize = 1024 * 1024;
+/// A chain of certificates is a few kilobytes.
+const MAX_CERTIFICATE_BYTES: usize = 64 * 1024;
 
 /// Why keys cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -26,12 +29,14 @@ pub enum Error {
     Http(#[source] reqwest::Error),
     #[error("the answer is {0}, not 200")]
     Status(u16),
-    #[error("longer than {MAX_BYTES} bytes")]
-    TooLong,
+    #[error("longer than {0} bytes")]
+    TooLong(usize),
     #[error("no answer in time")]
     TooSlow,
     #[error("the file cannot be read: {0}")]
     File(#[from] std::io::Error),
+    #[error(transparent)]
+    Certificate(#[from] CertificateFault),
     #[error(transparent)]
     Keys(#[from] KeySetFault),
     #[error("the issuer's metadata are not JSON with `issuer` and `jwks_uri`")]
@@ -83,21 +88,33 @@ async fn load(path: &Path) -> Result<Vec<u8>, Error> {
         .read_to_end(&mut bytes)
         .await?;
     if bytes.len() > MAX_BYTES {
-        return Err(Error::TooLong);
+        return Err(Error::TooLong(MAX_BYTES));
     }
     Ok(bytes)
 }
 
 pub(super) async fn download(client: &reqwest::Client, url: &str) -> Result<Vec<u8>, Error> {
     let request = client.get(url).header("accept", "application/json");
+    body(request, MAX_BYTES).await
+}
+
+/// By https alone, whatever host.
+pub(super) async fn certificate(client: &reqwest::Client, url: &str) -> Result<Vec<u8>, Error> {
+    if !url.starts_with("https://") {
+        return Err(LocationFault::PlainHttp.into());
+    }
+    body(client.get(url), MAX_CERTIFICATE_BYTES).await
+}
+
+async fn body(request: reqwest::RequestBuilder, limit: usize) -> Result<Vec<u8>, Error> {
     let mut response = request.send().await.map_err(Error::Http)?;
     if response.status() != reqwest::StatusCode::OK {
         return Err(Error::Status(response.status().as_u16()));
     }
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(Error::Http)? {
-        if bytes.len() + chunk.len() > MAX_BYTES {
-            return Err(Error::TooLong);
+        if bytes.len() + chunk.len() > limit {
+            return Err(Error::TooLong(limit));
         }
         bytes.extend_from_slice(&chunk);
     }

@@ -1,10 +1,11 @@
-//! Keeps issuers' public keys fresh: fetched at start, every few minutes, and when a token names a key
-//! that is not there.
+//! Keeps the public keys of issuers and providers fresh: fetched at start, every few minutes, and when a token names
+//! a key that is not there. Certificates are fetched when a request names one (`certificates`).
 //!
-//! One task ([`Jwks::run`]) owns every fetch, so that at most one per location is under way; callers
+//! One task ([`Jwks::run`]) owns every fetch of keys, so that at most one per location is under way; callers
 //! only mark a location as due and wait. Keys once fetched stay while an issuer is down. May import
-//! `telemetry` and what lies below it.
+//! `verify` and what lies below it.
 
+mod certificates;
 mod discovery;
 mod fetch;
 mod slot;
@@ -20,7 +21,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::token::{Issuer, Location};
+use crate::token::{KeyRing, Location};
 pub use fetch::Error;
 use slot::Slot;
 
@@ -61,6 +62,7 @@ pub struct Jwks {
     options: Options,
     client: reqwest::Client,
     slots: Mutex<HashMap<Location, Slot>>,
+    certificates: certificates::Attempts,
     /// Something has become due.
     wake: Notify,
 }
@@ -77,31 +79,25 @@ impl Jwks {
             client: fetch::client()?,
             options,
             slots: Mutex::default(),
+            certificates: certificates::Attempts::default(),
             wake: Notify::new(),
         })
     }
 
-    /// Takes over the issuers of a config about to be used. Rings of locations that are known get the
+    /// Takes over the rings of a config about to be used. Rings of locations that are known get the
     /// keys already held, at once; new locations are fetched; those that nobody names are forgotten.
-    pub fn adopt(&self, issuers: &[&Issuer]) {
+    pub fn adopt(&self, rings: &[(&Location, &KeyRing)]) {
         let mut slots = self.slots();
-        let named: HashSet<&Location> = issuers
-            .iter()
-            .filter_map(|issuer| issuer.keys.as_ref())
-            .collect();
+        let named: HashSet<&Location> = rings.iter().map(|(location, _)| *location).collect();
         slots.retain(|location, _| named.contains(location));
         for slot in slots.values_mut() {
             slot.rings.clear();
         }
-        for issuer in issuers {
-            // One with shared secrets has its keys already.
-            let Some(location) = &issuer.keys else {
-                continue;
-            };
+        for (location, ring) in rings {
             slots
-                .entry(location.clone())
+                .entry(Location::clone(location))
                 .or_insert_with(|| Slot::new(Instant::now()))
-                .join(issuer.ring.clone());
+                .join(KeyRing::clone(ring));
         }
         drop(slots);
         self.wake.notify_one();

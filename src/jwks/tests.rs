@@ -1,5 +1,7 @@
 //! Against a small issuer on loopback, which counts how often it is asked.
 
+mod certificates;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
@@ -10,7 +12,7 @@ use axum::routing::get;
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::token::{Algorithm, KeyRing};
+use crate::token::{Algorithm, Issuer};
 
 const ONE_KEY: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k1","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
 const TWO_KEYS: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k1","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
@@ -68,6 +70,10 @@ fn issuer(keys: &Location) -> Issuer {
     }
 }
 
+fn ring(issuer: &Issuer) -> (&Location, &KeyRing) {
+    (issuer.keys.as_ref().unwrap(), &issuer.ring)
+}
+
 /// Runs until the sender is dropped.
 fn start(options: Options) -> (Arc<Jwks>, oneshot::Sender<()>) {
     let jwks = Arc::new(Jwks::new(options).unwrap());
@@ -104,10 +110,10 @@ async fn keys_are_fetched_at_start_and_handed_on_at_reload() {
     let (idp, location) = Idp::start(Some(ONE_KEY)).await;
     let (jwks, _stop) = start(Options::default());
     let first = issuer(&location);
-    jwks.adopt(&[&first]);
+    jwks.adopt(&[ring(&first)]);
     until(&first, 1).await;
     let second = issuer(&location);
-    jwks.adopt(&[&second]);
+    jwks.adopt(&[ring(&second)]);
     assert_eq!(held(&second), 1, "at once, without a fetch");
     assert_eq!(idp.asked(), 1);
     jwks.adopt(&[]);
@@ -119,7 +125,7 @@ async fn one_demand_in_ten_seconds_is_fetched() {
     let (idp, location) = Idp::start(Some(ONE_KEY)).await;
     let (jwks, _stop) = start(Options::default());
     let issuer = issuer(&location);
-    jwks.adopt(&[&issuer]);
+    jwks.adopt(&[ring(&issuer)]);
     until(&issuer, 1).await;
     idp.publish(Some(TWO_KEYS));
     for _ in 0..5 {
@@ -134,7 +140,7 @@ async fn callers_at_one_moment_share_a_fetch() {
     let (idp, location) = Idp::start(Some(ONE_KEY)).await;
     let (jwks, _stop) = start(quick());
     let issuer = issuer(&location);
-    jwks.adopt(&[&issuer]);
+    jwks.adopt(&[ring(&issuer)]);
     until(&issuer, 1).await;
     idp.publish(Some(TWO_KEYS));
     // On one thread: all three have asked before the task gets its turn.
@@ -153,7 +159,7 @@ async fn an_issuer_that_is_down_is_asked_again_and_its_last_keys_stay() {
     let (idp, location) = Idp::start(None).await;
     let (jwks, _stop) = start(quick());
     let issuer = issuer(&location);
-    jwks.adopt(&[&issuer]);
+    jwks.adopt(&[ring(&issuer)]);
     assert!(!jwks.refresh(&location).await);
     idp.publish(Some(ONE_KEY));
     until(&issuer, 1).await;
@@ -171,7 +177,7 @@ async fn redirects_and_floods_are_refused() {
     let (idp, location) = Idp::start(Some(&"x".repeat(1024 * 1024 + 1))).await;
     let client = fetch::client().unwrap();
     let read = async |location| fetch::read(&client, location, Duration::from_secs(5)).await;
-    assert!(matches!(read(&location).await, Err(Error::TooLong)));
+    assert!(matches!(read(&location).await, Err(Error::TooLong(_))));
     let moved = Location::Url(location.to_string().replace("/jwks", "/moved"));
     assert!(matches!(read(&moved).await, Err(Error::Status(307))));
     assert_eq!(idp.asked(), 1);
@@ -194,7 +200,8 @@ async fn while_an_issuer_is_silent_only_so_many_callers_wait() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let location = Location::Url(format!("http://{}/jwks", listener.local_addr().unwrap()));
     let (jwks, _stop) = start(quick());
-    jwks.adopt(&[&issuer(&location)]);
+    let issuer = issuer(&location);
+    jwks.adopt(&[ring(&issuer)]);
     let mut waiting = JoinSet::new();
     for _ in 0..MAX_WAITING {
         let (jwks, location) = (Arc::clone(&jwks), location.clone());
@@ -220,7 +227,7 @@ async fn a_file_is_read_again_when_it_changes() {
     let (jwks, _stop) = start(quick());
     let keys = Location::File(path.clone());
     let issuer = issuer(&keys);
-    jwks.adopt(&[&issuer]);
+    jwks.adopt(&[ring(&issuer)]);
     until(&issuer, 1).await;
     std::fs::write(&path, TWO_KEYS).unwrap();
     until(&issuer, 2).await;

@@ -28,6 +28,7 @@ use crate::expr::Body;
 use crate::telemetry::audit::{self, Subject};
 use crate::telemetry::report::QueryOutcome;
 use crate::token::{self, Token, Trust};
+use crate::verify::verifier::Wanted;
 
 /// Who asked for what, as far as it came: for the audit line of a refusal too.
 #[derive(Default)]
@@ -187,7 +188,7 @@ async fn authenticate(
     };
     let proven = fresh_keys::prove(
         &gateway.jwks,
-        trust.keys_for(bearer).cloned(),
+        || trust.keys_for(bearer).cloned().map(Wanted::Keys),
         || trust.verify(bearer, clock::now()),
         token::Refusal::wants_keys,
     )

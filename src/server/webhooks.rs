@@ -204,7 +204,7 @@ async fn prove(
     let proof = || verify::authenticate(source, request, clock::now());
     let proven = fresh_keys::prove(
         &gateway.jwks,
-        verify::keys_for(source, request),
+        || verify::keys_for(source, request),
         proof,
         verify::Refusal::wants_keys,
     )

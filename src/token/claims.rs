@@ -13,13 +13,8 @@ use crate::clock::Timestamp;
 const LEEWAY: Duration = Duration::from_secs(30);
 
 pub(super) fn check(claims: &Value, issuer: &Issuer, now: Timestamp) -> Result<(), Refusal> {
-    let expiry = date(claims, "exp")?.ok_or(Refusal::NoExpiry)?;
-    if now >= expiry.plus(LEEWAY) {
-        return Err(Refusal::Expired);
-    }
-    if date(claims, "nbf")?.is_some_and(|start| start > now.plus(LEEWAY)) {
-        return Err(Refusal::NotYet);
-    }
+    date(claims, "exp")?.ok_or(Refusal::NoExpiry)?;
+    lifetime(claims, now)?;
     if claims.get("iss").and_then(Value::as_str) != Some(issuer.issuer.as_str()) {
         return Err(Refusal::WrongIssuer);
     }
@@ -31,6 +26,17 @@ pub(super) fn check(claims: &Value, issuer: &Issuer, now: Timestamp) -> Result<(
     }
     if is_of_another_kind(claims.get("typ")) {
         return Err(Refusal::Kind);
+    }
+    Ok(())
+}
+
+/// `exp` and `nbf`, where the token has them; leeway 30 s.
+pub fn lifetime(claims: &Value, now: Timestamp) -> Result<(), Refusal> {
+    if date(claims, "exp")?.is_some_and(|end| now >= end.plus(LEEWAY)) {
+        return Err(Refusal::Expired);
+    }
+    if date(claims, "nbf")?.is_some_and(|start| start > now.plus(LEEWAY)) {
+        return Err(Refusal::NotYet);
     }
     Ok(())
 }
@@ -69,7 +75,8 @@ fn is_for(aud: Option<&Value>, audience: &[String]) -> bool {
     }
 }
 
-fn date(claims: &Value, name: &str) -> Result<Option<Timestamp>, Refusal> {
+/// A claim that is a NumericDate; none where the token lacks it.
+pub fn date(claims: &Value, name: &str) -> Result<Option<Timestamp>, Refusal> {
     let number = match claims.get(name) {
         None => return Ok(None),
         Some(Value::Number(number)) => number,

@@ -64,6 +64,8 @@ struct Entry {
     #[serde(rename = "use")]
     usage: Option<String>,
     key_ops: Option<Vec<String>>,
+    /// Some publish keys that they use no more, with the time of their end.
+    expired_at: Option<Value>,
     crv: Option<String>,
     n: Option<String>,
     e: Option<String>,
@@ -131,8 +133,8 @@ impl KeySet {
         }
     }
 
-    /// Whether one of the keys that a token may mean made its signature.
-    pub(super) fn verify(
+    /// Whether one of the keys that a token, or whatever else names a key, may mean made its signature.
+    pub fn verify(
         &self,
         kid: Option<&str>,
         algorithm: Algorithm,
@@ -177,7 +179,8 @@ impl KeySet {
 
 impl Key {
     fn read(entry: Entry) -> Option<Self> {
-        if entry.usage.as_deref().is_some_and(|usage| usage != "sig") {
+        if entry.usage.as_deref().is_some_and(|usage| usage != "sig") || entry.expired_at.is_some()
+        {
             return None;
         }
         if entry
@@ -301,7 +304,7 @@ fn decode(text: Option<&String>) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text?).ok()
 }
 
-const fn hash_of(algorithm: Algorithm) -> Option<hmac::Algorithm> {
+pub(super) const fn hash_of(algorithm: Algorithm) -> Option<hmac::Algorithm> {
     match algorithm {
         Algorithm::HS256 => Some(hmac::HMAC_SHA256),
         Algorithm::HS384 => Some(hmac::HMAC_SHA384),

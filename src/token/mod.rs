@@ -13,6 +13,7 @@ mod jws;
 pub mod keys;
 mod location;
 mod roles;
+mod signed;
 mod trust;
 
 use std::sync::Arc;
@@ -24,9 +25,11 @@ use crate::expr::Expr;
 pub use algorithm::Algorithm;
 pub use api_keys::{ApiKey, KeyTable};
 pub use bearer::{BearerFault, bearer};
+pub use claims::{date, lifetime};
 pub use keys::{KeyRing, KeySet};
 pub use location::{Location, LocationFault, metadata_of};
 pub use roles::{ANYONE, allows};
+pub use signed::{PublishedKeys, sign_shared, signed_claims};
 pub use trust::{API_KEYS, Speaker, Trust};
 
 /// One `[issuers.NAME]`, compiled.
@@ -114,20 +117,8 @@ impl Refusal {
 ///
 /// Claims are read only once the signature holds.
 pub fn verify(token: &str, issuer: &Issuer, now: Timestamp) -> Result<Token, Refusal> {
-    let parts = jws::split(token)?;
-    let header = jws::header(parts.header)?;
-    if !issuer.algorithms.contains(&header.algorithm) {
-        return Err(Refusal::Algorithm);
-    }
-    let keys = issuer.ring.current().ok_or(Refusal::NoKeys)?;
-    let signature = jws::signature(parts.signature)?;
-    keys.verify(
-        header.kid.as_deref(),
-        header.algorithm,
-        parts.message,
-        &signature,
-    )?;
-    let claims = jws::payload(parts.payload)?;
+    let keys = issuer.ring.current();
+    let (claims, _) = signed_claims(token, &issuer.algorithms, keys.as_slice())?;
     claims::check(&claims, issuer, now)?;
     Ok(Token {
         issuer: issuer.name.clone(),

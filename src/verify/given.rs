@@ -6,7 +6,9 @@
 use std::time::Duration;
 
 use crate::secret::Secret;
-use crate::token::Location;
+use crate::token::PublishedKeys;
+
+use super::certificates::Certificates;
 
 /// The settings of one source. Absent ones are empty.
 #[derive(Clone, Debug, Default)]
@@ -32,9 +34,12 @@ pub struct Given {
     pub header: Option<String>,
     pub prefix: Option<String>,
     pub encoding: Option<String>,
-    pub jwks: Option<Location>,
+    /// The source's own, else the preset's.
+    pub jwks: Option<PublishedKeys>,
     /// Copies by the address that they stand for.
     pub certificates: Vec<(String, Vec<u8>)>,
+    /// What has been fetched so far, for all sources.
+    pub fetched: Certificates,
     /// PEM of authorities that are trusted in place of the public ones.
     pub roots: Option<Vec<u8>>,
 }

@@ -5,6 +5,8 @@
 use std::fmt;
 
 use hmac::{Hmac, KeyInit};
+use rustls::pki_types::SubjectPublicKeyInfoDer;
+use rustls::pki_types::pem::PemObject as _;
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 use subtle::ConstantTimeEq;
@@ -29,12 +31,13 @@ impl fmt::Debug for Key {
 }
 
 impl Key {
-    /// None where the key's length is not taken, which HMAC knows no case of.
+    /// None for a signature by a private key, which is no HMAC. Every length of key is taken.
     pub(super) fn prepare(algorithm: Algorithm, key: &[u8]) -> Option<Self> {
         match algorithm {
             Algorithm::Sha1 => Hmac::new_from_slice(key).ok().map(Self::Sha1),
             Algorithm::Sha256 => Hmac::new_from_slice(key).ok().map(Self::Sha256),
             Algorithm::Sha512 => Hmac::new_from_slice(key).ok().map(Self::Sha512),
+            Algorithm::Ed25519 | Algorithm::EcdsaP256 | Algorithm::Rsa => None,
         }
     }
 
@@ -67,6 +70,10 @@ pub(super) fn key(form: KeyForm, secret: &Secret) -> Option<Secret> {
             let text = text()?;
             layout::base64_decode(text.strip_prefix("whsec_").unwrap_or(text)).map(Secret::new)
         }
+        KeyForm::Whpk => layout::base64_decode(text()?.strip_prefix("whpk_")?).map(Secret::new),
+        KeyForm::Pem => SubjectPublicKeyInfoDer::from_pem_slice(secret.expose())
+            .ok()
+            .map(|key| Secret::new(key.to_vec())),
     }
 }
 

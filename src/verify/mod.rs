@@ -6,6 +6,7 @@
 
 pub mod answers;
 mod body;
+pub mod certificates;
 pub mod diagnosis;
 pub mod examine;
 mod freshness;
@@ -16,6 +17,7 @@ mod identity;
 mod layout;
 mod names;
 pub mod providers;
+mod public_key;
 mod redact;
 mod refusal;
 mod reread;
@@ -39,10 +41,10 @@ use crate::event::{Event, EventId};
 use crate::expr::{self, Expr};
 use crate::network::Network;
 use crate::rate::Rate;
-use crate::token::{self, Issuer, KeyTable, Location, Speaker, Trust};
+use crate::token::{self, Issuer, KeyTable, PublishedKeys, Speaker, Trust};
 use providers::Preset;
 pub use refusal::{Class, Refusal};
-use verifier::{Credentials, Draft, Moment, Seal, Signed, Verifier};
+use verifier::{Credentials, Draft, Moment, Seal, Signed, Verifier, Wanted};
 
 /// A request as it came in. Its body stays closed until the proof holds.
 pub struct WebhookRequest {
@@ -153,6 +155,15 @@ impl Source {
         }
     }
 
+    /// Keys of the provider's own that are to be at hand before the first request.
+    #[must_use]
+    pub fn published_keys(&self) -> Option<&PublishedKeys> {
+        match &self.proof {
+            Proof::Scheme(scheme) => scheme.keys(),
+            Proof::Signature(_) | Proof::Token { .. } | Proof::None => None,
+        }
+    }
+
     /// Whom an event of this source speaks for by the config of now; none where it came without a token.
     #[must_use]
     pub fn speaker(&self, event: &Event) -> Option<Speaker> {
@@ -228,15 +239,16 @@ impl From<Seal> for Proven {
     }
 }
 
-/// Where the keys come from that the proof of a request wants.
+/// What the proof of a request wants that is to be fetched.
 #[must_use]
-pub fn keys_for(source: &Source, request: &WebhookRequest) -> Option<Location> {
+pub fn keys_for(source: &Source, request: &WebhookRequest) -> Option<Wanted> {
     match &source.proof {
         Proof::Scheme(scheme) => scheme.wants(request),
         _ => source
             .trust()?
             .keys_for(token::bearer(&request.headers).ok()?)
-            .cloned(),
+            .cloned()
+            .map(Wanted::Keys),
     }
 }
 

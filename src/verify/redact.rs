@@ -9,7 +9,14 @@ use sha2::{Digest, Sha256};
 
 const HEADERS: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
 /// Headers by which services commonly pass a token.
-const TOKEN_HEADERS: [&str; 4] = ["x-api-key", "x-auth-token", "x-access-token", "api-key"];
+const TOKEN_HEADERS: [&str; 5] = [
+    "x-api-key",
+    "x-auth-token",
+    "x-access-token",
+    "api-key",
+    // A token that is bound to no body.
+    "x-easyship-signature",
+];
 /// Query parameters by which services commonly pass a token, in lower case.
 const PARAMETERS: [&str; 10] = [
     "access_token",

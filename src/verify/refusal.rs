@@ -18,6 +18,15 @@ pub enum Refusal {
     Malformed(String),
     #[error("no signature matches any secret")]
     BadSignature,
+    #[error(
+        "the certificate is not the provider's: another name, out of its time, or of no trusted authority"
+    )]
+    Untrusted,
+    /// To be fetched: then once more.
+    #[error("the certificate that the request names has not been fetched yet")]
+    NoCertificate,
+    #[error("meant for somebody else: {0}")]
+    NotOurs(&'static str),
     #[error("the request's own time lies too far in the past")]
     Stale,
     #[error("the request's own time lies too far in the future")]
@@ -67,6 +76,9 @@ impl Refusal {
             Self::DuplicateHeader(_) => "duplicate_header",
             Self::Malformed(_) => "malformed",
             Self::BadSignature => "bad_signature",
+            Self::Untrusted => "untrusted",
+            Self::NoCertificate => "no_certificate",
+            Self::NotOurs(_) => "not_ours",
             Self::Stale => "stale",
             Self::Future => "future",
             Self::Token(token::Refusal::UnknownKey(_)) => "unknown_key",
@@ -82,11 +94,13 @@ impl Refusal {
     #[must_use]
     pub const fn class(&self) -> Class {
         match self {
-            Self::Token(token::Refusal::NoKeys) => Class::Unavailable,
+            Self::Token(token::Refusal::NoKeys) | Self::NoCertificate => Class::Unavailable,
             Self::MissingHeader(_)
             | Self::DuplicateHeader(_)
             | Self::Malformed(_)
             | Self::BadSignature
+            | Self::Untrusted
+            | Self::NotOurs(_)
             | Self::Stale
             | Self::Future
             | Self::Token(_) => Class::Unauthorized,
@@ -95,9 +109,13 @@ impl Refusal {
         }
     }
 
-    /// Fresh keys of the issuer could turn this into a yes.
+    /// Fresh keys, or a certificate, could turn this into a yes.
     #[must_use]
     pub const fn wants_keys(&self) -> bool {
-        matches!(self, Self::Token(refusal) if refusal.wants_keys())
+        match self {
+            Self::Token(refusal) => refusal.wants_keys(),
+            Self::NoCertificate => true,
+            _ => false,
+        }
     }
 }

@@ -1,5 +1,5 @@
-//! A signature scheme, compiled once from its `spec` and the secrets: verifies a request, and signs one
-//! like the provider does.
+//! A signature scheme, compiled once from its `spec` and the keys: verifies a request, and signs one
+//! like the provider does, where the key is a shared one.
 //!
 //! Everything is read exactly or refused. No text of a secret appears in a fault, and no part of a
 //! request in a refusal.
@@ -10,9 +10,10 @@ use http::HeaderMap;
 use http::header::HeaderName;
 
 use super::given::Fault;
-use super::hmac::{self, Key};
+use super::hmac;
 use super::layout::{self, Entries};
 use super::names::{Names, header_name, numbered};
+use super::public_key::PublicKey;
 use super::spec::{
     Algorithm, Copies, Encoding, KeyForm, Place, SignatureSpec, TimestampSpec, Unit,
 };
@@ -79,6 +80,16 @@ pub struct Scheme {
     pub(super) key_form: KeyForm,
     /// At least one.
     keys: Vec<Key>,
+}
+
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a few per source, built at load and never moved"
+)]
+#[derive(Debug)]
+enum Key {
+    Shared(hmac::Key),
+    Public(PublicKey),
 }
 
 #[derive(Debug)]
@@ -223,7 +234,7 @@ impl Scheme {
             }
             tagged = time.tag.as_deref().map(|tag| (tag, at.as_str()));
         }
-        if let Some(key) = self.keys.first() {
+        if let Some(Key::Shared(key)) = self.keys.first() {
             let bytes = key.compute(self.signed.render(fields));
             let signature = self.encoding.encode(&self.prefix, &bytes);
             let value = layout::write(self.entries.as_ref(), tagged, &signature);
@@ -301,9 +312,15 @@ impl Scheme {
     fn matching(&self, fields: Fields<'_>, offered: &[Vec<u8>]) -> Result<usize, Refusal> {
         self.keys
             .iter()
-            .position(|key| {
-                let ours = key.compute(self.signed.render(fields));
-                offered.iter().any(|theirs| hmac::equal(&ours, theirs))
+            .position(|key| match key {
+                Key::Shared(key) => {
+                    let ours = key.compute(self.signed.render(fields));
+                    offered.iter().any(|theirs| hmac::equal(&ours, theirs))
+                }
+                Key::Public(key) => {
+                    let message = self.signed.render(fields).collect::<Vec<_>>().concat();
+                    offered.iter().any(|theirs| key.verifies(&message, theirs))
+                }
             })
             .ok_or(Refusal::BadSignature)
     }
@@ -315,6 +332,9 @@ impl Verifier for Scheme {
     }
 
     fn sign(&self, draft: Draft<'_>) -> Option<Signed> {
+        if let Some(Key::Public(_)) = self.keys.first() {
+            return None;
+        }
         Some(Signed {
             headers: Self::sign(self, draft.body, draft.id, draft.now),
             ..Signed::default()
@@ -356,9 +376,14 @@ fn prepare(spec: &SignatureSpec<'_>, index: usize, secret: &Secret) -> Result<Ke
         index,
         form: spec.key_form.describe(),
     };
-    let key = hmac::key(spec.key_form, secret).ok_or_else(|| form.clone())?;
+    let key = hmac::key(spec.key_form, secret).ok_or(form)?;
     if key.is_empty() {
         return Err(SchemeFault::EmptySecret { index });
     }
-    Key::prepare(spec.algorithm, key.expose()).ok_or(form)
+    let shared = hmac::Key::prepare(spec.algorithm, key.expose()).map(Key::Shared);
+    let public = || PublicKey::read(spec.algorithm, key.expose()).map(Key::Public);
+    let form = "a public key of the kind that the scheme uses";
+    shared
+        .or_else(public)
+        .ok_or(SchemeFault::SecretForm { index, form })
 }

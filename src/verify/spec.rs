@@ -54,16 +54,21 @@ impl SignatureSpec<'static> {
     };
 }
 
-/// The hash under an HMAC.
+/// The hash under an HMAC, or a signature by a private key that only the provider holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
     Sha1,
     Sha256,
     Sha512,
+    Ed25519,
+    /// Over SHA-256, signatures in DER.
+    EcdsaP256,
+    /// PKCS#1 v1.5 over SHA-256.
+    Rsa,
 }
 
 impl Algorithm {
-    /// As routes.toml spells it.
+    /// As routes.toml spells it: the hashes alone.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
@@ -81,6 +86,9 @@ impl Algorithm {
             Self::Sha1 => "HMAC-SHA-1",
             Self::Sha256 => "HMAC-SHA-256",
             Self::Sha512 => "HMAC-SHA-512",
+            Self::Ed25519 => "Ed25519",
+            Self::EcdsaP256 => "ECDSA P-256, SHA-256",
+            Self::Rsa => "RSA PKCS#1 v1.5, SHA-256",
         }
     }
 }
@@ -138,7 +146,7 @@ impl Encoding {
     }
 }
 
-/// How the text of a secret becomes a key.
+/// How the text of a secret, or of a public key, becomes a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyForm {
     /// The bytes as they stand.
@@ -149,6 +157,10 @@ pub enum KeyForm {
     Base64,
     /// Base64, with or without `whsec_` before it.
     Whsec,
+    /// Base64 behind `whpk_`.
+    Whpk,
+    /// A public key as PEM.
+    Pem,
 }
 
 impl KeyForm {
@@ -172,6 +184,8 @@ impl KeyForm {
             Self::Hex => "hex digits",
             Self::Base64 => "base64",
             Self::Whsec => "base64 behind an optional `whsec_`",
+            Self::Whpk => "base64 behind `whpk_`",
+            Self::Pem => "a public key as PEM (`-----BEGIN PUBLIC KEY-----`)",
         }
     }
 }

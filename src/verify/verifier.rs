@@ -11,9 +11,10 @@ use std::time::Duration;
 use http::header::HeaderName;
 use serde_json::Value;
 
+use super::certificates::Certificates;
 use super::{Refusal, WebhookRequest};
 use crate::clock::Timestamp;
-use crate::token::Location;
+use crate::token::{Location, PublishedKeys};
 
 /// When a request is judged, and for how long its key will be kept.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +54,17 @@ pub struct Signed {
     pub query: Option<String>,
 }
 
+/// What has to be fetched for a proof.
+#[derive(Clone, Debug)]
+pub enum Wanted {
+    Keys(Location),
+    /// A certificate by its address, to be put where the scheme looks for it.
+    Certificate {
+        url: String,
+        kept: Certificates,
+    },
+}
+
 /// A way to prove who sent a request.
 pub trait Verifier: fmt::Debug + Send + Sync {
     /// The first doubt is a refusal. The signature is judged before the signed time, so that a stranger
@@ -62,9 +74,9 @@ pub trait Verifier: fmt::Debug + Send + Sync {
     /// Signs with the first secret; none where only the provider holds the key.
     fn sign(&self, draft: Draft<'_>) -> Option<Signed>;
 
-    /// Where the keys come from that this request's proof needs, if they are kept elsewhere. Asked again
-    /// after [`Refusal::wants_keys`].
-    fn wants(&self, request: &WebhookRequest) -> Option<Location> {
+    /// What this request's proof needs that is kept elsewhere. Fetched after [`Refusal::wants_keys`], whereupon
+    /// the request is judged once more. Only an address that the scheme allows is named.
+    fn wants(&self, request: &WebhookRequest) -> Option<Wanted> {
         let _ = request;
         None
     }
@@ -72,6 +84,11 @@ pub trait Verifier: fmt::Debug + Send + Sync {
     /// Where a request carries a secret as it is: kept as a fingerprint only (P2).
     fn credentials(&self) -> Credentials<'_> {
         Credentials::default()
+    }
+
+    /// Keys that are to be at hand before the first request.
+    fn keys(&self) -> Option<&PublishedKeys> {
+        None
     }
 }
 

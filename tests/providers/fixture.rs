@@ -15,6 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use signalpost::clock::Timestamp;
 use signalpost::config::{self, Options};
 use signalpost::event::Event;
+use signalpost::token::{KeySet, Location};
 use signalpost::verify::providers::Preset;
 use signalpost::verify::{Refusal, Source, authenticate};
 
@@ -107,6 +108,13 @@ impl Fixture {
         let plan = loaded
             .plan
             .unwrap_or_else(|| panic!("{}: {}", self.path.display(), problems.join("\n")));
+        // What `serve` would have fetched, from files alone.
+        for (location, ring) in plan.key_rings() {
+            if let Location::File(path) = location {
+                let keys = KeySet::from_jwks(&std::fs::read(path).unwrap()).unwrap();
+                ring.replace(Arc::new(keys));
+            }
+        }
         Arc::clone(&plan.sources[preset.name])
     }
 

@@ -221,7 +221,10 @@ impl Explanation {
             Refusal::MissingHeader(_) | Refusal::DuplicateHeader(_) | Refusal::Malformed(_) => {
                 "headers"
             }
-            Refusal::BadSignature => "signature",
+            Refusal::BadSignature
+            | Refusal::Untrusted
+            | Refusal::NoCertificate
+            | Refusal::NotOurs(_) => "signature",
             Refusal::Stale | Refusal::Future => "time",
             Refusal::Token(_) => "token",
             Refusal::Unparsable | Refusal::Encoding => "body",

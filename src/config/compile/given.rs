@@ -9,9 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::secret::Secret;
+use crate::token::{Location, PublishedKeys};
 use crate::verify::Proof;
 use crate::verify::diagnosis::Candidate;
 use crate::verify::given::{Fault, Given};
+use crate::verify::providers::Preset;
 use crate::verify::verifier::Verifier;
 
 use super::super::file;
@@ -41,7 +43,7 @@ impl Compiler<'_> {
 
     /// A token or a password.
     pub(super) fn generic_proof(&mut self, source: &file::Source, build: Build) -> Option<Proof> {
-        let given = self.given(source, None)?;
+        let given = self.given(source, None, None)?;
         self.code(source, given, true, build)
     }
 
@@ -122,6 +124,7 @@ impl Compiler<'_> {
     pub(super) fn given(
         &mut self,
         source: &file::Source,
+        preset: Option<&Preset>,
         tolerance: Option<Duration>,
     ) -> Option<Given> {
         let settings = &source.settings;
@@ -144,7 +147,12 @@ impl Compiler<'_> {
             None => Vec::new(),
         };
         let roots = super::optional(settings.roots.as_ref(), |text| self.file("roots", text))?;
-        let jwks = super::optional(settings.jwks.as_ref(), |text| self.location(text))?;
+        let jwks = match &settings.jwks {
+            Some(text) => Some(self.location(text)?),
+            None => preset
+                .and_then(|preset| preset.jwks)
+                .and_then(|url| Location::parse(url).ok()),
+        };
         Some(Given {
             secrets: Vec::new(),
             tolerance,
@@ -162,8 +170,12 @@ impl Compiler<'_> {
             header: text(&settings.header),
             prefix: text(&settings.prefix),
             encoding: text(&settings.encoding),
-            jwks,
+            jwks: jwks.map(|location| PublishedKeys {
+                ring: self.ring(&location),
+                location,
+            }),
             certificates,
+            fetched: self.fetched.clone(),
             roots,
         })
     }

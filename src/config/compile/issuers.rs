@@ -156,11 +156,10 @@ impl Compiler<'_> {
     }
 
     /// Keys that are held already stay in use: a reload must not make callers wait for a fetch.
-    fn ring(&self, keys: &Location) -> KeyRing {
-        let held = |issuer: &&Arc<Issuer>| issuer.keys.as_ref() == Some(keys);
+    pub(super) fn ring(&self, keys: &Location) -> KeyRing {
         self.running
-            .and_then(|plan| plan.issuers.values().find(held))
-            .map(|issuer| issuer.ring.clone())
+            .and_then(|plan| plan.key_rings().find(|(location, _)| *location == keys))
+            .map(|(_, ring)| ring.clone())
             .unwrap_or_default()
     }
 

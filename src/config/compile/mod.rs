@@ -36,6 +36,7 @@ use crate::expr::{Expr, Fault, Scope};
 use crate::routing::Route;
 use crate::token::{Issuer, KeyTable, api_keys};
 use crate::verify::Source;
+use crate::verify::certificates::Certificates;
 
 use self::routes::Sources;
 use self::schema::Schemas;
@@ -60,6 +61,7 @@ pub(super) struct Compiled {
     pub(super) files: Files,
     pub(super) secrets: Secrets,
     pub(super) schemas: Schemas,
+    pub(super) fetched: Certificates,
 }
 
 pub(super) fn compile(
@@ -78,6 +80,7 @@ pub(super) fn compile(
         files,
         secrets: Secrets::default(),
         schemas: Schemas::default(),
+        fetched: running.map(|plan| plan.fetched.clone()).unwrap_or_default(),
     };
     for span in api_keys::in_text(text.text) {
         compiler.refuse_literal_key(span);
@@ -107,6 +110,7 @@ pub(super) fn compile(
         files: compiler.files,
         secrets: compiler.secrets,
         schemas: compiler.schemas,
+        fetched: compiler.fetched,
     }
 }
 
@@ -132,6 +136,8 @@ struct Compiler<'c> {
     files: Files,
     secrets: Secrets,
     schemas: Schemas,
+    /// Certificates stay from plan to plan: a reload must not make senders wait for a fetch.
+    fetched: Certificates,
 }
 
 impl Compiler<'_> {

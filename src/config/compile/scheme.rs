@@ -41,7 +41,7 @@ impl Compiler<'_> {
                 self.scheme(source, &signature, timestamp.as_ref())
             }
             SchemeSpec::Code { secrets, build, .. } => {
-                let given = self.given(source, tolerance)?;
+                let given = self.given(source, Some(preset), tolerance)?;
                 self.code(source, given, secrets, build)
             }
         }

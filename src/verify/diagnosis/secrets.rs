@@ -85,6 +85,8 @@ fn decode(form: KeyForm, bytes: &[u8]) -> Option<Secret> {
         KeyForm::Hex => hex::decode(bytes).ok().map(Secret::new),
         KeyForm::Base64 => lenient_base64(text()?).map(Secret::new),
         KeyForm::Whsec => lenient_base64(text()?.strip_prefix("whsec_")?).map(Secret::new),
+        // A public key is no secret that could have been taken in another form.
+        KeyForm::Whpk | KeyForm::Pem => None,
     }
 }
 

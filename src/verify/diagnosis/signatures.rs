@@ -28,7 +28,12 @@ pub(super) fn offered<'a>(
     values: impl Iterator<Item = &'a str>,
 ) -> Vec<Offered> {
     let mut found: Vec<Offered> = Vec::new();
-    let readable = |text: &&&str| scheme.encoding.decode(&scheme.prefix, scheme.bare, text).is_some();
+    let readable = |text: &&&str| {
+        scheme
+            .encoding
+            .decode(&scheme.prefix, scheme.bare, text)
+            .is_some()
+    };
     for text in strict.iter().filter(readable) {
         let bytes = scheme.encoding.decode(&scheme.prefix, scheme.bare, text);
         let bytes = bytes.unwrap_or_default();
@@ -110,6 +115,8 @@ const fn hash(algorithm: Algorithm) -> &'static str {
         Algorithm::Sha1 => "sha1",
         Algorithm::Sha256 => "sha256",
         Algorithm::Sha512 => "sha512",
+        // Of which nothing is tried.
+        other => other.title(),
     }
 }
 

@@ -78,7 +78,10 @@ pub(super) fn run<'a>(
 ) -> Vec<Advice> {
     let offer = scheme.offer(request).ok();
     let header = &scheme.names_in(request).signature;
-    let strict = scheme.signatures(header, request).ok().map(|(strict, _)| strict);
+    let strict = scheme
+        .signatures(header, request)
+        .ok()
+        .map(|(strict, _)| strict);
     let values = request.headers.get_all(header).iter();
     let values = values.filter_map(|value| value.to_str().ok());
     let mut trials = Trials {
@@ -131,7 +134,9 @@ fn fields<'a>(scheme: &Scheme, request: &'a WebhookRequest) -> Fields<'a> {
     };
     Fields {
         body: &request.body,
-        timestamp: text(names.timestamp.as_ref()).or_else(tagged).unwrap_or_default(),
+        timestamp: text(names.timestamp.as_ref())
+            .or_else(tagged)
+            .unwrap_or_default(),
         id: text(names.id.as_ref()).unwrap_or_default(),
     }
 }

@@ -7,25 +7,33 @@
 mod adyen_platform;
 mod aftership;
 mod asana;
+mod atlassian_connect;
 mod auth0;
+mod aws_sns;
+mod azure_event_grid;
 mod bitbucket;
 mod calcom;
 mod calendly;
 mod chargebee;
 mod checkout;
 mod clerk;
+mod cloudevents;
 mod coinbase_commerce;
 mod datadog;
 mod dhl;
+mod discord;
 mod docusign;
 mod dropbox;
 mod easypost;
+mod easyship;
 mod fedex;
 mod flutterwave;
+mod fusionauth;
 mod github;
 mod gitlab;
 mod gitlab_signing;
 mod gocardless;
+mod google_pubsub;
 mod heroku;
 mod intercom;
 mod jira;
@@ -34,15 +42,20 @@ mod lemonsqueezy;
 mod line;
 mod linear;
 mod meta;
+mod microsoft_graph;
 mod mollie;
 mod okta;
 mod paddle;
 mod pagerduty;
+mod paypal;
 mod paystack;
+mod plaid;
 mod postmark;
 mod razorpay;
 mod resend;
+mod sendgrid;
 mod sentry;
+mod shipengine;
 mod shippo;
 mod shopify;
 mod slack;
@@ -54,6 +67,7 @@ mod typeform;
 mod ups;
 mod vercel;
 mod webflow;
+mod wise;
 mod woocommerce;
 mod x;
 mod zendesk;
@@ -81,6 +95,8 @@ pub struct Preset {
     pub binds_body: bool,
     /// Keys of a source, beyond the general ones, that this preset takes.
     pub settings: &'static [&'static str],
+    /// Where the vendor publishes the keys that it signs with, unless the source says `jwks`.
+    pub jwks: Option<&'static str>,
     /// CEL for the event key; none where nothing signed holds an id: then a digest of the body. It may say `null` for
     /// those of the provider's events that have none.
     pub key: Option<&'static str>,
@@ -194,6 +210,7 @@ impl Preset {
         },
         binds_body: true,
         settings: &[],
+        jwks: None,
         key: None,
         kind: None,
         batch: None,
@@ -233,29 +250,37 @@ impl Preset {
 }
 
 /// By name, in alphabetical order.
-pub static ALL: [&Preset; 54] = [
+pub static ALL: [&Preset; 68] = [
     &adyen_platform::PRESET,
     &aftership::PRESET,
     &asana::PRESET,
+    &atlassian_connect::PRESET,
     &auth0::PRESET,
+    &aws_sns::PRESET,
+    &azure_event_grid::PRESET,
     &bitbucket::PRESET,
     &calcom::PRESET,
     &calendly::PRESET,
     &chargebee::PRESET,
     &checkout::PRESET,
     &clerk::PRESET,
+    &cloudevents::PRESET,
     &coinbase_commerce::PRESET,
     &datadog::PRESET,
     &dhl::PRESET,
+    &discord::PRESET,
     &docusign::PRESET,
     &dropbox::PRESET,
     &easypost::PRESET,
+    &easyship::PRESET,
     &fedex::PRESET,
     &flutterwave::PRESET,
+    &fusionauth::PRESET,
     &github::PRESET,
     &gitlab::PRESET,
     &gitlab_signing::PRESET,
     &gocardless::PRESET,
+    &google_pubsub::PRESET,
     &heroku::PRESET,
     &intercom::PRESET,
     &jira::PRESET,
@@ -264,15 +289,20 @@ pub static ALL: [&Preset; 54] = [
     &line::PRESET,
     &linear::PRESET,
     &meta::PRESET,
+    &microsoft_graph::PRESET,
     &mollie::PRESET,
     &okta::PRESET,
     &paddle::PRESET,
     &pagerduty::PRESET,
+    &paypal::PRESET,
     &paystack::PRESET,
+    &plaid::PRESET,
     &postmark::PRESET,
     &razorpay::PRESET,
     &resend::PRESET,
+    &sendgrid::PRESET,
     &sentry::PRESET,
+    &shipengine::PRESET,
     &shippo::PRESET,
     &shopify::PRESET,
     &slack::PRESET,
@@ -284,6 +314,7 @@ pub static ALL: [&Preset; 54] = [
     &ups::PRESET,
     &vercel::PRESET,
     &webflow::PRESET,
+    &wise::PRESET,
     &woocommerce::PRESET,
     &x::PRESET,
     &zendesk::PRESET,

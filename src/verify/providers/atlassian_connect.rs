@@ -1,0 +1,23 @@
+//! Atlassian Connect (Jira, Confluence): an HS256 token per installation over method, path and query. The body is not bound.
+
+use super::{Confidence, Preset, SchemeSpec, days};
+use crate::verify::schemes::connect;
+
+pub(super) static PRESET: Preset = Preset {
+    name: "atlassian-connect",
+    title: "Atlassian Connect",
+    scheme: SchemeSpec::Code {
+        secrets: true,
+        signs_time: false,
+        signed_headers: &[],
+        build: connect::build,
+    },
+    binds_body: false,
+    settings: &["client_key", "public_url"],
+    kind: Some("has(body.webhookEvent) ? body.webhookEvent : body.event"),
+    horizon: Some(days(10)),
+    confidence: Confidence::Library,
+    source: "https://developer.atlassian.com/cloud/jira/platform/understanding-jwt-for-connect-apps/",
+    setup: "`sharedSecret` and `clientKey` of the `installed` callback; `public_url` without the path of the app's base URL",
+    ..Preset::BASE
+};

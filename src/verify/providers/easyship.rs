@@ -1,0 +1,22 @@
+//! Easyship: an HS256 token in `X-EASYSHIP-SIGNATURE`. The body is not bound to it, and has no id.
+
+use super::{Confidence, Preset, SchemeSpec, days};
+use crate::verify::schemes::easyship;
+
+pub(super) static PRESET: Preset = Preset {
+    name: "easyship",
+    title: "Easyship",
+    scheme: SchemeSpec::Code {
+        secrets: true,
+        signs_time: false,
+        signed_headers: &[],
+        build: easyship::build,
+    },
+    binds_body: false,
+    kind: Some("body.event_type"),
+    horizon: Some(days(10)),
+    confidence: Confidence::Documentation,
+    source: "https://developers.easyship.com/docs/webhooks-guide",
+    setup: "Connect → Webhooks → your webhook: the secret key `webh_…`",
+    ..Preset::BASE
+};

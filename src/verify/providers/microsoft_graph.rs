@@ -1,0 +1,35 @@
+//! Microsoft Graph change notifications: the client state of the subscription in every item; nothing else binds the body. Items have
+//! no id, and two changes of one thing may read the same: keys are kept for as long as Graph retries, and no longer.
+
+use std::time::Duration;
+
+use super::{Batch, Confidence, Preset, SchemeSpec};
+use crate::verify::schemes::graph;
+
+const RETRIES: Duration = Duration::from_hours(4);
+
+pub(super) static PRESET: Preset = Preset {
+    name: "microsoft-graph",
+    title: "Microsoft Graph",
+    scheme: SchemeSpec::Code {
+        secrets: true,
+        signs_time: false,
+        signed_headers: &[],
+        build: graph::build,
+    },
+    binds_body: false,
+    kind: Some(
+        "has(body.value[0].lifecycleEvent) ? body.value[0].lifecycleEvent : body.value[0].changeType",
+    ),
+    batch: Some(Batch {
+        each: "body.value",
+        key: None,
+        kind: Some("has(body.lifecycleEvent) ? body.lifecycleEvent : body.changeType"),
+    }),
+    dedup: Some(RETRIES),
+    horizon: Some(RETRIES),
+    confidence: Confidence::Documentation,
+    source: "https://learn.microsoft.com/graph/change-notifications-delivery-webhooks",
+    setup: "the `clientState` that you give when the subscription is made",
+    ..Preset::BASE
+};

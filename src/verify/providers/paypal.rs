@@ -1,0 +1,23 @@
+//! PayPal: RSA over the transmission's id and time, the webhook's id and a CRC of the body, by a certificate that the request names.
+
+use super::{Confidence, Preset, SchemeSpec, days};
+use crate::verify::schemes::paypal;
+
+pub(super) static PRESET: Preset = Preset {
+    name: "paypal",
+    title: "PayPal",
+    scheme: SchemeSpec::Code {
+        secrets: false,
+        signs_time: true,
+        signed_headers: &["paypal-transmission-id", "paypal-transmission-time"],
+        build: paypal::build,
+    },
+    settings: &["webhook_id", "certificates", "roots"],
+    key: Some("has(body.id) ? body.id : headers['paypal-transmission-id']"),
+    kind: Some("body.event_type"),
+    horizon: Some(days(3)),
+    confidence: Confidence::Library,
+    source: "https://docs.paypal.ai/developer/tools/webhooks/verify-webhook-signature",
+    setup: "developer dashboard → your app → Webhooks: the webhook's id",
+    ..Preset::BASE
+};

@@ -1,0 +1,23 @@
+//! Plaid: an ES256 token in `Plaid-Verification` that carries the hash of the body. Plaid hands out its keys one by one, to clients
+//! with credentials: something of the operator's keeps them as a set, which `jwks` names.
+
+use super::{Confidence, Preset, SchemeSpec, days};
+use crate::verify::schemes::body_token;
+
+pub(super) static PRESET: Preset = Preset {
+    name: "plaid",
+    title: "Plaid",
+    scheme: SchemeSpec::Code {
+        secrets: false,
+        signs_time: true,
+        signed_headers: &[],
+        build: body_token::plaid,
+    },
+    settings: &["jwks"],
+    kind: Some("body.webhook_type + '.' + body.webhook_code"),
+    horizon: Some(days(1)),
+    confidence: Confidence::Documentation,
+    source: "https://plaid.com/docs/api/webhooks/webhook-verification/",
+    setup: "the keys of /webhook_verification_key/get, by `kid`, as a JWKS file that you keep current",
+    ..Preset::BASE
+};

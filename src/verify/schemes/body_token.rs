@@ -1,0 +1,116 @@
+//! A token in a header that carries the hash of the body: Plaid and FusionAuth.
+//!
+//! The token's signature, then its times, then the hash over the exact bytes received.
+
+use std::time::Duration;
+
+use http::header::HeaderName;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::token::{self, Algorithm, PublishedKeys};
+use crate::verify::given::{Fault, Given};
+use crate::verify::spec::{Encoding, Unit};
+use crate::verify::verifier::{Draft, Moment, Seal, Signed, Verifier, Wanted};
+use crate::verify::{Refusal, WebhookRequest, freshness, hmac};
+
+use super::token_keys::TokenKeys;
+
+/// The claim that both put the hash in.
+const HASH: &str = "request_body_sha256";
+const SHARED: [Algorithm; 3] = [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512];
+const PUBLISHED: [Algorithm; 7] = [
+    Algorithm::RS256,
+    Algorithm::RS384,
+    Algorithm::RS512,
+    Algorithm::ES256,
+    Algorithm::ES384,
+    Algorithm::ES512,
+    Algorithm::EdDSA,
+];
+
+#[derive(Debug)]
+struct BodyToken {
+    header: HeaderName,
+    keys: TokenKeys,
+    encoding: Encoding,
+    /// How far `iat` may be from now; none: `iat` is not looked at.
+    tolerance: Option<Duration>,
+}
+
+/// ES256 alone, as the vendor says; `iat` is the signed time.
+pub(in super::super) fn plaid(given: &Given) -> Result<Box<dyn Verifier>, Fault> {
+    Ok(Box::new(BodyToken {
+        header: HeaderName::from_static("plaid-verification"),
+        keys: TokenKeys::published(given.jwks.as_ref(), &[Algorithm::ES256])?,
+        encoding: Encoding::Hex,
+        tolerance: Some(given.tolerance.unwrap_or(Duration::from_mins(5))),
+    }))
+}
+
+/// By a published key, or by a shared secret.
+pub(in super::super) fn fusionauth(given: &Given) -> Result<Box<dyn Verifier>, Fault> {
+    let keys = match (&*given.secrets, &given.jwks) {
+        ([], None) => {
+            let message = "`jwks`, or `secrets` where the signing key is an HMAC one, is needed";
+            return Err(Fault::new("jwks", message));
+        }
+        ([], jwks) => TokenKeys::published(jwks.as_ref(), &PUBLISHED)?,
+        (secrets, None) => TokenKeys::shared(secrets, &SHARED)?,
+        (_, Some(_)) => {
+            let message = "either `secrets` or a `jwks`, never both: a public key could be taken for a secret";
+            return Err(Fault::new("jwks", message));
+        }
+    };
+    Ok(Box::new(BodyToken {
+        header: HeaderName::from_static("x-fusionauth-signature-jwt"),
+        keys,
+        encoding: Encoding::Base64,
+        tolerance: None,
+    }))
+}
+
+impl Verifier for BodyToken {
+    fn verify(&self, request: &WebhookRequest, moment: Moment) -> Result<Seal, Refusal> {
+        let (claims, secret) = self.keys.claims(request.required(&self.header)?)?;
+        let hash = claims.get(HASH).and_then(|hash| hash.as_str());
+        let hash = hash
+            .and_then(|text| self.encoding.decode("", false, text))
+            .ok_or(token::Refusal::Malformed("no hash of the body"))?;
+        if !hmac::equal(&Sha256::digest(&request.body), &hash) {
+            return Err(Refusal::BadSignature);
+        }
+        token::lifetime(&claims, moment.now)?;
+        let mut signed_at = None;
+        if let Some(tolerance) = self.tolerance {
+            let at = token::date(&claims, "iat")?.ok_or(token::Refusal::Malformed("no `iat`"))?;
+            let limit = Some(tolerance);
+            freshness::signed(at, Unit::Seconds, limit, moment.retention, moment.now)?;
+            signed_at = Some(at);
+        }
+        Ok(Seal {
+            secret,
+            signed_at,
+            claims: Some(claims),
+        })
+    }
+
+    fn sign(&self, draft: Draft<'_>) -> Option<Signed> {
+        let hash = self.encoding.encode("", &Sha256::digest(draft.body));
+        let claims = json!({ "iat": draft.now.seconds(), HASH: hash });
+        let token = self.keys.sign(&claims)?;
+        Some(Signed {
+            headers: vec![(self.header.to_string(), token)],
+            ..Signed::default()
+        })
+    }
+
+    fn wants(&self, _: &WebhookRequest) -> Option<Wanted> {
+        let keys = self.keys.published_keys()?;
+        Some(Wanted::Keys(keys.location.clone()))
+    }
+
+    fn keys(&self) -> Option<&PublishedKeys> {
+        self.keys.published_keys()
+    }
+}
