@@ -72,8 +72,9 @@ pub(super) fn key(
         return Key::given(text, false);
     }
     let Some(issuer) = &proven.issuer else {
+        let signed = || Sha256::digest(&request.body).into();
         return Ok(Key {
-            text: hex::encode(Sha256::digest(&request.body)),
+            text: hex::encode(proven.digest.unwrap_or_else(signed)),
             digest: true,
             strict: false,
         });

@@ -262,7 +262,7 @@ fn prepare(spec: &SignatureSpec<'_>, index: usize, secret: &Secret) -> Result<Ke
     Key::prepare(spec.algorithm, key.expose()).ok_or(form)
 }
 
-fn decode(form: KeyForm, secret: &Secret) -> Option<Secret> {
+pub(super) fn decode(form: KeyForm, secret: &Secret) -> Option<Secret> {
     let text = || std::str::from_utf8(secret.expose()).ok();
     match form {
         KeyForm::Plain => Some(secret.clone()),

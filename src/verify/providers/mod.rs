@@ -4,9 +4,17 @@
 //! `providers`, and the tests. Figures are the vendors' own; `source` names the page they stand on. A scheme that is
 //! no data is code in `verify::schemes`, and its preset names the function that builds it.
 
+mod adyen;
+mod braintree;
+mod contentful;
 mod github;
+mod hubspot;
+mod mailgun;
+mod square;
 mod standard_webhooks;
 mod stripe;
+mod twilio;
+mod twilio_sharedkey;
 
 use std::time::Duration;
 
@@ -129,7 +137,19 @@ impl Preset {
 }
 
 /// By name, in alphabetical order.
-pub static ALL: [&Preset; 3] = [&github::PRESET, &standard_webhooks::PRESET, &stripe::PRESET];
+pub static ALL: [&Preset; 11] = [
+    &adyen::PRESET,
+    &braintree::PRESET,
+    &contentful::PRESET,
+    &github::PRESET,
+    &hubspot::PRESET,
+    &mailgun::PRESET,
+    &square::PRESET,
+    &standard_webhooks::PRESET,
+    &stripe::PRESET,
+    &twilio::PRESET,
+    &twilio_sharedkey::PRESET,
+];
 
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Preset> {
