@@ -64,6 +64,11 @@ pub trait Verifier: fmt::Debug + Send + Sync {
     /// Signs with the first secret; none where only the provider holds the key.
     fn sign(&self, draft: Draft<'_>) -> Option<Signed>;
 
+    /// Whether a proof covers the whole body, where the settings of the source have a say in that.
+    fn binds_body(&self) -> bool {
+        true
+    }
+
     /// Where the keys come from that this request's proof needs, if they are kept elsewhere. Asked again
     /// after [`Refusal::wants_keys`].
     fn wants(&self, request: &WebhookRequest) -> Option<Location> {

@@ -8,6 +8,7 @@ mod adyen;
 mod braintree;
 mod contentful;
 mod github;
+mod http_signatures;
 mod hubspot;
 mod mailgun;
 mod square;
@@ -137,11 +138,12 @@ impl Preset {
 }
 
 /// By name, in alphabetical order.
-pub static ALL: [&Preset; 11] = [
+pub static ALL: [&Preset; 12] = [
     &adyen::PRESET,
     &braintree::PRESET,
     &contentful::PRESET,
     &github::PRESET,
+    &http_signatures::PRESET,
     &hubspot::PRESET,
     &mailgun::PRESET,
     &square::PRESET,
