@@ -1,6 +1,7 @@
 //! What a proof gives an event: its key, its claims, what is kept of its headers. Presets and their
 //! schemes are judged by `tests/providers.rs`.
 
+mod schemes;
 mod strangers;
 
 use std::sync::Arc;
