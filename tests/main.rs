@@ -26,6 +26,7 @@ mod drain;
 mod explain;
 mod faults;
 mod fleet;
+mod fuzz;
 mod inbox_contract;
 mod keys;
 mod ledger;

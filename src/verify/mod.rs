@@ -12,6 +12,8 @@ pub mod handshake;
 mod hmac;
 mod identity;
 mod layout;
+#[doc(hidden)]
+pub mod parsers;
 pub mod providers;
 mod redact;
 mod refusal;

@@ -14,11 +14,11 @@ mod mailgun;
 mod square;
 mod twilio;
 
-pub(super) use adyen::Adyen;
+pub(super) use adyen::{Adyen, signed_text as adyen_text};
 pub(super) use braintree::Braintree;
 pub(super) use contentful::Contentful;
 pub(super) use http_signatures::HttpSignatures;
 pub(super) use hubspot::HubSpot;
 pub(super) use mailgun::Mailgun;
 pub(super) use square::Square;
-pub(super) use twilio::Twilio;
+pub(super) use twilio::{Twilio, canonical as form_fields};
