@@ -89,7 +89,7 @@ pub struct Event {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Content {
     Json(Value),
-    /// Form fields: text, or a list where a field repeats.
+    /// Form fields: text, or a list where a field repeats; or what a document in the form says.
     Form(Value),
     /// UTF-8 that is neither.
     Text,

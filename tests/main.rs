@@ -31,6 +31,7 @@ mod drain;
 mod explain;
 mod faults;
 mod fleet;
+mod fuzz;
 mod inbox_contract;
 mod intake;
 mod keys;

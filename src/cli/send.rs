@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use clap::Args;
-use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 
 use super::explain::captured::header;
 use super::flags::RoutingFile;
@@ -60,15 +60,16 @@ async fn send(arguments: &Arguments) -> Result<End, String> {
     }
     let body = signed.body.unwrap_or(body);
     let mut request = reqwest::Client::new().post(&url).body(body);
-    if !arguments
-        .header
-        .iter()
-        .any(|(name, _)| name == reqwest::header::CONTENT_TYPE)
-    {
-        request = request.header(reqwest::header::CONTENT_TYPE, "application/json");
+    // What the caller says goes first, then what the scheme needs.
+    let said = |wanted: &str| arguments.header.iter().any(|(name, _)| name == wanted);
+    let media = CONTENT_TYPE.as_str();
+    if !said(media) && !signed.headers.iter().any(|(name, _)| name == media) {
+        request = request.header(CONTENT_TYPE, "application/json");
     }
     for (name, value) in signed.headers {
-        request = request.header(name, value);
+        if name != media || !said(media) {
+            request = request.header(name, value);
+        }
     }
     for (name, value) in &arguments.header {
         request = request.header(name, value);

@@ -1,13 +1,14 @@
 //! From the bytes of a body to what they say, by media type and the source's rule.
 //!
-//! Read once the proof holds, so that a stranger's bytes reach no parser.
+//! Read once the proof holds, so that a stranger's bytes reach no parser; before that only by the schemes
+//! whose signature stands in the body.
 
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use serde_json::{Map, Value};
 
-use super::{BodyRule, Refusal};
+use super::{BodyRule, Refusal, layout, xml};
 use crate::event::Content;
 
 /// What the `Content-Type` tells.
@@ -30,6 +31,9 @@ pub(super) fn read(headers: &HeaderMap, body: &Bytes, rule: BodyRule) -> Result<
         return Err(Refusal::Encoding);
     }
     match (rule, media(headers)) {
+        (BodyRule::Braintree, _) => braintree(body)
+            .map(Content::Form)
+            .ok_or(Refusal::Unparsable),
         (BodyRule::Json, _) | (_, Media::Json) => {
             json(body).map(Content::Json).ok_or(Refusal::Unparsable)
         }
@@ -54,6 +58,16 @@ fn media(headers: &HeaderMap) -> Media {
         other if other.ends_with("+json") => Media::Json,
         _ => Media::Other,
     }
+}
+
+pub(super) fn is_form(headers: &HeaderMap) -> bool {
+    media(headers) == Media::Form
+}
+
+/// The children of the one root element, `<notification>`.
+fn braintree(body: &[u8]) -> Option<Value> {
+    let (_, payload) = form_urlencoded::parse(body).find(|(name, _)| name == "bt_payload")?;
+    xml::read(&layout::base64_lines(&payload)?)
 }
 
 /// The parser itself refuses more than 127 levels.

@@ -92,7 +92,15 @@ pub(super) fn key(
         return Ok(key);
     }
     let Some(issuer) = &proven.issuer else {
-        return Ok(Key::of_body(request));
+        // Where several bodies read as one, what was signed is what tells two events apart.
+        return Ok(match proven.digest {
+            Some(digest) => Key {
+                text: hex::encode(digest),
+                digest: true,
+                strict: false,
+            },
+            None => Key::of_body(request),
+        });
     };
     let caller = [issuer.as_bytes(), proven.subject.as_bytes()];
     match idempotency_key(request)? {

@@ -118,6 +118,11 @@ pub(super) fn base64_decode(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(text).ok()
 }
 
+/// The same in lines, as mail has it: a line feed may stand anywhere.
+pub(super) fn base64_lines(text: &str) -> Option<Vec<u8>> {
+    base64_decode(&text.replace('\n', ""))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 //!
 //! Pure: no async, no I/O, no clock. The body of a request cannot be read outside this module: only
 //! an `Event`, which only [`authenticate`] makes, shows it. Nothing of a request is parsed before its
-//! proof holds. May import `expr`, `token` and below.
+//! proof holds, save what the signature itself stands in. May import `expr`, `token` and below.
 
 pub mod answers;
 mod body;
@@ -16,6 +16,8 @@ mod hmac;
 mod identity;
 mod layout;
 mod names;
+#[doc(hidden)]
+pub mod parsers;
 pub mod providers;
 mod public_key;
 mod redact;
@@ -26,6 +28,7 @@ pub mod schemes;
 pub mod spec;
 pub mod template;
 pub mod verifier;
+mod xml;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -199,6 +202,8 @@ pub enum BodyRule {
     Json,
     Form,
     Text,
+    /// A form with XML in base64 in it: the fields of the XML are the body's.
+    Braintree,
 }
 
 /// What a proof has shown beyond that it holds.
@@ -212,6 +217,8 @@ struct Proven {
     issuer: Option<String>,
     subject: String,
     claims: Option<Value>,
+    /// Of what was signed, where that is not the body as it stands.
+    digest: Option<[u8; 32]>,
 }
 
 /// Signs like the source's provider does, with the first secret; none where it has a token, or only the provider
@@ -234,6 +241,7 @@ impl From<Seal> for Proven {
             secret: seal.secret,
             signed_at: seal.signed_at,
             claims: seal.claims,
+            digest: seal.digest,
             ..Self::default()
         }
     }

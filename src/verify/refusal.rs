@@ -1,7 +1,7 @@
 //! Why a request is refused, and which class of that its caller may learn.
 //!
 //! No HTTP here: `server` maps a [`Class`] to an answer in one place. The texts go to log and
-//! `explain`; they name headers and expressions, never a value of either.
+//! `explain`; they name headers, fields and expressions, never a value of any.
 
 use http::header::AUTHORIZATION;
 
@@ -16,6 +16,10 @@ pub enum Refusal {
     DuplicateHeader(String),
     #[error("the header `{0}` does not read as the scheme says")]
     Malformed(String),
+    #[error("`{0}` is missing, and it is part of the proof")]
+    MissingField(&'static str),
+    #[error("`{0}` does not read as the scheme says")]
+    MalformedField(&'static str),
     #[error("no signature matches any secret")]
     BadSignature,
     #[error(
@@ -75,6 +79,8 @@ impl Refusal {
             Self::MissingHeader(_) => "missing_header",
             Self::DuplicateHeader(_) => "duplicate_header",
             Self::Malformed(_) => "malformed",
+            Self::MissingField(_) => "missing_field",
+            Self::MalformedField(_) => "malformed_field",
             Self::BadSignature => "bad_signature",
             Self::Untrusted => "untrusted",
             Self::NoCertificate => "no_certificate",
@@ -98,6 +104,8 @@ impl Refusal {
             Self::MissingHeader(_)
             | Self::DuplicateHeader(_)
             | Self::Malformed(_)
+            | Self::MissingField(_)
+            | Self::MalformedField(_)
             | Self::BadSignature
             | Self::Untrusted
             | Self::NotOurs(_)

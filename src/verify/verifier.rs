@@ -33,6 +33,9 @@ pub struct Seal {
     pub signed_at: Option<Timestamp>,
     /// What a signed token says, where the proof is one.
     pub claims: Option<Value>,
+    /// SHA-256 of what was signed, where several bodies read as the same signed text: then two requests are
+    /// equal if these are, and a captured one written differently is no new event.
+    pub digest: Option<[u8; 32]>,
 }
 
 /// A request to be signed like the provider does.
@@ -73,6 +76,11 @@ pub trait Verifier: fmt::Debug + Send + Sync {
 
     /// Signs with the first secret; none where only the provider holds the key.
     fn sign(&self, draft: Draft<'_>) -> Option<Signed>;
+
+    /// Whether a proof covers the whole body, where the settings of the source have a say in that.
+    fn binds_body(&self) -> bool {
+        true
+    }
 
     /// What this request's proof needs that is kept elsewhere. Fetched after [`Refusal::wants_keys`], whereupon
     /// the request is judged once more. Only an address that the scheme allows is named.

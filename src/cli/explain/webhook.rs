@@ -227,7 +227,10 @@ impl Explanation {
             | Refusal::NotOurs(_) => "signature",
             Refusal::Stale | Refusal::Future => "time",
             Refusal::Token(_) => "token",
-            Refusal::Unparsable | Refusal::Encoding => "body",
+            Refusal::MissingField(_)
+            | Refusal::MalformedField(_)
+            | Refusal::Unparsable
+            | Refusal::Encoding => "body",
             Refusal::NoKey(_) | Refusal::NoTime(_) => "event",
         };
         self.failed(step, refusal.to_string());

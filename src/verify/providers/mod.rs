@@ -4,6 +4,7 @@
 //! `providers`, and the tests. Figures are the vendors' own; `source` names the page they stand on. A scheme that is
 //! no data is code in `verify::schemes`, and its preset names the function that builds it.
 
+mod adyen;
 mod adyen_platform;
 mod aftership;
 mod asana;
@@ -12,6 +13,7 @@ mod auth0;
 mod aws_sns;
 mod azure_event_grid;
 mod bitbucket;
+mod braintree;
 mod calcom;
 mod calendly;
 mod chargebee;
@@ -19,6 +21,7 @@ mod checkout;
 mod clerk;
 mod cloudevents;
 mod coinbase_commerce;
+mod contentful;
 mod datadog;
 mod dhl;
 mod discord;
@@ -35,12 +38,15 @@ mod gitlab_signing;
 mod gocardless;
 mod google_pubsub;
 mod heroku;
+mod http_signatures;
+mod hubspot;
 mod intercom;
 mod jira;
 mod klarna;
 mod lemonsqueezy;
 mod line;
 mod linear;
+mod mailgun;
 mod meta;
 mod microsoft_graph;
 mod mollie;
@@ -59,10 +65,13 @@ mod shipengine;
 mod shippo;
 mod shopify;
 mod slack;
+mod square;
 mod standard_webhooks;
 mod stripe;
 mod svix;
 mod telegram;
+mod twilio;
+mod twilio_sharedkey;
 mod typeform;
 mod ups;
 mod vercel;
@@ -250,7 +259,8 @@ impl Preset {
 }
 
 /// By name, in alphabetical order.
-pub static ALL: [&Preset; 68] = [
+pub static ALL: [&Preset; 77] = [
+    &adyen::PRESET,
     &adyen_platform::PRESET,
     &aftership::PRESET,
     &asana::PRESET,
@@ -259,6 +269,7 @@ pub static ALL: [&Preset; 68] = [
     &aws_sns::PRESET,
     &azure_event_grid::PRESET,
     &bitbucket::PRESET,
+    &braintree::PRESET,
     &calcom::PRESET,
     &calendly::PRESET,
     &chargebee::PRESET,
@@ -266,6 +277,7 @@ pub static ALL: [&Preset; 68] = [
     &clerk::PRESET,
     &cloudevents::PRESET,
     &coinbase_commerce::PRESET,
+    &contentful::PRESET,
     &datadog::PRESET,
     &dhl::PRESET,
     &discord::PRESET,
@@ -282,12 +294,15 @@ pub static ALL: [&Preset; 68] = [
     &gocardless::PRESET,
     &google_pubsub::PRESET,
     &heroku::PRESET,
+    &http_signatures::PRESET,
+    &hubspot::PRESET,
     &intercom::PRESET,
     &jira::PRESET,
     &klarna::PRESET,
     &lemonsqueezy::PRESET,
     &line::PRESET,
     &linear::PRESET,
+    &mailgun::PRESET,
     &meta::PRESET,
     &microsoft_graph::PRESET,
     &mollie::PRESET,
@@ -306,10 +321,13 @@ pub static ALL: [&Preset; 68] = [
     &shippo::PRESET,
     &shopify::PRESET,
     &slack::PRESET,
+    &square::PRESET,
     &standard_webhooks::PRESET,
     &stripe::PRESET,
     &svix::PRESET,
     &telegram::PRESET,
+    &twilio::PRESET,
+    &twilio_sharedkey::PRESET,
     &typeform::PRESET,
     &ups::PRESET,
     &vercel::PRESET,

@@ -92,6 +92,7 @@ impl Verifier for BodyToken {
             secret,
             signed_at,
             claims: Some(claims),
+            ..Seal::default()
         })
     }
 

@@ -1,0 +1,40 @@
+//! Adyen, payments: eight fields of each item are signed, inside the item. The others are free to forge.
+
+use super::{Batch, Confidence, Preset, SchemeSpec, days};
+use crate::verify::answers::Answers;
+use crate::verify::schemes::Adyen;
+
+pub(super) static PRESET: Preset = Preset {
+    name: "adyen",
+    title: "Adyen (payments)",
+    scheme: SchemeSpec::Code {
+        secrets: true,
+        signs_time: false,
+        signed_headers: &[],
+        build: Adyen::build,
+    },
+    binds_body: false,
+    // Without `each` the key is a digest of the signed fields of all items.
+    kind: Some(
+        "body.notificationItems.all(item, item.NotificationRequestItem.eventCode \
+         == body.notificationItems[0].NotificationRequestItem.eventCode) \
+         ? body.notificationItems[0].NotificationRequestItem.eventCode : ''",
+    ),
+    batch: Some(Batch {
+        each: "body.notificationItems",
+        key: Some(
+            "body.NotificationRequestItem.pspReference + ':' + body.NotificationRequestItem.eventCode \
+             + ':' + body.NotificationRequestItem.success",
+        ),
+        kind: Some("body.NotificationRequestItem.eventCode"),
+    }),
+    horizon: Some(days(30)),
+    answers: Answers {
+        accepted: Some("[accepted]"),
+        ..Answers::DEFAULT
+    },
+    confidence: Confidence::Library,
+    source: "https://docs.adyen.com/development-resources/webhooks/verify-hmac-signatures/",
+    setup: "Customer Area → Developers → Webhooks → the webhook → HMAC key",
+    ..Preset::BASE
+};

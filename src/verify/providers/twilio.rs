@@ -1,0 +1,31 @@
+//! Twilio: the address and the fields of the form, under the account's token; JSON by its hash in the query.
+
+use super::{Confidence, Preset, SchemeSpec};
+use crate::verify::BodyRule;
+use crate::verify::schemes::Twilio;
+
+pub(super) static PRESET: Preset = Preset {
+    name: "twilio",
+    title: "Twilio",
+    scheme: SchemeSpec::Code {
+        secrets: true,
+        signs_time: false,
+        signed_headers: &[],
+        build: Twilio::build,
+    },
+    ..COMMON
+};
+
+/// What both of Twilio's schemes have in common. Nothing signed is an id: the signed text is the key.
+pub(super) const COMMON: Preset = Preset {
+    settings: &["public_url"],
+    kind: Some(
+        "has(body.CallStatus) ? 'call.' + body.CallStatus : has(body.MessageStatus) ? 'message.' + body.MessageStatus \
+         : 'message.' + body.SmsStatus",
+    ),
+    body: BodyRule::ByMediaType,
+    confidence: Confidence::Library,
+    source: "https://www.twilio.com/docs/usage/security",
+    setup: "Console → Account → API keys & tokens: the Auth Token",
+    ..Preset::BASE
+};
