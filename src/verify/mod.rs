@@ -255,6 +255,7 @@ pub fn authenticate(
         body: request.body.clone(),
         content,
         secret: proven.secret,
+        item: None,
     })
 }
 
