@@ -18,6 +18,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, Uri};
 
 use signalpost::secret::Secret;
+use signalpost::verify::answers::Answers;
 use signalpost::verify::providers::{self, Preset, SchemeSpec};
 use signalpost::verify::verifier::Draft;
 use signalpost::verify::{self, BodyRule, Class, Proof, Refusal, Source, WebhookRequest};
@@ -220,9 +221,11 @@ fn bare(name: &str, proof: Proof) -> Source {
         key: None,
         kind: None,
         time: None,
+        each: None,
         dedup: WEEK,
         refuse_unrouted: false,
         rate: None,
-        preset: None,
+        handshake: None,
+        answers: Answers::DEFAULT,
     }
 }

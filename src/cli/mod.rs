@@ -7,6 +7,7 @@ mod check;
 mod dev;
 mod events;
 mod explain;
+mod handshake;
 mod keys;
 mod routes;
 mod send;
@@ -43,6 +44,7 @@ enum Command {
     Routes(routes::Arguments),
     Send(send::Arguments),
     Events(events::Arguments),
+    Handshake(handshake::Arguments),
     Keys(keys::Arguments),
     Dev(dev::Arguments),
 }
@@ -111,6 +113,7 @@ pub fn run() -> ExitCode {
             Command::Routes(arguments) => routes::run(&arguments),
             Command::Send(arguments) => send::run(&arguments).await,
             Command::Events(arguments) => events::run(arguments).await,
+            Command::Handshake(arguments) => handshake::run(arguments).await,
             Command::Keys(arguments) => keys::run(&arguments),
             Command::Dev(arguments) => dev::run(arguments).await,
         }

@@ -59,10 +59,12 @@ impl Key {
     }
 }
 
+/// `body` is the event's own; `number` counts it among several.
 pub(super) fn key(
     source: &Source,
     request: &WebhookRequest,
     proven: &Proven,
+    (body, number): (&[u8], Option<usize>),
     vars: &Variables<'_>,
 ) -> Result<Key, Refusal> {
     if let Some(expr) = &source.key {
@@ -73,19 +75,25 @@ pub(super) fn key(
     }
     let Some(issuer) = &proven.issuer else {
         return Ok(Key {
-            text: hex::encode(Sha256::digest(&request.body)),
+            text: hex::encode(Sha256::digest(body)),
             digest: true,
             strict: false,
         });
     };
     let caller = [issuer.as_bytes(), proven.subject.as_bytes()];
     match idempotency_key(request)? {
-        Some(given) => Key::given(digest(&[caller[0], caller[1], given.as_bytes()]), true),
+        Some(given) => {
+            // One key for the request, and so one of its own for each of its events.
+            let number = number.map(usize::to_be_bytes);
+            let mut parts = vec![caller[0], caller[1], given.as_bytes()];
+            parts.extend(number.as_ref().map(<[u8; _]>::as_slice));
+            Key::given(digest(&parts), true)
+        }
         None => Ok(Key::digest_of(&[
             caller[0],
             caller[1],
             request.query.as_bytes(),
-            &request.body,
+            body,
         ])),
     }
 }

@@ -52,10 +52,12 @@ fn source(proof: Proof) -> Source {
         key: None,
         kind: None,
         time: None,
+        each: None,
         dedup: DAY,
         refuse_unrouted: false,
         rate: None,
-        preset: None,
+        handshake: None,
+        answers: Answers::DEFAULT,
     }
 }
 
@@ -124,19 +126,19 @@ fn a_scheme_that_proves_too_little_does_not_compile() {
         let time = time(None);
         Scheme::compile(&spec, timed.then_some(&time), &secrets()).unwrap_err()
     };
-    let body_only = |spec: &mut SignatureSpec| spec.signed = "{body}".into();
+    let body_only = |spec: &mut SignatureSpec| spec.signed = "{body}";
     assert_eq!(compile(|_| {}, false), SchemeFault::NoTimestamp);
     assert_eq!(compile(body_only, true), SchemeFault::UnsignedTimestamp);
     assert_eq!(
-        compile(|spec| spec.signed = "{timestamp}".into(), true),
+        compile(|spec| spec.signed = "{timestamp}", true),
         SchemeFault::Signed(TemplateFault::NoBody)
     );
     assert_eq!(
-        compile(|spec| spec.signed = "{id}.{timestamp}.{body}".into(), true),
+        compile(|spec| spec.signed = "{id}.{timestamp}.{body}", true),
         SchemeFault::NoId
     );
     assert_eq!(
-        compile(|spec| spec.header = "no header".into(), true),
+        compile(|spec| spec.header = "no header", true),
         SchemeFault::HeaderName("no header".to_owned())
     );
 }
@@ -150,7 +152,7 @@ fn a_faulty_secret_is_named_by_its_position() {
             .collect();
         let spec = SignatureSpec {
             key_form: form,
-            signed: "{body}".into(),
+            signed: "{body}",
             ..spec()
         };
         Scheme::compile(&spec, None, &secrets).unwrap_err()

@@ -85,7 +85,7 @@ impl Fixture {
             .collect();
         let mut text = format!("[sources.{}]\nprovider = \"{0}\"\n", preset.name);
         if !references.is_empty() {
-            text.push_str(&format!("secrets = [{}]\n", references.join(", ")));
+            text.extend(["secrets = [", &references.join(", "), "]\n"]);
         }
         for line in &self.settings {
             text.push_str(&line.replace("{folder}", &folder));

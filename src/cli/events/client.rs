@@ -21,7 +21,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_mins(1);
 
 #[derive(Debug)]
-pub(super) struct Client {
+pub(in crate::cli) struct Client {
     http: reqwest::Client,
     base: Url,
     has_token: bool,
@@ -29,7 +29,7 @@ pub(super) struct Client {
 
 /// Why there is no result.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Error {
+pub(in crate::cli) enum Error {
     #[error("{TOKEN} cannot be sent: a token is printable ASCII")]
     Token,
     #[error("no HTTP client can be made: {0}")]
@@ -59,7 +59,7 @@ pub(super) enum Error {
 /// RFC 9457, as the gateway says it.
 #[derive(Clone, Debug, Deserialize, thiserror::Error)]
 #[error("{title}{} ({code})", .detail.as_ref().map(|d| format!(" {d}")).unwrap_or_default())]
-pub(super) struct Problem {
+pub(in crate::cli) struct Problem {
     pub(super) title: String,
     pub(super) status: u16,
     pub(super) code: String,
@@ -68,7 +68,7 @@ pub(super) struct Problem {
 }
 
 impl Client {
-    pub(super) fn new(base: Url) -> Result<Self, Error> {
+    pub(in crate::cli) fn new(base: Url) -> Result<Self, Error> {
         let mut headers = HeaderMap::new();
         let token = std::env::var_os(TOKEN).map(|token| format!("Bearer {}", token.display()));
         let has_token = token.is_some();
@@ -104,7 +104,7 @@ impl Client {
         self.answer(self.http.get(url.clone()), url).await
     }
 
-    pub(super) async fn post<T: DeserializeOwned>(
+    pub(in crate::cli) async fn post<T: DeserializeOwned>(
         &self,
         path: &[&str],
         body: &Value,

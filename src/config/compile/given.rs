@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::secret::Secret;
 use crate::verify::Proof;
 use crate::verify::given::{Fault, Given};
+use crate::verify::handshake::Handshake;
 use crate::verify::verifier::Verifier;
 
 use super::super::file;
@@ -29,8 +30,7 @@ impl Compiler<'_> {
         build: Build,
     ) -> Option<Proof> {
         if !needs_secrets && source.secrets.is_none() {
-            let built = build(&given);
-            return self.built(source, built).ok();
+            return self.built(source, build(&given)).ok();
         }
         self.with_secrets(source, |compiler, secrets| {
             given.secrets = secrets.to_vec();
@@ -77,15 +77,25 @@ impl Compiler<'_> {
         };
         let name: Arc<str> = source.name.get_ref().as_str().into();
         let references = list.get_ref();
+        let awaits = super::handshake::written(source) == Some(Handshake::Asana);
         let secrets: Vec<_> = references
             .iter()
-            .map(|text| self.secret(&name, text))
+            .map(|text| {
+                if awaits {
+                    self.awaited_secret(&name, text)
+                } else {
+                    self.secret(&name, text)
+                }
+            })
             .collect();
         let mut secrets: Vec<Secret> = secrets.into_iter().collect::<Option<_>>()?;
         let mut seen = HashSet::new();
         for _ in 0..=2 * references.len() {
             let (index, why) = match attempt(self, &secrets) {
-                Ok(built) => return Some(built),
+                Ok(built) => {
+                    self.secrets.used.insert(name, secrets);
+                    return Some(built);
+                }
                 Err(unfit) => unfit?,
             };
             let text = references.get(index)?;

@@ -6,6 +6,7 @@
 
 mod absence;
 mod given;
+mod handshake;
 mod identity;
 pub(super) mod issuers;
 pub(super) mod keys;

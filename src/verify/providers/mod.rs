@@ -11,9 +11,7 @@ mod stripe;
 use std::time::Duration;
 
 use super::BodyRule;
-use super::answers::Answers;
 use super::given::{Fault, Given};
-use super::handshake::Handshake;
 use super::spec::{SignatureSpec, TimestampSpec};
 use super::verifier::Verifier;
 
@@ -40,8 +38,6 @@ pub struct Preset {
     pub dedup: Option<Duration>,
     /// How long the provider goes on retrying: a shorter retention lets a retry in again.
     pub horizon: Option<Duration>,
-    pub handshake: Option<Handshake>,
-    pub answers: Answers,
     /// How sure the facts are.
     pub confidence: Confidence,
     /// The page that the facts come from.
@@ -111,8 +107,6 @@ impl Preset {
         body: BodyRule::Json,
         dedup: None,
         horizon: None,
-        handshake: None,
-        answers: Answers::DEFAULT,
         confidence: Confidence::Documentation,
         source: "",
         setup: "",
