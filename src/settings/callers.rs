@@ -42,7 +42,7 @@ pub struct CallerSettings {
     )]
     pub trusted_proxy_header: Header,
 
-    /// What providers call, without the path: https://hooks.example.com. Some sign the address; a source's
+    /// What providers call, without the path: `https://hooks.example.com`. Some sign the address; a source's
     /// `public_url` goes before it.
     #[arg(long, env = "SIGNALPOST_PUBLIC_URL", value_name = "URL")]
     #[arg(value_parser = values::public_url)]

@@ -1,8 +1,8 @@
 //! Requests by which a provider asks whether this endpoint is ours, instead of telling us an event.
 //!
 //! A handshake is answered and audited, and never becomes an event. Pure: what it says is a value ([`Reply`]), `server`
-//! answers. Where the provider signs it, its proof is judged first ([`Responder::proven`]); what carries no proof
-//! ([`Responder::unproven`]) is answered with nothing that could stand for one: whatever we sign for a stranger has a form
+//! answers. Where the provider signs it, its proof is judged first (`proven`); what carries no proof
+//! (`unproven`) is answered with nothing that could stand for one: whatever we sign for a stranger has a form
 //! that no event has.
 
 mod proven;
