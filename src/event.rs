@@ -77,12 +77,26 @@ pub struct Event {
     pub query: Vec<(String, String)>,
     /// Claims of the caller's token, for sources that carry one.
     pub claims: Option<Value>,
-    /// The exact bytes received.
+    /// The exact bytes received; of one event among several, its own part of them.
     pub body: Bytes,
     /// The same bytes as the source's `body` rule reads them.
     pub content: Content,
     /// Which of the source's secrets matched, counted from 0.
     pub secret: Option<usize>,
+    /// None: the request was this event alone.
+    pub item: Option<Item>,
+}
+
+/// Where an event stands in a request of several.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// Counted from 0.
+    pub number: usize,
+    /// Where [`Event::body`] begins in the whole; none where it was computed and not cut out.
+    pub at: Option<usize>,
+    /// The request's body, which all of its events share. Lists of events leave it out.
+    pub whole: Bytes,
+    pub whole_content: Arc<Content>,
 }
 
 /// How a body reads. The exact text stays in [`Event::body`].

@@ -23,6 +23,7 @@ use crate::jwks::{self, Jwks};
 use crate::server::answers::Answers;
 use crate::server::client::Proxies;
 use crate::server::cors::Cors;
+use crate::server::handshakes::Handshakes;
 use crate::server::limits::{self, InFlight, Rates};
 use crate::server::listener::Listener;
 use crate::server::operators::Operators;
@@ -119,6 +120,7 @@ impl Gateway {
         inbox.report_to(&telemetry);
         inbox.announce(&plan.status().digest);
         let jwks = Arc::new(Jwks::new(jwks::Options::default())?);
+        let handshakes = Arc::new(Handshakes::new().map_err(jwks::Error::Client)?);
         let mut gateway = Self {
             public: public.local_addr(),
             ops: ops.local_addr(),
@@ -145,6 +147,7 @@ impl Gateway {
             proxies: Arc::new(options.proxies),
             cors: options.cors,
             answers: Answers::new(telemetry.clone()),
+            handshakes: Arc::clone(&handshakes),
         });
         let ops_router = server::ops(Ops {
             plan: Arc::clone(&plan),
@@ -152,6 +155,7 @@ impl Gateway {
             temporal: temporal.clone(),
             telemetry: telemetry.clone(),
             operators: options.operators,
+            handshakes,
             temporal_ui: options.temporal_ui,
             draining: Arc::clone(&gateway.draining),
         });
@@ -165,11 +169,7 @@ impl Gateway {
             ops.serve(ops_router, options.ops_listener, stop),
         );
         if let Some(tls) = options.tls {
-            let stop = gateway.stop_background.clone().cancelled_owned();
-            gateway.keep(
-                "the watch over the TLS files",
-                tls.watch(telemetry.clone(), stop),
-            );
+            gateway.watch_tls(tls, telemetry.clone());
         }
         gateway.run_background(&plan, &jwks, temporal, inbox, telemetry, options.delivery);
         tracing::info!(public = %gateway.public, ops = %gateway.ops, "listening");
@@ -201,6 +201,11 @@ impl Gateway {
             }
             name
         });
+    }
+
+    fn watch_tls(&mut self, tls: Arc<Tls>, telemetry: Telemetry) {
+        let stop = self.stop_background.clone().cancelled_owned();
+        self.keep("the watch over the TLS files", tls.watch(telemetry, stop));
     }
 
     fn run_background(
@@ -274,6 +279,7 @@ impl Gateway {
             who,
             subject: Subject::Process {},
             workflow: None,
+            events: None,
             reason,
         });
     }

@@ -16,6 +16,7 @@ use crate::support::redis::Redis;
 
 mod accepting;
 mod acting;
+mod batches;
 mod claiming;
 mod counting;
 mod doubting;
@@ -31,6 +32,8 @@ mod standing;
 trait Home: Sized {
     async fn fresh() -> Self;
     async fn open_as(&self, max_backlog: u64, retention: Retention) -> Inbox;
+    /// How many bodies lie there that events share.
+    async fn shared_bodies(&self) -> usize;
 
     async fn open(&self) -> Inbox {
         self.open_with(1_000_000).await
@@ -60,6 +63,14 @@ impl Home for Embedded {
         })
         .unwrap()
     }
+
+    async fn shared_bodies(&self) -> usize {
+        let file = rusqlite::Connection::open(self.0.path().join("signalpost.db")).unwrap();
+        let count = file.query_row("SELECT count(*) FROM request", [], |row| {
+            row.get::<_, i64>(0)
+        });
+        usize::try_from(count.unwrap()).unwrap()
+    }
 }
 
 struct RedisHome(Redis);
@@ -77,6 +88,11 @@ impl Home for RedisHome {
         })
         .await
         .unwrap()
+    }
+
+    async fn shared_bodies(&self) -> usize {
+        let names: Vec<String> = self.0.ask(&["KEYS", "*:request:*"]).await;
+        names.len()
     }
 }
 
@@ -106,6 +122,17 @@ macro_rules! contract_suite {
                 a_long_backlog_is_refused
                 one_source_may_fill_half_of_the_backlog
                 a_closed_inbox_promises_nothing
+            }
+            batches {
+                items_are_kept_in_their_order_and_point_into_one_body
+                a_repeat_within_a_batch_is_one_event
+                what_was_seen_before_stays_and_what_is_new_is_kept
+                one_that_conflicts_with_a_strict_key_refuses_all
+                the_backlog_takes_a_batch_whole_or_not_at_all
+                racing_batches_keep_each_item_once
+                an_erased_item_is_gone_from_the_body_that_the_others_keep
+                items_that_were_computed_have_copies_of_their_own
+                a_shared_body_leaves_with_the_last_of_its_events
             }
             claiming {
                 a_lane_gives_one_at_a_time_in_order

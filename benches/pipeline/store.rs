@@ -160,5 +160,6 @@ fn event(body: &Bytes) -> Event {
         // What the body parses to is not kept, so it need not be parsed.
         content: Content::Text,
         secret: Some(0),
+        item: None,
     }
 }

@@ -9,6 +9,7 @@ mod diff;
 mod events;
 mod explain;
 mod flags;
+mod handshake;
 mod keys;
 mod providers;
 mod routes;
@@ -50,6 +51,7 @@ enum Command {
     Send(send::Arguments),
     Providers(providers::Arguments),
     Events(events::Arguments),
+    Handshake(handshake::Arguments),
     Keys(keys::Arguments),
     Dev(dev::Arguments),
 }
@@ -121,6 +123,7 @@ pub fn run() -> ExitCode {
             Command::Providers(arguments) => providers::run(&arguments),
             Command::Send(arguments) => send::run(&arguments).await,
             Command::Events(arguments) => events::run(arguments).await,
+            Command::Handshake(arguments) => handshake::run(arguments).await,
             Command::Keys(arguments) => keys::run(&arguments),
             Command::Dev(arguments) => dev::run(arguments).await,
         }

@@ -15,6 +15,8 @@ use serde_json::json;
 use super::{End, complain, print};
 use crate::config::{self, Options, SecretPolicy};
 use crate::duration;
+use crate::verify::answers;
+use crate::verify::handshake;
 use crate::verify::providers::{self, Confidence, Preset, SchemeSpec, Words};
 use crate::verify::spec::{Copies, Layout, Place, SignatureSpec, TimestampSpec};
 
@@ -125,6 +127,8 @@ impl Shown {
             SchemeSpec::Code { .. } => (preset.words.signed, ShownScheme::of_words(preset.words)),
         };
         let example = example(preset);
+        let answers = answers::of(preset.name);
+        let handshake = handshake::of(preset.name);
         Self {
             name: preset.name,
             vendor: preset.title,
@@ -140,10 +144,10 @@ impl Shown {
                 event_key: batch.key,
                 event_type: batch.kind,
             }),
-            handshake: preset.handshake.map(|handshake| format!("{handshake:?}")),
-            unproven: preset.answers.unproven,
-            accepted: preset.answers.accepted,
-            client_errors_are_final: preset.answers.client_errors_are_final,
+            handshake: handshake.map(|handshake| format!("{handshake:?}")),
+            unproven: answers.unproven,
+            accepted: answers.accepted,
+            client_errors_are_final: answers.client_errors_are_final,
             dedup: retention(&example, preset.name).map(duration::show),
             retry_horizon: preset.horizon.map(duration::show),
             settings: preset.settings,

@@ -32,6 +32,9 @@ pub(super) struct Source {
     pub(super) tolerance: Option<Text>,
     pub(super) issuer: Option<Spanned<Vec<Text>>>,
     pub(super) event: Event,
+    pub(super) each: Option<Spanned<Each>>,
+    /// The provider whose handshake a generic one makes.
+    pub(super) handshake: Option<Text>,
     pub(super) dedup: Option<Text>,
     pub(super) unrouted: Option<Text>,
     pub(super) body: Option<Text>,
@@ -64,6 +67,14 @@ pub(super) struct Settings {
     pub(super) header: Option<Text>,
     pub(super) prefix: Option<Text>,
     pub(super) encoding: Option<Text>,
+    pub(super) verify_token: Option<Text>,
+}
+
+/// `each = true`, or `each = "CEL"`.
+#[derive(Debug)]
+pub(super) enum Each {
+    AsProvider,
+    Written(String),
 }
 
 #[derive(Debug)]

@@ -8,12 +8,10 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::file::{Event, File, Issuer, Key, List, Settings, Signature, Source, Stamp};
+use super::file::{Each, Event, File, Issuer, Key, List, Settings, Signature, Source, Stamp};
 use super::problem::Findings;
 use super::read_rules::{read_query, read_route};
 use super::section::{Section, Text, wrong_type};
-
-const LATER_SOURCE: &[&str] = &["each"];
 
 pub(super) fn read(document: &Spanned<DeTable<'_>>, findings: &mut Findings) -> File {
     let mut root = Section::new("the file".to_owned(), 0..0, document.get_ref());
@@ -112,6 +110,8 @@ fn read_source(mut section: Section<'_, '_>, name: Text, findings: &mut Findings
         event: section
             .table("event", findings)
             .map_or_else(Event::default, |event| read_event(event, findings)),
+        each: read_each(&mut section, findings),
+        handshake: section.text("handshake", findings),
         dedup: section.text("dedup", findings),
         unrouted: section.text("unrouted", findings),
         body: section.text("body", findings),
@@ -121,7 +121,7 @@ fn read_source(mut section: Section<'_, '_>, name: Text, findings: &mut Findings
         silence: section.text("silence", findings),
         settings: read_settings(&mut section, findings),
     };
-    section.close(LATER_SOURCE, findings);
+    section.close(&[], findings);
     source
 }
 
@@ -144,7 +144,26 @@ fn read_settings(section: &mut Section<'_, '_>, findings: &mut Findings) -> Sett
         header: section.text("header", findings),
         prefix: section.text("prefix", findings),
         encoding: section.text("encoding", findings),
+        verify_token: section.text("verify_token", findings),
     }
+}
+
+fn read_each(section: &mut Section<'_, '_>, findings: &mut Findings) -> Option<Spanned<Each>> {
+    let value = section.value("each")?;
+    let each = match value.get_ref() {
+        DeValue::Boolean(true) => Each::AsProvider,
+        DeValue::Boolean(false) => return None,
+        DeValue::String(text) => Each::Written(text.to_string()),
+        _ => {
+            findings.push(wrong_type(
+                "each",
+                value,
+                "an expression in quotes, or true",
+            ));
+            return None;
+        }
+    };
+    Some(Spanned::new(value.span(), each))
 }
 
 fn read_signature(mut section: Section<'_, '_>, findings: &mut Findings) -> Signature {

@@ -27,6 +27,7 @@ pub(crate) fn event(now: Timestamp) -> Event {
         body: Bytes::from_static(b"hello"),
         content: Content::Text,
         secret: None,
+        item: None,
     }
 }
 

@@ -29,7 +29,7 @@ static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| {
 pub struct Expr {
     text: String,
     root: IdedExpr,
-    path: Option<Path>,
+    pub(super) path: Option<Path>,
     reads: Vec<&'static str>,
     /// It has macros, and so needs the step counter as a variable.
     metered: bool,
@@ -151,7 +151,7 @@ impl Expr {
     }
 
     /// How the expression is called in an error.
-    fn what(&self) -> String {
+    pub(super) fn what(&self) -> String {
         match &self.path {
             Some(path) => path.to_string(),
             None => format!("`{}`", self.text.trim()),

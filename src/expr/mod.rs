@@ -5,11 +5,12 @@
 //!
 //! `expression` is the whole of one expression; `syntax` and `names` turn its text into a checked
 //! tree, `scan` finds it in a template, `path` takes the plain paths out of CEL's
-//! hands, `view` and `node` show JSON to CEL, `exact` cuts text out of the raw body, `steps` bounds
-//! the work, `outcome` reads the result.
+//! hands, `view` and `node` show JSON to CEL, `exact` cuts text out of the raw body, `items` takes a
+//! list apart, `steps` bounds the work, `outcome` reads the result.
 
 mod exact;
 mod expression;
+mod items;
 mod names;
 mod node;
 mod outcome;
@@ -29,6 +30,7 @@ use serde_json::Value;
 
 use crate::event::Content;
 pub use expression::Expr;
+pub use items::Item;
 
 /// Which names an expression may use; anything else is a fault at load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,9 +38,9 @@ pub struct Scope(pub &'static [&'static str]);
 
 impl Scope {
     /// `when`, `workflow`, `args` of a route.
-    pub const ROUTE: Self = Self(&["body", "headers", "query", "event", "claims"]);
-    /// `event.key`, `event.type`, `event.time` of a source.
-    pub const SOURCE: Self = Self(&["body", "headers", "query", "claims"]);
+    pub const ROUTE: Self = Self(&["body", "request", "headers", "query", "event", "claims"]);
+    /// `each`, `event.key`, `event.type`, `event.time` of a source.
+    pub const SOURCE: Self = Self(&["body", "request", "headers", "query", "claims"]);
     /// `workflow`, `args` of a query rule.
     pub const QUERY: Self = Self(&["path", "query", "body", "claims"]);
     /// `when` of a query rule.
@@ -51,6 +53,8 @@ impl Scope {
 #[derive(Clone, Copy, Default)]
 pub struct Variables<'a> {
     pub body: Option<Body<'a>>,
+    /// The whole body, where `body` is one event of several; none: `body` is the whole.
+    pub request: Option<Body<'a>>,
     /// Lower-case names; a repeated one reads as its values joined by ", ".
     pub headers: &'a [(String, String)],
     /// A repeated one reads as its first value.
@@ -59,6 +63,13 @@ pub struct Variables<'a> {
     pub claims: Option<&'a Value>,
     pub roles: &'a [String],
     pub event: Option<EventFields<'a>>,
+}
+
+impl<'a> Variables<'a> {
+    /// What `request` stands for.
+    fn whole(&self) -> Option<&Body<'a>> {
+        self.request.as_ref().or(self.body.as_ref())
+    }
 }
 
 /// `event.id`, `event.source`, `event.key`, `event.type`, `event.received_at` (RFC 3339).

@@ -77,7 +77,11 @@ impl Path {
 
     /// The JSON text as sent, for a JSON body.
     pub(super) fn exact<'a>(&self, vars: &Variables<'a>) -> Option<Result<&'a str, Error>> {
-        let body = vars.body.filter(|_| self.root() == "body")?;
+        let body = match self.root() {
+            "body" => vars.body.as_ref(),
+            "request" => vars.whole(),
+            _ => None,
+        }?;
         if !matches!(body.content, Content::Json(_)) {
             return None;
         }

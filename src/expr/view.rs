@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::{Error, EventFields, Variables};
+use super::{Body, Error, EventFields, Variables};
 use crate::event::Content;
 
 type Pairs<'a> = &'a [(String, String)];
@@ -30,7 +30,8 @@ impl<'a> View<'a> {
     /// The value of a top-level name.
     pub(super) fn root(name: &str, vars: &Variables<'a>) -> Result<Self, Error> {
         Ok(match name {
-            "body" => return Self::body(vars),
+            "body" => return Self::body(vars.body.as_ref()),
+            "request" => return Self::body(vars.whole()),
             "headers" => Self::Headers(vars.headers),
             "query" => Self::Parameters(vars.query),
             "path" => Self::Parameters(vars.path),
@@ -41,8 +42,8 @@ impl<'a> View<'a> {
         })
     }
 
-    fn body(vars: &Variables<'a>) -> Result<Self, Error> {
-        let Some(body) = vars.body else {
+    fn body(body: Option<&Body<'a>>) -> Result<Self, Error> {
+        let Some(body) = body else {
             return Ok(Self::Nothing);
         };
         match body.content {

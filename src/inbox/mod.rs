@@ -14,6 +14,7 @@ use crate::event::{Delivery, DeliveryId, Event, EventId};
 use crate::telemetry::Telemetry;
 
 mod actions;
+mod blank;
 mod board;
 mod cache;
 mod claim;
@@ -123,9 +124,20 @@ impl Inbox {
 
     /// Keeps the event and its deliveries, or finds that it was kept before. `Ok` is durable.
     pub async fn accept(&self, acceptance: Acceptance) -> Result<Receipt, Error> {
+        let mut receipts = self.accept_all(vec![acceptance]).await?;
+        let missing = || Error::Unavailable("the store gave no receipt".to_owned());
+        receipts.pop().ok_or_else(missing)
+    }
+
+    /// The same for all events of one request, in one step: all are kept, in their order, or none. One receipt for each.
+    ///
+    /// They share one source and, as items, one body. What one of them repeats, be it of another, is a duplicate and no
+    /// reason to refuse; a strict key with another body is.
+    pub async fn accept_all(&self, acceptances: Vec<Acceptance>) -> Result<Vec<Receipt>, Error> {
         match self {
-            Self::Embedded(store) => store.accept(acceptance).await,
-            Self::Redis(store) => store.accept(acceptance).await,
+            _ if acceptances.is_empty() => Ok(Vec::new()),
+            Self::Embedded(store) => store.accept(acceptances).await,
+            Self::Redis(store) => store.accept(acceptances).await,
         }
     }
 

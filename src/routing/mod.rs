@@ -271,6 +271,10 @@ fn variables<'a>(event: &'a Event, id: &'a str, received_at: &'a str) -> Variabl
             content: &event.content,
             raw: &event.body,
         }),
+        request: event.item.as_ref().map(|item| Body {
+            content: &item.whole_content,
+            raw: &item.whole,
+        }),
         headers: &event.headers,
         query: &event.query,
         claims: event.claims.as_ref(),

@@ -52,6 +52,7 @@ table! {
     NotProven             = "SP-R101" UNAUTHORIZED           "The request could not be proven authentic."
     WebhookForbidden      = "SP-R102" FORBIDDEN              "The caller may not send this."
     WebhookAddress        = "SP-R103" FORBIDDEN              "The source takes nothing from this address."
+    HandshakeRefused      = "SP-R104" FORBIDDEN              "The handshake is not expected here."
     WebhookUnparsable     = "SP-R201" BAD_REQUEST            "The request cannot be read as what it says it is."
     NoEventKey            = "SP-R202" BAD_REQUEST            "The request lacks the key that tells events apart."
     WebhookMediaType      = "SP-R203" UNSUPPORTED_MEDIA_TYPE "The body's encoding is not supported."
@@ -59,6 +60,7 @@ table! {
     WebhookTooSlow        = "SP-R205" REQUEST_TIMEOUT        "The body did not arrive in time."
     WebhookBrokenOff      = "SP-R206" BAD_REQUEST            "The body is not complete."
     WebhookInvalid        = "SP-R207" BAD_REQUEST            "The event does not have the form that is asked for here."
+    NoItems               = "SP-R208" BAD_REQUEST            "The events of the request cannot be taken apart."
     IdempotencyConflict   = "SP-R301" CONFLICT               "The idempotency key was used with another body."
     UnroutedRefused       = "SP-R302" NOT_FOUND              "Nothing here takes this event."
     SourceBacklog         = "SP-R401" TOO_MANY_REQUESTS      "Too many events of this source are waiting."
@@ -66,6 +68,7 @@ table! {
     SourceBusy            = "SP-R403" TOO_MANY_REQUESTS      "Too many requests of this source are in work."
     SourceRate            = "SP-R404" TOO_MANY_REQUESTS      "The source sends more often than it may."
     WebhookGuessing       = "SP-R405" TOO_MANY_REQUESTS      "Too many bad tokens came from this address."
+    HandshakeFailed       = "SP-R406" SERVICE_UNAVAILABLE    "The handshake cannot be completed at present."
 
     NoQuery               = "SP-Q001" NOT_FOUND              "There is nothing at this path."
     QueryMethod           = "SP-Q002" METHOD_NOT_ALLOWED     "Queries are asked with GET, HEAD or POST."
@@ -116,6 +119,7 @@ table! {
     EventErased           = "SP-S205" CONFLICT               "The event was erased: nothing of it is left to route."
     CountDiffers          = "SP-S206" CONFLICT               "The filter fits another number than was expected."
     ConfigRefused         = "SP-S207" CONFLICT               "The routing file was refused; the one before stays."
+    NothingAwaited        = "SP-S208" CONFLICT               "The source waits for no handshake."
 }
 
 /// RFC 9457, in the order of the contract.
@@ -178,10 +182,12 @@ impl Failure {
             .map(|Exposed(words)| words);
         let members = response.extensions_mut().remove::<Members>();
         let members = members.map(|Members(members)| members);
-        *response.body_mut() = self
-            .problem()
-            .write(Some(id), exposed.as_deref(), members)
-            .into();
+        // Some providers are told another status than the table's.
+        let problem = Problem {
+            status: response.status(),
+            ..self.problem()
+        };
+        *response.body_mut() = problem.write(Some(id), exposed.as_deref(), members).into();
     }
 
     /// What the status obliges us to say beside the document.

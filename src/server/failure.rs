@@ -3,10 +3,11 @@
 //! Exhaustive matches only: a new variant below does not compile until somebody has decided how it
 //! is answered.
 
-use super::answers::Unanswered;
+use super::answers;
 use super::body;
 use super::error::Failure;
 use crate::temporal::QueryError;
+use crate::verify::handshake::Unanswered;
 use crate::{access, inbox, routing, verify};
 
 /// One answer for every doubt: the caller does not learn what was wrong with the proof (P1).
@@ -18,8 +19,21 @@ impl From<&verify::Refusal> for Failure {
             verify::Class::UnsupportedMedia => Self::WebhookMediaType,
             verify::Class::BadRequest => match refusal {
                 verify::Refusal::NoKey(_) => Self::NoEventKey,
+                verify::Refusal::NoItems(_) => Self::NoItems,
                 _ => Self::WebhookUnparsable,
             },
+        }
+    }
+}
+
+impl From<Unanswered> for Failure {
+    fn from(unanswered: Unanswered) -> Self {
+        match unanswered {
+            Unanswered::Malformed => Self::WebhookUnparsable,
+            Unanswered::WrongToken
+            | Unanswered::OtherTopic
+            | Unanswered::Complete
+            | Unanswered::Closed => Self::HandshakeRefused,
         }
     }
 }
@@ -70,12 +84,13 @@ impl From<QueryError> for Failure {
     }
 }
 
-impl From<Unanswered> for Failure {
-    fn from(unanswered: Unanswered) -> Self {
+impl From<answers::Unanswered> for Failure {
+    fn from(unanswered: answers::Unanswered) -> Self {
+        use answers::Unanswered::{BrokenOff, Crowded, Query};
         match unanswered {
-            Unanswered::Query(error) => error.into(),
-            Unanswered::Crowded => Self::QueryCrowded,
-            Unanswered::BrokenOff => Self::Internal,
+            Query(error) => error.into(),
+            Crowded => Self::QueryCrowded,
+            BrokenOff => Self::Internal,
         }
     }
 }

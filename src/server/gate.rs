@@ -38,6 +38,7 @@ pub(super) async fn pass(
                 who: &client.to_string(),
                 subject: Subject::Process {},
                 workflow: None,
+                events: None,
                 reason: Some("address_rate"),
             });
             if !recorded {

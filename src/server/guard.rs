@@ -50,6 +50,7 @@ impl Caller {
             who: &self.who,
             subject: deed.subject,
             workflow: deed.workflow,
+            events: None,
             reason: deed.reason,
         })
     }
@@ -135,6 +136,7 @@ fn action(request: &Request) -> &'static str {
         Some("replay") => "replay",
         Some("erase") => "erase",
         Some("reload") => "reload",
+        Some("handshake") => "handshake",
         _ => "ops",
     }
 }

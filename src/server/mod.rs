@@ -23,6 +23,7 @@ mod failure;
 mod fresh_keys;
 mod gate;
 mod guard;
+pub mod handshakes;
 mod ops;
 mod pace;
 mod queries;
@@ -44,6 +45,7 @@ use crate::temporal::Temporal;
 use answers::Answers;
 use client::Proxies;
 use cors::Cors;
+use handshakes::Handshakes;
 use limits::{InFlight, Rates};
 use operators::Operators;
 
@@ -61,6 +63,7 @@ pub struct Public {
     pub proxies: Arc<Proxies>,
     pub cors: Cors,
     pub answers: Answers,
+    pub handshakes: Arc<Handshakes>,
 }
 
 /// What the ops listener's handlers work with.
@@ -71,6 +74,7 @@ pub struct Ops {
     pub temporal: Temporal,
     pub telemetry: Telemetry,
     pub operators: Arc<Operators>,
+    pub handshakes: Arc<Handshakes>,
     /// Address of Temporal's own pages, for links.
     pub temporal_ui: Option<reqwest::Url>,
     /// Set once the process has been asked to stop: `/ready` says no from then on.

@@ -117,6 +117,7 @@ fn report(
         who: record.who.as_deref().unwrap_or("unknown"),
         subject: Subject::Query(&rule.name),
         workflow: record.workflow.as_deref(),
+        events: None,
         reason: refused.map(|refused| refused.reason),
     })
 }

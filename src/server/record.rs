@@ -17,6 +17,9 @@ pub(super) struct Shown<'a> {
     key: &'a str,
     r#type: &'a str,
     received_at: String,
+    /// Its number in a request of several, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    item: Option<usize>,
     state: &'static str,
     duplicates: u64,
     conflicts: u64,
@@ -110,6 +113,7 @@ pub(super) fn event(record: &EventRecord) -> Shown<'_> {
         key: &event.key.text,
         r#type: &event.kind,
         received_at: event.received_at.to_rfc3339(),
+        item: event.item.as_ref().map(|item| item.number),
         state: state(&record.deliveries),
         duplicates: record.duplicates,
         conflicts: record.conflicts,

@@ -4,13 +4,15 @@ use std::fmt;
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, header};
+use http::{HeaderValue, StatusCode, header};
 
 use super::answers::Unanswered;
 use super::body;
-use super::error::{Exposed, Failure};
+use super::error::{Exposed, Failure, RETRY_AFTER};
 use super::limits::TooOften;
 use crate::temporal::QueryError;
+use crate::verify::answers::Answers;
+use crate::verify::handshake;
 use crate::{access, inbox, routing, token, verify};
 
 /// Why a handler gives no result.
@@ -25,6 +27,10 @@ pub(super) struct Refused {
     exposed: Option<Exposed>,
     /// When it may pass; none: what the failure says.
     wait: Option<Duration>,
+    /// In place of the failure's own, as the provider wants it.
+    status: Option<StatusCode>,
+    /// Methods that the source takes, where it is the method that was wrong.
+    allow: Option<&'static str>,
 }
 
 /// The failure with the time after which the same may pass.
@@ -49,7 +55,40 @@ impl Refused {
             detail: detail.to_string(),
             exposed: None,
             wait: None,
+            status: None,
+            allow: None,
         }
+    }
+
+    /// By the methods that the source takes.
+    pub(super) fn method(allow: &'static str) -> Self {
+        Self {
+            allow: Some(allow),
+            ..Self::new(Failure::WebhookMethod, "method")
+        }
+    }
+
+    /// What could not be done for the provider, in words for the log.
+    pub(super) fn handshake(detail: &dyn fmt::Display) -> Self {
+        Self::with(Failure::HandshakeFailed, "handshake_failed", detail)
+    }
+
+    /// As the source's provider is to be told it.
+    pub(super) fn told(self, answers: Answers) -> Self {
+        let ours = matches!(
+            self.failure,
+            Failure::SourceBacklog
+                | Failure::SourceBusy
+                | Failure::SourceRate
+                | Failure::WebhookGuessing
+                | Failure::WebhookTooSlow
+        );
+        let status = match self.failure {
+            Failure::NotProven => StatusCode::from_u16(answers.unproven).ok(),
+            _ if ours && answers.client_errors_are_final => Some(StatusCode::SERVICE_UNAVAILABLE),
+            _ => None,
+        };
+        Self { status, ..self }
     }
 
     /// Beyond a rate.
@@ -90,11 +129,8 @@ impl Refused {
         };
         let detail = error.to_string();
         Self {
-            failure: error.into(),
-            reason,
-            detail,
             exposed,
-            wait: None,
+            ..Self::with(error.into(), reason, &detail)
         }
     }
 
@@ -127,6 +163,12 @@ fn body_reason(error: &body::Error) -> &'static str {
 impl From<verify::Refusal> for Refused {
     fn from(refusal: verify::Refusal) -> Self {
         Self::with(Failure::from(&refusal), refusal.reason(), &refusal)
+    }
+}
+
+impl From<handshake::Unanswered> for Refused {
+    fn from(unanswered: handshake::Unanswered) -> Self {
+        Self::with(unanswered.into(), unanswered.reason(), &unanswered)
     }
 }
 
@@ -172,6 +214,65 @@ impl IntoResponse for Refused {
         if let Some(exposed) = self.exposed {
             response.extensions_mut().insert(exposed);
         }
+        if let Some(allow) = self.allow {
+            let allow = HeaderValue::from_static(allow);
+            response.headers_mut().insert(header::ALLOW, allow);
+        }
+        if let Some(status) = self.status {
+            *response.status_mut() = status;
+            if status == StatusCode::SERVICE_UNAVAILABLE {
+                let retry = response.headers_mut().entry(header::RETRY_AFTER);
+                retry.or_insert(HeaderValue::from(RETRY_AFTER));
+            }
+        }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::request_id::RequestId;
+    use crate::verify::answers;
+
+    fn told(failure: Failure, provider: &str) -> Response {
+        let refused = Refused::new(failure, "test");
+        refused.told(answers::of(provider)).into_response()
+    }
+
+    #[tokio::test]
+    async fn a_provider_is_told_the_status_that_it_documents() {
+        let mut response = told(Failure::NotProven, "gocardless");
+        assert_eq!(response.status().as_u16(), 498);
+        let id = RequestId::at(crate::clock::Timestamp::default());
+        Failure::NotProven.write_body(&mut response, id);
+        let limits = body::Options {
+            max_bytes: 1024,
+            timeout: Duration::from_secs(5),
+        };
+        let text = body::read(response.into_body(), limits).await.unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        assert_eq!(
+            (&body["status"], &body["code"]),
+            (&498.into(), &"SP-R101".into())
+        );
+        assert_eq!(told(Failure::NotProven, "discord").status(), 401);
+    }
+
+    #[test]
+    fn where_a_4xx_is_the_end_our_own_limits_are_503() {
+        for failure in [
+            Failure::SourceBacklog,
+            Failure::SourceBusy,
+            Failure::SourceRate,
+            Failure::WebhookTooSlow,
+        ] {
+            let response = told(failure, "pagerduty");
+            assert_eq!(response.status(), 503);
+            assert!(response.headers().contains_key(header::RETRY_AFTER));
+            assert_ne!(told(failure, "stripe").status(), 503);
+        }
+        assert_eq!(told(Failure::NotProven, "pagerduty").status(), 401);
+        assert_eq!(told(Failure::WebhookTooLarge, "pagerduty").status(), 413);
     }
 }

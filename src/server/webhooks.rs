@@ -1,18 +1,19 @@
 //! `POST /hooks/{source}`: the whole life of a webhook up to the yes, told in one place.
 //!
-//! Each stage is called here and gives a value back; none calls the next. What happens after the yes
-//! is `delivery`'s affair, which this module does not know.
+//! Each stage is called here and gives a value back; none calls the next. A request may hold several events (`each`), or be
+//! a handshake, which some providers make by other methods. What happens after the yes is `delivery`'s affair, which this
+//! module does not know.
+
+mod answer;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{ConnectInfo, Path, Request, State as Shared};
-use axum::http::{HeaderMap, Method};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
 
 use super::error::Failure;
 use super::fresh_keys::{self, Doubt};
@@ -27,7 +28,19 @@ use crate::inbox::{Acceptance, Receipt};
 use crate::telemetry::audit::{self, Subject};
 use crate::telemetry::report::WebhookOutcome;
 use crate::token::{self, Speaker};
-use crate::verify::{self, Source, WebhookRequest};
+use crate::verify::answers::Answers;
+use crate::verify::handshake::{Reply, Unanswered};
+use crate::verify::{self, Arrived, Source, WebhookRequest};
+
+/// Of all events of one request: they are one step of the store.
+const MAX_DELIVERIES: usize = 10_000;
+
+/// What a request came to.
+enum Done {
+    One(Receipt),
+    Several(Vec<Receipt>),
+    Handshake(Reply),
+}
 
 /// Who sent it and where it goes, as far as it came: for the audit line of a refusal too.
 #[derive(Default)]
@@ -36,6 +49,9 @@ struct Record {
     who: Option<String>,
     /// Where all deliveries go to one workflow.
     workflow: Option<String>,
+    /// How many events a request of several holds.
+    events: Option<usize>,
+    handshake: bool,
 }
 
 pub(super) async fn receive(
@@ -53,21 +69,22 @@ pub(super) async fn receive(
     let mut record = Record::default();
     let result = handle(&gateway, &plan, source, peer, request, &mut record).await;
 
+    let answers = source.map_or(Answers::DEFAULT, |source| source.answers);
     let source = source.map(|source| &*source.name);
-    let outcome = outcome(&result);
-    let telemetry = &gateway.telemetry;
-    telemetry.webhook_answered(source, outcome, started.elapsed());
+    report(&gateway, source, &record, &result, started);
     let refused = result.as_ref().err();
-    if let Some(refused) = refused {
-        telemetry.webhook_refused(source, outcome, refused.reason, &refused.detail);
-    }
-    let recorded = telemetry.audit(audit::Entry {
+    let recorded = gateway.telemetry.audit(audit::Entry {
         request: &id,
-        action: "webhook",
-        outcome: outcome.label(),
+        action: if record.handshake {
+            "handshake"
+        } else {
+            "webhook"
+        },
+        outcome: outcome(&result),
         who: &record.who.unwrap_or_else(|| peer.ip().to_string()),
         subject: Subject::Source(source.unwrap_or("unknown")),
         workflow: record.workflow.as_deref(),
+        events: record.events,
         reason: refused.map(|refused| refused.reason),
     });
     if !recorded {
@@ -75,18 +92,70 @@ pub(super) async fn receive(
         return Failure::AuditAway.into_response();
     }
     match result {
-        Ok(receipt) => answer(&receipt),
-        Err(refused) => refused.into_response(),
+        Ok(done) => answer::of(done, answers),
+        Err(refused) => refused.told(answers).into_response(),
     }
 }
 
-fn outcome(result: &Result<Receipt, Refused>) -> WebhookOutcome {
+fn report(
+    gateway: &Public,
+    source: Option<&str>,
+    record: &Record,
+    result: &Result<Done, Refused>,
+    started: Instant,
+) {
+    let telemetry = &gateway.telemetry;
+    if record.handshake {
+        let detail = result.as_ref().err().map(|refused| &*refused.detail);
+        return telemetry.handshake_answered(source, outcome(result), detail);
+    }
+    let outcomes = match result {
+        Ok(Done::One(receipt)) => vec![of_event(receipt)],
+        Ok(Done::Several(receipts)) => receipts.iter().map(of_event).collect(),
+        Ok(Done::Handshake(_)) => Vec::new(),
+        Err(refused) => vec![of_refusal(refused)],
+    };
+    telemetry.webhook_answered(source, &outcomes, started.elapsed());
+    if let Err(refused) = result {
+        let outcome = of_refusal(refused);
+        telemetry.webhook_refused(source, outcome, refused.reason, &refused.detail);
+    }
+}
+
+/// Of the request: one of several events that is new makes it accepted.
+fn outcome(result: &Result<Done, Refused>) -> &'static str {
+    let several = |receipts: &[Receipt]| {
+        let ranks = [
+            WebhookOutcome::Accepted,
+            WebhookOutcome::Unrouted,
+            WebhookOutcome::Duplicate,
+        ];
+        let first = ranks
+            .into_iter()
+            .find(|rank| receipts.iter().any(|receipt| of_event(receipt) == *rank));
+        first.unwrap_or(WebhookOutcome::Accepted)
+    };
     match result {
-        Ok(Receipt::Accepted { .. }) => WebhookOutcome::Accepted,
-        Ok(Receipt::Unrouted { .. }) => WebhookOutcome::Unrouted,
-        Ok(Receipt::Duplicate { .. }) => WebhookOutcome::Duplicate,
-        Err(refused) if refused.is_failure() => WebhookOutcome::Failed,
-        Err(_) => WebhookOutcome::Refused,
+        Ok(Done::One(receipt)) => of_event(receipt).label(),
+        Ok(Done::Several(receipts)) => several(receipts).label(),
+        Ok(Done::Handshake(_)) => "answered",
+        Err(refused) => of_refusal(refused).label(),
+    }
+}
+
+const fn of_event(receipt: &Receipt) -> WebhookOutcome {
+    match receipt {
+        Receipt::Accepted { .. } => WebhookOutcome::Accepted,
+        Receipt::Unrouted { .. } => WebhookOutcome::Unrouted,
+        Receipt::Duplicate { .. } => WebhookOutcome::Duplicate,
+    }
+}
+
+fn of_refusal(refused: &Refused) -> WebhookOutcome {
+    if refused.is_failure() {
+        WebhookOutcome::Failed
+    } else {
+        WebhookOutcome::Refused
     }
 }
 
@@ -97,43 +166,106 @@ async fn handle(
     peer: SocketAddr,
     request: Request,
     record: &mut Record,
-) -> Result<Receipt, Refused> {
+) -> Result<Done, Refused> {
     let source = source.ok_or(Refused::new(Failure::UnknownSource, "unknown_source"))?;
     if !source.takes_from(peer.ip()) {
         return Err(Refused::new(Failure::WebhookAddress, "address"));
     }
-    if request.method() != Method::POST {
-        return Err(Refused::new(Failure::WebhookMethod, "method"));
+    if !source.takes(request.method()) {
+        return Err(Refused::method(source.methods()));
     }
     // Held to the end; taken before the body, which a stranger may send as slowly as the limits let him.
     let share = gateway.in_flight.share(&source.name);
     let _share = share.ok_or(Refused::new(Failure::SourceBusy, "source_busy"))?;
     let shown = stranger(gateway, source, peer, request.headers())?;
     let request = read(gateway, source, peer, request).await?;
-    let event = prove(gateway, source, &request, shown).await?;
+    if let Some(reply) = verify::challenge(source, &request) {
+        return shake(gateway, source, reply, record).await;
+    }
+    let events = match prove(gateway, source, &request, shown).await? {
+        Arrived::Handshake(reply) => return shake(gateway, source, reply, record).await,
+        Arrived::One(event) => vec![*event],
+        Arrived::Several(events) => {
+            record.events = Some(events.len());
+            events
+        }
+    };
     gateway
         .rates
         .event(source, Instant::now())
         .map_err(|limit| Refused::too_often(Failure::SourceRate, "rate", limit))?;
-    let speaker = source.speaker(&event);
+    let mut receipts = accept(gateway, plan, source, events, record).await?;
+    Ok(match (record.events, receipts.pop()) {
+        (None, Some(receipt)) => Done::One(receipt),
+        (_, last) => {
+            receipts.extend(last);
+            Done::Several(receipts)
+        }
+    })
+}
+
+/// Routes the events and keeps them, all or none.
+async fn accept(
+    gateway: &Public,
+    plan: &Plan,
+    source: &Source,
+    events: Vec<Event>,
+    record: &mut Record,
+) -> Result<Vec<Receipt>, Refused> {
+    let speaker = events.first().and_then(|event| source.speaker(event));
     record.who = speaker.as_ref().map(Speaker::to_string);
     let roles = speaker.map_or_else(Vec::new, |speaker| speaker.roles);
-    let deliveries = plan.routes.resolve(&event, &roles)?;
-    record.fill(&deliveries);
-    if deliveries.is_empty() && source.refuse_unrouted {
+    let mut acceptances = Vec::with_capacity(events.len());
+    for event in events {
+        let deliveries = plan.routes.resolve(&event, &roles)?;
+        acceptances.push(Acceptance { event, deliveries });
+    }
+    let all = || acceptances.iter().flat_map(|it| &it.deliveries);
+    record.fill(all());
+    if acceptances.len() > 1 && all().count() > MAX_DELIVERIES {
+        return Err(Refused::new(Failure::NoItems, "too_many_deliveries"));
+    }
+    if source.refuse_unrouted && !acceptances.is_empty() && all().next().is_none() {
         return Err(Refused::new(Failure::UnroutedRefused, "unrouted"));
     }
-    let ended = ended_at_birth(&deliveries);
-    let receipt = gateway
-        .inbox
-        .accept(Acceptance { event, deliveries })
-        .await?;
-    if matches!(receipt, Receipt::Accepted { .. }) {
-        for delivery in &ended {
-            gateway.telemetry.delivery_settled_at_birth(delivery);
+    let ended: Vec<_> = acceptances
+        .iter()
+        .map(|it| ended_at_birth(&it.deliveries))
+        .collect();
+    let receipts = gateway.inbox.accept_all(acceptances).await?;
+    for (receipt, ended) in receipts.iter().zip(&ended) {
+        if matches!(receipt, Receipt::Accepted { .. }) {
+            for delivery in ended {
+                gateway.telemetry.delivery_settled_at_birth(delivery);
+            }
         }
     }
-    Ok(receipt)
+    Ok(receipts)
+}
+
+/// Does what the answer to a handshake promises; it never becomes an event.
+async fn shake(
+    gateway: &Public,
+    source: &Source,
+    reply: Result<Reply, Unanswered>,
+    record: &mut Record,
+) -> Result<Done, Refused> {
+    record.handshake = true;
+    let handshakes = &gateway.handshakes;
+    let reply = match reply? {
+        Reply::Confirm { url } => {
+            handshakes.confirm(&url).await?;
+            Reply::ok()
+        }
+        Reply::Adopt { secret, file } => {
+            let echo = String::from_utf8_lossy(secret.expose()).into_owned();
+            let plan = &gateway.plan;
+            handshakes.adopt(plan, &source.name, secret, file).await?;
+            Reply::with(vec![("x-hook-secret", echo)])
+        }
+        other => other,
+    };
+    Ok(Done::Handshake(reply))
 }
 
 /// Those that will never be attempted, so that nobody but us can report them.
@@ -143,8 +275,8 @@ fn ended_at_birth(deliveries: &[Delivery]) -> Vec<Delivery> {
 }
 
 impl Record {
-    fn fill(&mut self, deliveries: &[Delivery]) {
-        let mut workflows = deliveries.iter().map(|delivery| &delivery.target.workflow);
+    fn fill<'d>(&mut self, deliveries: impl Iterator<Item = &'d Delivery>) {
+        let mut workflows = deliveries.map(|delivery| &delivery.target.workflow);
         if let Some(first) = workflows.next()
             && !first.is_empty()
             && workflows.all(|other| other == first)
@@ -200,8 +332,8 @@ async fn prove(
     source: &Source,
     request: &WebhookRequest,
     shown: Option<Shown>,
-) -> Result<Event, Refused> {
-    let proof = || verify::authenticate(source, request, clock::now());
+) -> Result<Arrived, Refused> {
+    let proof = || verify::receive(source, request, clock::now());
     let proven = fresh_keys::prove(
         &gateway.jwks,
         || verify::keys_for(source, request),
@@ -217,28 +349,4 @@ async fn prove(
         Doubt::Refused(refusal) => refusal.into(),
         Doubt::KeysAway => Refused::new(Failure::WebhookKeysAway, "no_keys"),
     })
-}
-
-#[derive(Serialize)]
-struct Answer {
-    status: &'static str,
-    event: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    deliveries: Option<usize>,
-}
-
-/// 200, not 202: several providers take nothing else for a yes.
-fn answer(receipt: &Receipt) -> Response {
-    let (status, event, deliveries) = match receipt {
-        Receipt::Accepted { event, deliveries } => ("accepted", event, Some(*deliveries)),
-        Receipt::Unrouted { event } => ("unrouted", event, None),
-        Receipt::Duplicate { first, .. } => ("duplicate", first, None),
-    };
-    let event = event.to_string();
-    Json(Answer {
-        status,
-        event,
-        deliveries,
-    })
-    .into_response()
 }

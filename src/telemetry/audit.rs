@@ -59,6 +59,8 @@ pub struct Entry<'a> {
     pub who: &'a str,
     pub subject: Subject<'a>,
     pub workflow: Option<&'a str>,
+    /// How many events the request held, where it may hold several.
+    pub events: Option<usize>,
     /// Why, where the outcome is not the wished one; or the operator's note.
     pub reason: Option<&'a str>,
 }
@@ -90,6 +92,8 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     workflow: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    events: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
 }
 
@@ -104,6 +108,7 @@ impl Entry<'_> {
             who: self.who,
             subject: self.subject,
             workflow: self.workflow,
+            events: self.events,
             reason: self.reason,
         })?;
         line.push(b'\n');
@@ -122,6 +127,7 @@ mod tests {
         who: "192.0.2.1",
         subject: Subject::Source("stripe"),
         workflow: None,
+        events: None,
         reason: Some("wrong signature"),
     };
 

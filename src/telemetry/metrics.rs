@@ -65,6 +65,7 @@ type Histograms<L> = Family<L, Histogram, Buckets>;
 pub(super) struct Metrics {
     registry: Registry,
     pub(super) webhooks: Family<BySourceOutcome, Counter>,
+    pub(super) handshakes: Family<BySourceOutcome, Counter>,
     pub(super) webhook_duration: Histograms<BySource>,
     pub(super) webhook_refusals: Family<BySourceReason, Counter>,
     pub(super) source_last_event: Family<BySource, Gauge>,
@@ -105,6 +106,7 @@ impl Metrics {
         let mut metrics = Self {
             registry: Registry::with_prefix("signalpost"),
             webhooks: Family::default(),
+            handshakes: Family::default(),
             webhook_duration: Family::new_with_constructor(Buckets(&ANSWER_BUCKETS)),
             webhook_refusals: Family::default(),
             source_last_event: Family::default(),
@@ -151,6 +153,7 @@ impl Metrics {
     fn register_pipeline(&mut self) {
         let mut add = Adder(&mut self.registry);
         add.metric("webhooks", "Webhooks answered", &self.webhooks);
+        add.metric("handshakes", "Handshakes of providers", &self.handshakes);
         add.metric(
             "webhook_duration_seconds",
             "From the first byte handled to the answer",

@@ -98,7 +98,13 @@ macro_rules! of_delivery {
 }
 
 impl Telemetry {
-    pub fn webhook_answered(&self, source: Option<&str>, outcome: WebhookOutcome, took: Duration) {
+    /// Once for a request; `outcomes` has one for each of its events, or that of its refusal.
+    pub fn webhook_answered(
+        &self,
+        source: Option<&str>,
+        outcomes: &[WebhookOutcome],
+        took: Duration,
+    ) {
         let source = source.unwrap_or(UNKNOWN).to_owned();
         let by = BySource {
             source: source.clone(),
@@ -107,13 +113,30 @@ impl Telemetry {
             .webhook_duration
             .get_or_create(&by)
             .observe(took.as_secs_f64());
-        if outcome.is_proven_event() {
+        if outcomes.iter().any(|outcome| outcome.is_proven_event()) {
             self.source_sent(&source, clock::now());
         }
-        let outcome = outcome.label();
-        tracing::debug!(source, outcome, ?took, "webhook answered");
+        for outcome in outcomes {
+            let (source, outcome) = (source.clone(), outcome.label());
+            tracing::debug!(source, outcome, ?took, "webhook answered");
+            self.metrics
+                .webhooks
+                .get_or_create(&BySourceOutcome { source, outcome })
+                .inc();
+        }
+    }
+
+    /// `outcome` is a constant and becomes a label; `detail` says in the log why not.
+    pub fn handshake_answered(
+        &self,
+        source: Option<&str>,
+        outcome: &'static str,
+        detail: Option<&str>,
+    ) {
+        let source = source.unwrap_or(UNKNOWN).to_owned();
+        tracing::info!(source, outcome, detail, "handshake");
         self.metrics
-            .webhooks
+            .handshakes
             .get_or_create(&BySourceOutcome { source, outcome })
             .inc();
     }

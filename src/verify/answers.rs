@@ -1,6 +1,7 @@
 //! What a provider expects to be answered, where that is not our default.
 //!
-//! Data of a preset; `server` turns it into HTTP.
+//! Data by the provider's name, in one place; `server` turns it into HTTP. Providers that end redelivery at one status alone
+//! which we never send (406 at Mailgun, 410 at senders of Standard Webhooks) need nothing here.
 
 /// How the answers to one provider differ from the default of DESIGN §7.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,4 +20,32 @@ impl Answers {
         unproven: 401,
         client_errors_are_final: false,
     };
+}
+
+/// Of the provider with this name.
+#[must_use]
+pub fn of(provider: &str) -> Answers {
+    const DEFAULT: Answers = Answers::DEFAULT;
+    match provider {
+        "adyen" => Answers {
+            accepted: Some("[accepted]"),
+            ..DEFAULT
+        },
+        // Slack shows what a command is answered; Twilio takes a body for instructions, unless it is empty.
+        "slack" | "twilio" | "twilio-sharedkey" => Answers {
+            accepted: Some(""),
+            ..DEFAULT
+        },
+        "gocardless" => Answers {
+            unproven: 498,
+            ..DEFAULT
+        },
+        // They repeat after 5xx and silence and after no 4xx, or end the endpoint after several.
+        "aws-sns" | "calendly" | "gitlab" | "gitlab-signing" | "okta" | "pagerduty"
+        | "razorpay" | "zoom" => Answers {
+            client_errors_are_final: true,
+            ..DEFAULT
+        },
+        _ => DEFAULT,
+    }
 }

@@ -10,9 +10,10 @@ use sha2::{Digest, Sha256};
 
 use super::scheme::Scheme;
 use super::template::Fields;
-use super::{Proof, Refusal, Source, WebhookRequest, body, expr, identity, prove, redact};
+use super::{Proof, Refusal, Source, WebhookRequest, body, identity, prove, redact};
 use crate::clock::Timestamp;
 use crate::event::Content;
+use crate::expr;
 
 /// What a proof reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -65,14 +65,6 @@ impl Key {
         })
     }
 
-    fn of_body(request: &WebhookRequest) -> Self {
-        Self {
-            text: hex::encode(Sha256::digest(&request.body)),
-            digest: true,
-            strict: false,
-        }
-    }
-
     fn digest_of(parts: &[&[u8]]) -> Self {
         Self {
             text: digest(parts),
@@ -82,10 +74,12 @@ impl Key {
     }
 }
 
+/// `body` is the event's own; `number` counts it among several.
 pub(super) fn key(
     source: &Source,
     request: &WebhookRequest,
     proven: &Proven,
+    (body, number): (&[u8], Option<usize>),
     vars: &Variables<'_>,
 ) -> Result<Key, Refusal> {
     if let Some(key) = Key::stated(source, vars)? {
@@ -93,23 +87,28 @@ pub(super) fn key(
     }
     let Some(issuer) = &proven.issuer else {
         // Where several bodies read as one, what was signed is what tells two events apart.
-        return Ok(match proven.digest {
-            Some(digest) => Key {
-                text: hex::encode(digest),
-                digest: true,
-                strict: false,
-            },
-            None => Key::of_body(request),
+        let signed = proven.digest.filter(|_| number.is_none());
+        let digest = signed.unwrap_or_else(|| Sha256::digest(body).into());
+        return Ok(Key {
+            text: hex::encode(digest),
+            digest: true,
+            strict: false,
         });
     };
     let caller = [issuer.as_bytes(), proven.subject.as_bytes()];
     match idempotency_key(request)? {
-        Some(given) => Key::given(digest(&[caller[0], caller[1], given.as_bytes()]), true),
+        Some(given) => {
+            // One key for the request, and so one of its own for each of its events.
+            let number = number.map(usize::to_be_bytes);
+            let mut parts = vec![caller[0], caller[1], given.as_bytes()];
+            parts.extend(number.as_ref().map(<[u8; _]>::as_slice));
+            Key::given(digest(&parts), true)
+        }
         None => Ok(Key::digest_of(&[
             caller[0],
             caller[1],
             request.query.as_bytes(),
-            &request.body,
+            body,
         ])),
     }
 }

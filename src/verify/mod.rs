@@ -8,6 +8,7 @@ pub mod answers;
 mod body;
 pub mod certificates;
 pub mod diagnosis;
+mod events;
 pub mod examine;
 mod freshness;
 pub mod given;
@@ -40,11 +41,15 @@ use http::{HeaderMap, Method, Uri};
 use serde_json::Value;
 
 use crate::clock::Timestamp;
-use crate::event::{Event, EventId};
-use crate::expr::{self, Expr};
+use crate::event::Event;
+use crate::expr::Expr;
 use crate::network::Network;
 use crate::rate::Rate;
 use crate::token::{self, Issuer, KeyTable, PublishedKeys, Speaker, Trust};
+use answers::Answers;
+use events::Opened;
+pub use events::{Arrived, MAX_ITEMS};
+use handshake::{Reply, Responder, Unanswered};
 use providers::Preset;
 pub use refusal::{Class, Refusal};
 use verifier::{Credentials, Draft, Moment, Seal, Signed, Verifier, Wanted};
@@ -52,9 +57,7 @@ use verifier::{Credentials, Draft, Moment, Seal, Signed, Verifier, Wanted};
 /// A request as it came in. Its body stays closed until the proof holds.
 pub struct WebhookRequest {
     method: Method,
-    /// As sent, and not believed: what is signed is the address that the source names.
-    path: String,
-    /// As sent, without the question mark.
+    /// As sent, without the question mark. The path is not kept: what is signed is the address that the source names.
     query: String,
     headers: HeaderMap,
     peer: String,
@@ -72,7 +75,6 @@ impl WebhookRequest {
     ) -> Self {
         Self {
             method,
-            path: target.path().to_owned(),
             query: target.query().unwrap_or_default().to_owned(),
             headers,
             peer,
@@ -113,6 +115,8 @@ pub struct Source {
     pub key: Option<Expr>,
     pub kind: Option<Expr>,
     pub time: Option<Expr>,
+    /// The list of events that a request holds; none: it is one. `key`, `kind` and `time` are then of each.
+    pub each: Option<Expr>,
     /// Retention of dedup keys.
     pub dedup: Duration,
     /// Verified but unrouted is refused with 404.
@@ -127,6 +131,9 @@ pub struct Source {
     pub silence: Option<Duration>,
     /// What the provider expects beyond a proof: handshake and answers.
     pub preset: Option<&'static Preset>,
+    /// How the provider asks whether this endpoint is its own.
+    pub handshake: Option<Responder>,
+    pub answers: Answers,
 }
 
 impl Source {
@@ -165,6 +172,18 @@ impl Source {
             Proof::Scheme(scheme) => scheme.keys(),
             Proof::Signature(_) | Proof::Token { .. } | Proof::None => None,
         }
+    }
+
+    /// Methods that it takes, as an `Allow` header says them.
+    #[must_use]
+    pub fn methods(&self) -> &'static str {
+        let handshake = self.handshake.as_ref();
+        handshake.map_or("POST", |own| own.handshake.methods())
+    }
+
+    #[must_use]
+    pub fn takes(&self, method: &Method) -> bool {
+        self.methods().split(", ").any(|own| method == own)
     }
 
     /// Whom an event of this source speaks for by the config of now; none where it came without a token.
@@ -260,55 +279,39 @@ pub fn keys_for(source: &Source, request: &WebhookRequest) -> Option<Wanted> {
     }
 }
 
-/// Proves the request, then reads it; the first doubt ends both.
+/// Proves the request, then reads it: its events, or the answer to a handshake. The first doubt ends both.
 ///
 /// On [`Refusal::wants_keys`] the caller may have the issuer's keys fetched and ask once more.
+pub fn receive(
+    source: &Source,
+    request: &WebhookRequest,
+    now: Timestamp,
+) -> Result<Arrived, Refusal> {
+    let opened = Opened::new(source, request, prove(source, request, now)?, now)?;
+    if let Some(responder) = &source.handshake
+        && let Some(reply) = responder.proven(request, &opened.content, opened.proven.secret)
+    {
+        return Ok(Arrived::Handshake(reply));
+    }
+    match &source.each {
+        Some(each) => opened.several(each).map(Arrived::Several),
+        None => opened.single().map(|event| Arrived::One(Box::new(event))),
+    }
+}
+
+/// The answer to a handshake that carries no proof; none where the request is none. To be asked before [`receive`].
+#[must_use]
+pub fn challenge(source: &Source, request: &WebhookRequest) -> Option<Result<Reply, Unanswered>> {
+    source.handshake.as_ref()?.unproven(request)
+}
+
+/// The request as one event, whatever else it could be.
 pub fn authenticate(
     source: &Source,
     request: &WebhookRequest,
     now: Timestamp,
 ) -> Result<Event, Refusal> {
-    let proven = prove(source, request, now)?;
-    let content = body::read(&request.headers, &request.body, source.body)?;
-    let own = source.credentials();
-    let headers = redact::headers(&request.headers, own.headers);
-    let query = redact::query(&request.query, own.parameters);
-
-    let vars = expr::Variables {
-        body: Some(expr::Body {
-            content: &content,
-            raw: &request.body,
-        }),
-        headers: &headers,
-        query: &query,
-        claims: proven.claims.as_ref(),
-        ..expr::Variables::default()
-    };
-    let happened_at = identity::time(source, &vars, now)?;
-    let key = identity::key(source, request, &proven, &vars)?;
-    // A request from a clock ahead of ours stays fresh for longer: its key must outlive it.
-    let ahead = [proven.signed_at, happened_at]
-        .into_iter()
-        .flatten()
-        .map(|at| at.since(now))
-        .max();
-    let key = key.kept_for(source.dedup.saturating_add(ahead.unwrap_or_default()));
-    let kind = identity::kind(source, &vars);
-
-    Ok(Event {
-        id: EventId::at(now),
-        source: Arc::clone(&source.name),
-        key,
-        kind,
-        received_at: now,
-        peer: request.peer.clone(),
-        headers,
-        query,
-        claims: proven.claims,
-        body: request.body.clone(),
-        content,
-        secret: proven.secret,
-    })
+    Opened::new(source, request, prove(source, request, now)?, now)?.single()
 }
 
 fn prove(source: &Source, request: &WebhookRequest, now: Timestamp) -> Result<Proven, Refusal> {

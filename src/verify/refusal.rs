@@ -45,6 +45,8 @@ pub enum Refusal {
     NoKey(String),
     #[error("no event time: {0}")]
     NoTime(String),
+    #[error("the events of the request cannot be taken apart: {0}")]
+    NoItems(String),
 }
 
 impl From<BearerFault> for Refusal {
@@ -94,6 +96,7 @@ impl Refusal {
             Self::Encoding => "encoding",
             Self::NoKey(_) => "no_key",
             Self::NoTime(_) => "no_time",
+            Self::NoItems(_) => "no_items",
         }
     }
 
@@ -112,7 +115,9 @@ impl Refusal {
             | Self::Stale
             | Self::Future
             | Self::Token(_) => Class::Unauthorized,
-            Self::Unparsable | Self::NoKey(_) | Self::NoTime(_) => Class::BadRequest,
+            Self::Unparsable | Self::NoKey(_) | Self::NoTime(_) | Self::NoItems(_) => {
+                Class::BadRequest
+            }
             Self::Encoding => Class::UnsupportedMedia,
         }
     }

@@ -54,6 +54,7 @@ fn source(proof: Proof) -> Source {
         key: None,
         kind: None,
         time: None,
+        each: None,
         dedup: DAY,
         refuse_unrouted: false,
         rate: None,
@@ -61,6 +62,8 @@ fn source(proof: Proof) -> Source {
         max_body: None,
         silence: None,
         preset: None,
+        handshake: None,
+        answers: Answers::DEFAULT,
     }
 }
 

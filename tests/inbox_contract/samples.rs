@@ -33,6 +33,7 @@ pub(super) fn event(source: &str, key: &str) -> Event {
         content: Content::Json(serde_json::from_str(&body).unwrap()),
         body: Bytes::from(body),
         secret: Some(0),
+        item: None,
     }
 }
 

@@ -45,6 +45,7 @@ pub(super) fn event(key: &str) -> Event {
         content: Content::Json(serde_json::from_str(&body).unwrap()),
         body: Bytes::from(body),
         secret: None,
+        item: None,
     }
 }
 

@@ -122,6 +122,7 @@ fn event(id: EventId, received_at: Timestamp) -> Event {
         body: Bytes::from_static(b"hello"),
         content: Content::Text,
         secret: None,
+        item: None,
     }
 }
 

@@ -63,6 +63,7 @@ impl Stored {
             body,
             content: Content::Binary,
             secret: None,
+            item: None,
         }))
     }
 }

@@ -17,6 +17,7 @@ pub(super) struct Event {
     pub(super) key: String,
     pub(super) r#type: String,
     pub(super) received_at: String,
+    pub(super) item: Option<usize>,
     pub(super) state: String,
     pub(super) duplicates: u64,
     pub(super) conflicts: u64,

@@ -104,7 +104,7 @@ impl Client {
         self.answer(self.http.get(url.clone()), url).await
     }
 
-    pub(super) async fn post<T: DeserializeOwned>(
+    pub(in crate::cli) async fn post<T: DeserializeOwned>(
         &self,
         path: &[&str],
         body: &Value,

@@ -37,7 +37,7 @@ pub(super) struct Arguments {
 }
 
 #[derive(Args, Debug)]
-struct Connection {
+pub(super) struct Connection {
     /// Where the gateway's ops listener is.
     #[arg(
         long,
@@ -46,7 +46,7 @@ struct Connection {
         default_value = "http://127.0.0.1:8081",
         global = true
     )]
-    ops_url: reqwest::Url,
+    pub(super) ops_url: reqwest::Url,
 
     /// Print for people, or the API's JSON for programs.
     #[arg(
@@ -56,7 +56,7 @@ struct Connection {
         default_value = "text",
         global = true
     )]
-    output: Output,
+    pub(super) output: Output,
 }
 
 #[derive(Debug, Subcommand)]
@@ -90,7 +90,7 @@ pub(super) async fn run(arguments: Arguments) -> End {
     result.unwrap_or_else(|error| problem(&error))
 }
 
-fn problem(error: &Error) -> End {
+pub(super) fn problem(error: &Error) -> End {
     complain(&error.to_string());
     End::Problem
 }

@@ -61,6 +61,9 @@ fn lines(event: &Event, proof: bool) -> Vec<String> {
         field("received", &event.received_at),
         field("state", &event.state),
     ];
+    if let Some(number) = event.item {
+        lines.push(field("item", &format!("{number} of its request, from 0")));
+    }
     if event.duplicates > 0 {
         let conflicts = event.conflicts;
         let text = format!(

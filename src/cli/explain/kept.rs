@@ -96,5 +96,6 @@ fn event(source: &Source, captured: &Captured, kept: Kept) -> Result<Event, Stri
         body: kept.body,
         content,
         secret: None,
+        item: None,
     })
 }

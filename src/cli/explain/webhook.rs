@@ -229,6 +229,7 @@ impl Explanation {
             Refusal::Token(_) => "token",
             Refusal::MissingField(_)
             | Refusal::MalformedField(_)
+            | Refusal::NoItems(_)
             | Refusal::Unparsable
             | Refusal::Encoding => "body",
             Refusal::NoKey(_) | Refusal::NoTime(_) => "event",

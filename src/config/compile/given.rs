@@ -13,6 +13,7 @@ use crate::token::{Location, PublishedKeys};
 use crate::verify::Proof;
 use crate::verify::diagnosis::Candidate;
 use crate::verify::given::{Fault, Given};
+use crate::verify::handshake::Handshake;
 use crate::verify::providers::Preset;
 use crate::verify::verifier::Verifier;
 
@@ -86,9 +87,16 @@ impl Compiler<'_> {
         };
         let name: Arc<str> = source.name.get_ref().as_str().into();
         let references = list.get_ref();
+        let awaits = super::handshake::written(source) == Some(Handshake::Asana);
         let secrets: Vec<_> = references
             .iter()
-            .map(|text| self.secret(&name, text))
+            .map(|text| {
+                if awaits {
+                    self.awaited_secret(&name, text)
+                } else {
+                    self.secret(&name, text)
+                }
+            })
             .collect();
         let mut secrets: Vec<Secret> = secrets.into_iter().collect::<Option<_>>()?;
         let named = references.iter().zip(&secrets);
@@ -101,7 +109,10 @@ impl Compiler<'_> {
         let mut seen = HashSet::new();
         for _ in 0..=3 * references.len() {
             let (index, why) = match attempt(self, &secrets) {
-                Ok(built) => return Some(built),
+                Ok(built) => {
+                    self.secrets.used.insert(name, secrets);
+                    return Some(built);
+                }
                 Err(unfit) => unfit?,
             };
             let text = references.get(index)?;

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use crate::expr::{Expr, Scope};
 use crate::verify::Proof;
-use crate::verify::providers::SchemeSpec;
+use crate::verify::providers::{Batch, SchemeSpec};
 use crate::verify::spec::{Place, SignatureSpec, TimestampSpec};
 
-use super::super::file;
+use super::super::file::{self, Each};
 use super::super::problem::Finding;
 use super::sources::Provider;
 use super::{Compiler, Spanned, Text, codes, optional};
@@ -24,6 +24,7 @@ pub(super) struct Event {
     pub(super) key: Option<Expr>,
     pub(super) kind: Option<Expr>,
     pub(super) time: Option<Expr>,
+    pub(super) each: Option<Expr>,
 }
 
 impl Compiler<'_> {
@@ -42,18 +43,52 @@ impl Compiler<'_> {
             own.clone()
                 .or_else(|| default.map(|text| Spanned::new(at.clone(), text.to_owned())))
         };
+        let batch = preset.and_then(|preset| preset.batch);
+        let (key, kind) = if written.each.is_some() {
+            (batch.and_then(|it| it.key), batch.and_then(|it| it.kind))
+        } else {
+            (preset.and_then(|it| it.key), preset.and_then(|it| it.kind))
+        };
+        let each = self.each(written, batch)?;
         let texts = [
-            own(&written.event.key, preset.and_then(|preset| preset.key)),
-            own(&written.event.kind, preset.and_then(|preset| preset.kind)),
+            own(&written.event.key, key),
+            own(&written.event.kind, kind),
             own(&written.event.time, None),
+            each,
         ];
-        let [key, kind, time] =
+        let [key, kind, time, each] =
             texts.map(|text| optional(text, |text| self.expr(&text, Scope::SOURCE)));
         Some(Event {
             key: key?,
             kind: kind?,
             time: time?,
+            each: each?,
         })
+    }
+
+    /// The list as the source writes it, or as the preset knows it.
+    #[expect(
+        clippy::option_option,
+        reason = "the outer one says that a finding was made"
+    )]
+    fn each(&mut self, written: &file::Source, batch: Option<Batch>) -> Option<Option<Text>> {
+        let Some(each) = &written.each else {
+            return Some(None);
+        };
+        let text = match (each.get_ref(), batch) {
+            (Each::Written(text), _) => text.as_str(),
+            (Each::AsProvider, Some(batch)) => batch.each,
+            (Each::AsProvider, None) => {
+                let message =
+                    "this provider sends one event a request, or says not how they are told apart";
+                self.findings.push(
+                    Finding::error(codes::BAD_VALUE, each.span(), message)
+                        .help("write the list: `each = \"body.events\"`"),
+                );
+                return None;
+            }
+        };
+        Some(Some(Spanned::new(each.span(), text.to_owned())))
     }
 
     /// A retry that comes after its key has gone would be a new event.

@@ -6,6 +6,7 @@
 
 mod absence;
 mod given;
+mod handshake;
 mod identity;
 mod intake;
 pub(super) mod issuers;

@@ -5,6 +5,7 @@
 //! knows, so that the rest of the file is checked all the same.
 
 use std::collections::{HashMap, HashSet};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -32,6 +33,10 @@ pub(in super::super) struct Secrets {
     pub(super) made: Vec<Secret>,
     /// Of all sources, each as the file calls it; one that cannot be read has its stand-in.
     pub(in super::super) named: Vec<Candidate>,
+    /// Files of secrets that a handshake will bring, by source.
+    pub(super) vacant: HashMap<Arc<str>, PathBuf>,
+    /// What the sources of this plan were built with.
+    pub(super) used: HashMap<Arc<str>, Vec<Secret>>,
 }
 
 /// Where a secret is.
@@ -94,6 +99,31 @@ impl Compiler<'_> {
             Err(why) => self.unreadable(source, text, &why),
         };
         Some(secret)
+    }
+
+    /// The same for a provider that hands its secret over in the first request: the file need not be there before.
+    pub(super) fn awaited_secret(&mut self, source: &Arc<str>, text: &Text) -> Option<Secret> {
+        let path = match Reference::parse(text.get_ref()) {
+            Some(Reference::File(path)) if self.last_value(text).is_none() => path,
+            _ => return self.secret(source, text),
+        };
+        let absent = self.files.read(path).err().map(|error| error.kind());
+        if absent != Some(ErrorKind::NotFound) {
+            return self.secret(source, text);
+        }
+        let message = format!(
+            "`{}` is not there yet: the provider hands it over",
+            path.display()
+        );
+        self.findings.push(
+            Finding::warning(codes::SECRET, text.span(), message).help(format!(
+                "before you register the webhook there: `signalpost handshake open {source}`"
+            )),
+        );
+        let vacant = self.secrets.vacant.entry(source.clone());
+        vacant.or_insert_with(|| path.to_owned());
+        self.secrets.stand_ins.insert(source.clone());
+        Some(stand_in())
     }
 
     /// For the plan after this one. Only what a file held is lent: the environment cannot change.

@@ -5,6 +5,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::verify::answers::{self, Answers};
+use crate::verify::handshake::Handshake;
 use crate::verify::providers::{self, Preset};
 use crate::verify::schemes::credential::Credential;
 use crate::verify::{BodyRule, Proof, Source};
@@ -19,7 +21,7 @@ use super::{Compiler, Text, codes, optional};
 const GENERIC: [&str; 5] = ["basic", "hmac", "jwt", "none", "token"];
 
 /// Keys that some providers take and others do not.
-const PROVIDERS_OWN: [&str; 22] = [
+const PROVIDERS_OWN: [&str; 24] = [
     "secrets",
     "signature",
     "timestamp",
@@ -42,6 +44,8 @@ const PROVIDERS_OWN: [&str; 22] = [
     "header",
     "prefix",
     "encoding",
+    "handshake",
+    "verify_token",
 ];
 
 /// Those that every preset takes, or refuses with a sentence of its own.
@@ -89,7 +93,8 @@ impl Compiler<'_> {
         let silence = optional(written.silence.as_ref(), |text| self.duration(text));
         let own_dedup = written.dedup.as_ref().map(|text| self.duration(text));
         let provider = provider?;
-        self.refuse_foreign_keys(written, provider);
+        let handshake = self.handshake(written, provider);
+        self.refuse_foreign_keys(written, provider, handshake.flatten());
         let proof = match provider {
             Provider::Preset(preset) => self.preset_proof(written, preset),
             Provider::Hmac => self.hmac_proof(written),
@@ -98,6 +103,10 @@ impl Compiler<'_> {
             Provider::Basic => self.generic_proof(written, Credential::basic),
             Provider::None => self.no_proof(provider_text),
         };
+        let rate = rate?;
+        let handshake = handshake?
+            .map(|handshake| self.responder(written, handshake, rate))
+            .map_or(Some(None), |responder| responder.map(Some));
         let event = event?;
         self.warn_about_key(written, provider, &event);
         if let Some(proof) = &proof {
@@ -118,15 +127,21 @@ impl Compiler<'_> {
             key: event.key,
             kind: event.kind,
             time: event.time,
+            each: event.each,
             dedup,
             refuse_unrouted: refuse_unrouted?,
-            rate: rate?,
+            rate,
             allow_ips: allow_ips?,
             max_body: max_body?,
             silence: silence?,
+            handshake: handshake?,
             preset: match provider {
                 Provider::Preset(preset) => Some(preset),
                 _ => None,
+            },
+            answers: match provider {
+                Provider::Preset(preset) => answers::of(preset.name),
+                _ => Answers::DEFAULT,
             },
         })
     }
@@ -194,20 +209,33 @@ impl Compiler<'_> {
     }
 
     /// Keys that mean something for another provider only.
-    fn refuse_foreign_keys(&mut self, written: &file::Source, provider: Provider) {
+    fn refuse_foreign_keys(
+        &mut self,
+        written: &file::Source,
+        provider: Provider,
+        handshake: Option<Handshake>,
+    ) {
         let takes: &[&str] = match provider {
             Provider::Preset(preset) => preset.settings,
-            Provider::Hmac => &["secrets", "signature", "timestamp", "tolerance"],
+            Provider::Hmac => &[
+                "secrets",
+                "signature",
+                "timestamp",
+                "tolerance",
+                "handshake",
+            ],
             Provider::Jwt => &["issuer"],
             Provider::Token => &["secrets", "header", "prefix"],
             Provider::Basic => &["secrets"],
             Provider::None => &[],
         };
+        let handshakes = handshake.map_or(&[][..], Handshake::settings);
         let preset = matches!(provider, Provider::Preset(_));
         let name = written.provider.as_ref().map_or("", |text| text.get_ref());
         for (key, span) in written.keys.iter() {
             let fits = !PROVIDERS_OWN.contains(&key)
                 || takes.contains(&key)
+                || handshakes.contains(&key)
                 || (preset && OF_PRESETS.contains(&key));
             if !fits {
                 let message = format!("`{key}` means nothing for provider `{name}`");

@@ -22,6 +22,7 @@ mod page;
 mod reader;
 mod records;
 mod replaying;
+mod requests;
 mod retention;
 mod rows;
 mod schema;
@@ -137,13 +138,13 @@ impl Store {
         })
     }
 
-    pub(super) async fn accept(&self, acceptance: Acceptance) -> Result<Receipt, Error> {
-        let pending = acceptance
-            .deliveries
-            .iter()
-            .filter(|delivery| delivery.state == State::Pending);
-        self.board
-            .admit(&acceptance.event.source, pending.count() as u64)?;
+    pub(super) async fn accept(&self, acceptances: Vec<Acceptance>) -> Result<Vec<Receipt>, Error> {
+        if let Some(first) = acceptances.first() {
+            let deliveries = acceptances.iter().flat_map(|it| &it.deliveries);
+            let pending = deliveries.filter(|delivery| delivery.state == State::Pending);
+            self.board
+                .admit(&first.event.source, pending.count() as u64)?;
+        }
         let permit = Arc::clone(&self.room).try_acquire_owned().map_err(|_| {
             if self.room.is_closed() {
                 closed()
@@ -152,7 +153,7 @@ impl Store {
             }
         })?;
         let (answer, answered) = oneshot::channel();
-        let prepared = Box::new(Prepared::new(acceptance)?);
+        let prepared = Box::new(Prepared::new(acceptances)?);
         self.jobs
             .try_send(Job::Accept {
                 prepared,

@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::Semaphore;
 
 use super::records;
+use super::requests;
 use super::rows::{self, DELIVERY_COLUMNS, EVENT_COLUMNS};
 use super::schema;
 use crate::clock::Timestamp;
@@ -169,7 +170,12 @@ pub(super) fn event(connection: &Connection, id: EventId) -> rusqlite::Result<Op
         .query_row(params![id.0.as_bytes()], rows::event_from)
         .optional()?;
     found
-        .map(|(seq, record)| with_deliveries(connection, seq, record))
+        .map(|(seq, mut record)| {
+            if let Some(item) = &mut record.event.item {
+                requests::complete(connection, seq, item)?;
+            }
+            with_deliveries(connection, seq, record)
+        })
         .transpose()
 }
 

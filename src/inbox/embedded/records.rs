@@ -5,6 +5,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use uuid::Uuid;
 
+use super::requests;
 use super::rows::{self, DELIVERY_COLUMNS};
 use crate::clock::Timestamp;
 use crate::event::{Delivery, DeliveryId, EventId, Reason};
@@ -28,6 +29,10 @@ pub(super) struct KeptEvent {
     pub id: EventId,
     pub unrouted: bool,
     pub erased: bool,
+    /// What it shares with other events of its request.
+    pub request: Option<i64>,
+    /// Where it stands in that, and how long it is; none: it has a copy of its own.
+    pub part: Option<(usize, usize)>,
 }
 
 pub(super) fn delivery(connection: &Connection, id: DeliveryId) -> rusqlite::Result<Option<Kept>> {
@@ -65,16 +70,25 @@ fn kept_from(row: &Row<'_>) -> rusqlite::Result<Kept> {
 
 pub(super) fn event(connection: &Connection, id: EventId) -> rusqlite::Result<Option<KeptEvent>> {
     connection
-        .prepare_cached("SELECT seq, unrouted, erased_at IS NOT NULL FROM event WHERE id = ?")?
+        .prepare_cached(
+            "SELECT seq, unrouted, erased_at IS NOT NULL, request, item_at, item_length FROM event WHERE id = ?",
+        )?
         .query_row(params![id.0.as_bytes()], |row| {
             Ok(KeptEvent {
                 seq: row.get(0)?,
                 id,
                 unrouted: row.get(1)?,
                 erased: row.get(2)?,
+                request: row.get(3)?,
+                part: part(row.get(4)?, row.get(5)?),
             })
         })
         .optional()
+}
+
+fn part(at: Option<i64>, length: Option<i64>) -> Option<(usize, usize)> {
+    let whole = |number: i64| usize::try_from(number).ok();
+    Some((whole(at?)?, whole(length?)?))
 }
 
 /// Pending from now on, whatever it was, and due.
@@ -145,9 +159,10 @@ pub(super) fn erase(
                      WHERE event = ?",
                 )?
                 .execute([event.seq])
-        });
+        })
+        .and_then(|_| requests::erase(connection, event));
     connection.pragma_update(None, "secure_delete", false)?;
-    erased.map(drop)
+    erased
 }
 
 pub(super) fn keep_note(

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
+use super::requests;
 use crate::clock::{self, Timestamp};
 use crate::event::State;
 use crate::inbox::board::{Board, Tally};
@@ -192,7 +193,7 @@ fn look(
 ) -> rusqlite::Result<Vec<Seen>> {
     transaction
         .prepare_cached(
-            "SELECT received_at, seq, length(body), unrouted, EXISTS (SELECT 1 FROM delivery d INDEXED BY delivery_event \
+            "SELECT received_at, seq, coalesce(item_length, length(body)), unrouted, EXISTS (SELECT 1 FROM delivery d INDEXED BY delivery_event \
              WHERE d.event = event.seq AND d.state IN ('pending', 'parked')) \
              FROM event INDEXED BY event_received \
              WHERE received_at BETWEEN ?1 AND ?3 AND (received_at > ?1 OR seq > ?2) \
@@ -227,13 +228,15 @@ fn remove_event(
             State::Dropped
         });
     }
-    for table in [
-        "DELETE FROM note WHERE event = ?",
-        "DELETE FROM event WHERE seq = ?",
-    ] {
-        transaction.prepare_cached(table)?.execute([seq])?;
-    }
-    Ok(())
+    transaction
+        .prepare_cached("DELETE FROM note WHERE event = ?")?
+        .execute([seq])?;
+    let request: Option<i64> = transaction
+        .prepare_cached("DELETE FROM event WHERE seq = ? RETURNING request")?
+        .query_row([seq], |row| row.get(0))?;
+    request.map_or(Ok(()), |request| {
+        requests::remove_if_last(transaction, request)
+    })
 }
 
 /// A row for each page: the statement must be run to its end.

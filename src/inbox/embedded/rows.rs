@@ -13,29 +13,45 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::event::{
-    Content, DedupKey, Delivery, DeliveryId, Event, EventId, Reason, State, Target,
+    Content, DedupKey, Delivery, DeliveryId, Event, EventId, Item, Reason, State, Target,
 };
 use crate::inbox::lanes::Seq;
 use crate::inbox::{Acceptance, EventRecord};
 
 // Bound by position, in the order of these columns: a look-up of each name would cost as much as an index.
 const INSERT_EVENT: &str = "INSERT INTO event (id, source, key, key_digest, key_strict, retention, type, received_at, \
-     unrouted, secret, peer, content, query, claims, form, headers, body) \
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+     unrouted, secret, peer, content, query, claims, form, headers, body, request, item, item_at, item_length) \
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 const INSERT_DELIVERY: &str = "INSERT INTO delivery (id, event, source, route, namespace, workflow, signal, state, reason, attempts, \
      accepted_at, first_attempt_at, next_attempt_at, settled_at, request_id, run_id, last_error, rules, args) \
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
+/// The body of an event `e`: its own, or its part of what several share.
+macro_rules! body {
+    () => {
+        "CASE WHEN e.item_at IS NULL THEN e.body ELSE \
+         (SELECT substr(r.body, e.item_at + 1, e.item_length) FROM request r WHERE r.seq = e.request) END"
+    };
+}
+
 /// What [`event_from`] reads, from a table `event` named `e`.
-pub(super) const EVENT_COLUMNS: &str = "e.seq, e.id, e.source, e.key, e.key_digest, e.key_strict, e.retention, e.type, \
+pub(super) const EVENT_COLUMNS: &str = concat!(
+    "e.seq, e.id, e.source, e.key, e.key_digest, e.key_strict, e.retention, e.type, \
      e.received_at, e.duplicates, e.conflicts, e.erased_at, e.secret, e.peer, e.content, e.query, e.claims, e.form, \
-     e.headers, e.body";
+     e.headers, e.item, e.item_at, ",
+    body!(),
+    " AS body"
+);
 
 /// What [`delivery_from`] reads, from a table `delivery` named `d` and its `event` named `e`.
-pub(super) const DELIVERY_COLUMNS: &str = "d.id, e.id AS event_id, d.source, d.route, d.namespace, d.workflow, d.signal, \
+pub(super) const DELIVERY_COLUMNS: &str = concat!(
+    "d.id, e.id AS event_id, d.source, d.route, d.namespace, d.workflow, d.signal, \
      d.state, d.reason, d.attempts, d.accepted_at, d.first_attempt_at, d.next_attempt_at, d.settled_at, d.request_id, \
-     d.run_id, d.last_error, d.rules, d.args, CASE WHEN d.args IS NULL THEN e.body END AS sent";
+     d.run_id, d.last_error, d.rules, d.args, CASE WHEN d.args IS NULL THEN ",
+    body!(),
+    " END AS sent"
+);
 
 /// What of an acceptance must be put into words before it is a row; made before the writer sees it.
 #[derive(Debug)]
@@ -65,12 +81,7 @@ impl Encoded {
                 .map(serde_json::to_string)
                 .transpose()?,
             form,
-            content: match &event.content {
-                Content::Json(_) => "json",
-                Content::Form(_) => "form",
-                Content::Text => "text",
-                Content::Binary => "binary",
-            },
+            content: kind_of(&event.content),
             rules: acceptance
                 .deliveries
                 .iter()
@@ -80,14 +91,24 @@ impl Encoded {
     }
 }
 
-/// Inserts the event and its deliveries; returns the places of these, in their order.
+/// How a content is called in a column.
+pub(super) const fn kind_of(content: &Content) -> &'static str {
+    match content {
+        Content::Json(_) => "json",
+        Content::Form(_) => "form",
+        Content::Text => "text",
+        Content::Binary => "binary",
+    }
+}
+
+/// Inserts the event and its deliveries; returns the places of these, in their order. `request`: what it shares with others.
 pub(super) fn insert(
     connection: &Connection,
     acceptance: &Acceptance,
     encoded: &Encoded,
+    request: Option<i64>,
 ) -> rusqlite::Result<Vec<Seq>> {
-    let unrouted = acceptance.deliveries.is_empty();
-    let event = insert_event(connection, &acceptance.event, encoded, unrouted)?;
+    let event = insert_event(connection, acceptance, encoded, request)?;
     acceptance
         .deliveries
         .iter()
@@ -101,10 +122,14 @@ pub(super) fn insert(
 
 fn insert_event(
     connection: &Connection,
-    event: &Event,
+    acceptance: &Acceptance,
     encoded: &Encoded,
-    unrouted: bool,
+    request: Option<i64>,
 ) -> rusqlite::Result<i64> {
+    let Acceptance { event, deliveries } = acceptance;
+    let number = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    let at = event.item.as_ref().and_then(|item| item.at);
+    let own = if at.is_some() { &[][..] } else { &event.body };
     connection.prepare_cached(INSERT_EVENT)?.insert(params![
         event.id.0.as_bytes(),
         &*event.source,
@@ -114,17 +139,19 @@ fn insert_event(
         i64::try_from(event.key.retention.as_millis()).unwrap_or(i64::MAX),
         event.kind,
         event.received_at.millis(),
-        unrouted,
-        event
-            .secret
-            .map(|number| i64::try_from(number).unwrap_or(i64::MAX)),
+        deliveries.is_empty(),
+        event.secret.map(number),
         event.peer,
         encoded.content,
         encoded.query,
         encoded.claims,
         encoded.form,
         encoded.headers,
-        &event.body[..],
+        own,
+        request,
+        event.item.as_ref().map(|item| number(item.number)),
+        at.map(number),
+        at.map(|_| number(event.body.len())),
     ])
 }
 
@@ -197,9 +224,8 @@ pub(super) fn event_from(row: &Row<'_>) -> rusqlite::Result<(i64, EventRecord)> 
         claims: maybe_parsed(row, "claims")?,
         content: content(row, &body)?,
         body,
-        secret: row
-            .get::<_, Option<i64>>("secret")?
-            .and_then(|number| usize::try_from(number).ok()),
+        secret: number(row, "secret")?,
+        item: item(row)?,
     };
     let record = EventRecord {
         event,
@@ -259,8 +285,26 @@ pub(super) fn rowid(seq: Seq) -> impl ToSql {
     i64::try_from(seq.get()).unwrap_or(i64::MAX)
 }
 
+/// Where it stands among several; what they share is left out.
+fn item(row: &Row<'_>) -> rusqlite::Result<Option<Item>> {
+    let Some(place) = number(row, "item")? else {
+        return Ok(None);
+    };
+    Ok(Some(Item {
+        number: place,
+        at: number(row, "item_at")?,
+        whole: Bytes::new(),
+        whole_content: Arc::new(Content::Binary),
+    }))
+}
+
+fn number(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<usize>> {
+    let number = row.get::<_, Option<i64>>(column)?;
+    Ok(number.and_then(|number| usize::try_from(number).ok()))
+}
+
 /// A body that says JSON was parsed before it was kept; one that was erased since reads as binary.
-fn content(row: &Row<'_>, body: &[u8]) -> rusqlite::Result<Content> {
+pub(super) fn content(row: &Row<'_>, body: &[u8]) -> rusqlite::Result<Content> {
     Ok(match row.get_ref("content")?.as_str()? {
         "json" => serde_json::from_slice(body).map_or(Content::Binary, Content::Json),
         "form" => maybe_parsed(row, "form")?.map_or(Content::Binary, Content::Form),

@@ -1,7 +1,8 @@
 //! The tables, and how a connection to them is opened.
 //!
 //! Columns are named and written so that an operator can read the file with any SQLite tool: states and reasons as text, times
-//! in milliseconds since 1970. Arguments that are the body as sent are NULL, for it stands in the event. Only `dedup` is keyed
+//! in milliseconds since 1970. Arguments that are the body as sent are NULL, for it stands in the event; of one event among
+//! several the body is a part of its `request`'s, from `item_at` on. Only `dedup` is keyed
 //! in random order: such an index dirties a page of its own on every accept, whereas those that grow in order of time share
 //! theirs within a batch.
 
@@ -12,7 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::inbox::Error;
 
 /// Raised with every change of the tables; a file from a newer program is refused.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 const TABLES: &str = "
 CREATE TABLE event (
@@ -36,10 +37,22 @@ CREATE TABLE event (
     claims       TEXT,
     form         TEXT,
     headers      TEXT NOT NULL,
-    body         BLOB NOT NULL
+    body         BLOB NOT NULL,
+    request      INTEGER,
+    item         INTEGER,
+    item_at      INTEGER,
+    item_length  INTEGER
 );
 CREATE INDEX event_received ON event(received_at);
 CREATE INDEX event_unrouted ON event(seq) WHERE unrouted;
+CREATE INDEX event_request ON event(request) WHERE request IS NOT NULL;
+
+CREATE TABLE request (
+    seq      INTEGER PRIMARY KEY,
+    content  TEXT NOT NULL,
+    form     TEXT,
+    body     BLOB NOT NULL
+);
 
 CREATE TABLE dedup (
     key        BLOB PRIMARY KEY,

@@ -5,6 +5,7 @@
 use rusqlite::{Connection, named_params, params};
 use uuid::Uuid;
 
+use super::requests::Whole;
 use super::rows;
 use crate::clock::Timestamp;
 use crate::event::{Content, EventId, Reason};
@@ -21,14 +22,23 @@ const MARK: &str = "UPDATE delivery SET state = :state, reason = :reason, attemp
 /// What became of one acceptance inside the transaction.
 #[derive(Debug)]
 pub(super) struct Kept {
-    pub receipt: Result<Receipt, Error>,
-    /// Places of the deliveries, in their order; empty for a duplicate.
-    pub seqs: Vec<Seq>,
+    /// One for each event.
+    pub receipts: Result<Vec<Receipt>, Error>,
+    /// For each event the places of its deliveries, in their order; none for a duplicate.
+    pub seqs: Vec<Vec<Seq>>,
 }
 
-/// An acceptance with everything that can be worked out outside the writer, whose time is the scarce one.
+/// The events of one request, with everything that can be worked out outside the writer, whose time is the scarce one.
 #[derive(Debug)]
 pub(super) struct Prepared {
+    pub parts: Vec<Part>,
+    /// What they share; none where there is but one.
+    whole: Option<Whole>,
+}
+
+/// One event.
+#[derive(Debug)]
+pub(super) struct Part {
     pub acceptance: Acceptance,
     encoded: rows::Encoded,
     key: dedup::Fingerprint,
@@ -36,9 +46,21 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    pub(super) fn new(mut acceptance: Acceptance) -> Result<Self, Error> {
-        let encoded = rows::Encoded::new(&acceptance)
-            .map_err(|error| Error::Unavailable(error.to_string()))?;
+    pub(super) fn new(acceptances: Vec<Acceptance>) -> Result<Self, Error> {
+        let unwritable = |error: serde_json::Error| Error::Unavailable(error.to_string());
+        let whole = acceptances.first().map(|first| Whole::of(&first.event));
+        let whole = whole.transpose().map_err(unwritable)?.flatten();
+        let parts = acceptances.into_iter().map(Part::new);
+        let parts = parts
+            .collect::<serde_json::Result<_>>()
+            .map_err(unwritable)?;
+        Ok(Self { parts, whole })
+    }
+}
+
+impl Part {
+    fn new(mut acceptance: Acceptance) -> serde_json::Result<Self> {
+        let encoded = rows::Encoded::new(&acceptance)?;
         // What has been put into words is let go by the thread that made it: the writer would pay more for it.
         let event = &mut acceptance.event;
         event.headers = Vec::new();
@@ -54,26 +76,67 @@ impl Prepared {
     }
 }
 
+/// All of it or nothing.
 pub(super) fn accept(connection: &Connection, prepared: &Prepared) -> rusqlite::Result<Kept> {
-    let acceptance = &prepared.acceptance;
-    let event = acceptance.event.id;
-    if !take_key(connection, prepared)? {
-        return count_repeat(connection, prepared);
+    let several = prepared.parts.len() > 1;
+    if several {
+        connection.execute_batch("SAVEPOINT several")?;
     }
-    let seqs = rows::insert(connection, acceptance, &prepared.encoded)?;
-    let receipt = match seqs.len() {
-        0 => Receipt::Unrouted { event },
-        deliveries => Receipt::Accepted { event, deliveries },
-    };
+    let (mut receipts, mut seqs, mut request) = (Vec::new(), Vec::new(), None);
+    for part in &prepared.parts {
+        let whole = prepared.whole.as_ref();
+        match accept_part(connection, part, whole, &mut request)? {
+            Ok((receipt, places)) => {
+                receipts.push(receipt);
+                seqs.push(places);
+            }
+            Err(conflict) => {
+                if several {
+                    connection.execute_batch("ROLLBACK TO several; RELEASE several")?;
+                    count_repeat(connection, part)?.err();
+                }
+                return Ok(Kept {
+                    receipts: Err(conflict),
+                    seqs: Vec::new(),
+                });
+            }
+        }
+    }
+    if several {
+        connection.execute_batch("RELEASE several")?;
+    }
     Ok(Kept {
-        receipt: Ok(receipt),
+        receipts: Ok(receipts),
         seqs,
     })
 }
 
+/// `request` is what the events share, once the first of them is kept.
+fn accept_part(
+    connection: &Connection,
+    part: &Part,
+    whole: Option<&Whole>,
+    request: &mut Option<i64>,
+) -> rusqlite::Result<Result<(Receipt, Vec<Seq>), Error>> {
+    if !take_key(connection, part)? {
+        let receipt = count_repeat(connection, part)?;
+        return Ok(receipt.map(|receipt| (receipt, Vec::new())));
+    }
+    if let (None, Some(whole)) = (*request, whole) {
+        *request = Some(whole.insert(connection)?);
+    }
+    let seqs = rows::insert(connection, &part.acceptance, &part.encoded, *request)?;
+    let event = part.acceptance.event.id;
+    let receipt = match seqs.len() {
+        0 => Receipt::Unrouted { event },
+        deliveries => Receipt::Accepted { event, deliveries },
+    };
+    Ok(Ok((receipt, seqs)))
+}
+
 /// Takes the dedup key unless an event still holds it at the time of this one.
-fn take_key(connection: &Connection, prepared: &Prepared) -> rusqlite::Result<bool> {
-    let event = &prepared.acceptance.event;
+fn take_key(connection: &Connection, part: &Part) -> rusqlite::Result<bool> {
+    let event = &part.acceptance.event;
     let expires_at = event.received_at.plus(event.key.retention);
     let taken = connection
         .prepare_cached(
@@ -81,9 +144,9 @@ fn take_key(connection: &Connection, prepared: &Prepared) -> rusqlite::Result<bo
              SET event = ?2, body = ?3, expires_at = ?4 WHERE expires_at <= ?5",
         )?
         .execute(params![
-            prepared.key,
+            part.key,
             event.id.0.as_bytes(),
-            prepared.body,
+            part.body,
             expires_at.millis(),
             event.received_at.millis()
         ])?;
@@ -91,10 +154,10 @@ fn take_key(connection: &Connection, prepared: &Prepared) -> rusqlite::Result<bo
 }
 
 /// Counts the repeat on the first event, if that is still there: keys can outlive their events.
-fn count_repeat(connection: &Connection, prepared: &Prepared) -> rusqlite::Result<Kept> {
+fn count_repeat(connection: &Connection, part: &Part) -> rusqlite::Result<Result<Receipt, Error>> {
     let (first, conflict) = connection
         .prepare_cached("SELECT event, body <> ? FROM dedup WHERE key = ?")?
-        .query_row(params![prepared.body, prepared.key], |row| {
+        .query_row(params![part.body, part.key], |row| {
             Ok((EventId(Uuid::from_bytes(row.get(0)?)), row.get(1)?))
         })?;
     connection
@@ -102,14 +165,10 @@ fn count_repeat(connection: &Connection, prepared: &Prepared) -> rusqlite::Resul
             "UPDATE event SET duplicates = duplicates + 1, conflicts = conflicts + ? WHERE id = ?",
         )?
         .execute(params![conflict, first.0.as_bytes()])?;
-    let receipt = if conflict && prepared.acceptance.event.key.strict {
+    Ok(if conflict && part.acceptance.event.key.strict {
         Err(Error::Conflict { first })
     } else {
         Ok(Receipt::Duplicate { first, conflict })
-    };
-    Ok(Kept {
-        receipt,
-        seqs: Vec::new(),
     })
 }
 

@@ -48,6 +48,7 @@ fn acceptance(key: &str, body_bytes: usize) -> Acceptance {
         body: Bytes::from(vec![b'x'; body_bytes]),
         content: Content::Text,
         secret: None,
+        item: None,
     };
     let delivery = Delivery {
         id: DeliveryId::at(NOW),
@@ -110,10 +111,13 @@ impl Desk {
         }
     }
 
-    fn accept(&self, acceptance: Acceptance) -> (Job, oneshot::Receiver<Result<Receipt, Error>>) {
+    fn accept(
+        &self,
+        acceptance: Acceptance,
+    ) -> (Job, oneshot::Receiver<Result<Vec<Receipt>, Error>>) {
         let (answer, answered) = oneshot::channel();
         let job = Job::Accept {
-            prepared: Box::new(Prepared::new(acceptance).unwrap()),
+            prepared: Box::new(Prepared::new(vec![acceptance]).unwrap()),
             answer,
             permit: Arc::clone(&self.room).try_acquire_owned().unwrap(),
         };
@@ -259,7 +263,7 @@ fn copies_in_one_batch_are_one_event() {
     desk.writer.commit(jobs);
     let new = answers
         .into_iter()
-        .map(|mut answered| answered.try_recv().unwrap().unwrap())
+        .flat_map(|mut answered| answered.try_recv().unwrap().unwrap())
         .filter(|receipt| matches!(receipt, Receipt::Accepted { .. }));
     assert_eq!(new.count(), 1);
     assert_eq!(desk.count("SELECT duplicates FROM event"), 2);

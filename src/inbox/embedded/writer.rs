@@ -44,7 +44,7 @@ const IDLE: Duration = Duration::from_millis(250);
 pub(super) enum Job {
     Accept {
         prepared: Box<Prepared>,
-        answer: oneshot::Sender<Result<Receipt, Error>>,
+        answer: oneshot::Sender<Result<Vec<Receipt>, Error>>,
         permit: OwnedSemaphorePermit,
     },
     Settle {
@@ -264,19 +264,21 @@ impl Writer {
                 Done::Accepted(kept),
             ) = (job, done)
             {
-                if matches!(
-                    kept.receipt,
-                    Ok(Receipt::Accepted { .. } | Receipt::Unrouted { .. })
-                ) {
-                    committed.push((kept.seqs, prepared.acceptance.deliveries));
+                let receipts = kept.receipts.iter().flatten();
+                for ((part, seqs), receipt) in
+                    prepared.parts.into_iter().zip(kept.seqs).zip(receipts)
+                {
+                    if !matches!(receipt, Receipt::Duplicate { .. }) {
+                        committed.push((seqs, part.acceptance.deliveries));
+                    }
                 }
-                answers.push((answer, kept.receipt, permit));
+                answers.push((answer, kept.receipts, permit));
             }
         }
         self.board.enter(committed);
-        for (answer, receipt, permit) in answers {
+        for (answer, receipts, permit) in answers {
             drop(permit);
-            drop(answer.send(receipt));
+            drop(answer.send(receipts));
         }
     }
 

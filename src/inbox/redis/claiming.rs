@@ -9,6 +9,7 @@ use ::redis::{FromRedisValue, Pipeline, Value};
 
 use super::Store;
 use super::clerk::Ask;
+use super::parts;
 use super::rows::{self, Fields};
 use super::settling::Hold;
 use crate::clock::{self, Timestamp};
@@ -156,7 +157,7 @@ impl Store {
             pipeline
                 .cmd("HMGET")
                 .arg(self.keys.named(&name))
-                .arg(&["body", "packed"]);
+                .arg(&parts::BODY);
         }
         let mut connection = self.link.shared().await?;
         let answers = connection
@@ -164,14 +165,30 @@ impl Store {
             .await
             .map_err(|error| self.link.refused(&error))?;
         let named = |answer| match answer {
-            Value::Array(values) => ["body", "packed"]
+            Value::Array(values) => parts::BODY
                 .into_iter()
                 .zip(values)
                 .filter_map(field)
                 .collect(),
             _ => Fields::new(),
         };
-        Ok(answers.into_iter().map(named).collect())
+        let mut bodies: Vec<Fields> = answers.into_iter().map(named).collect();
+        let mut pipeline = Pipeline::new();
+        let asked = |event: &&mut Fields| parts::ask_for(&mut pipeline, &self.keys, event);
+        let asked: Vec<&mut Fields> = bodies.iter_mut().filter(asked).collect();
+        if asked.is_empty() {
+            return Ok(bodies);
+        }
+        let answers = connection
+            .send_packed_commands(&pipeline, 0, asked.len())
+            .await
+            .map_err(|error| self.link.refused(&error))?;
+        for (event, answer) in asked.into_iter().zip(answers) {
+            if let Value::BulkString(part) = answer {
+                parts::put(event, part);
+            }
+        }
+        Ok(bodies)
     }
 }
 

@@ -11,7 +11,7 @@ use super::rows;
 use super::{Error, Store};
 use crate::clock;
 use crate::event::{Closed, Content, Delivery, Event, EventId, Missing};
-use crate::inbox::{ActionError, EventRecord};
+use crate::inbox::{ActionError, EventRecord, blank};
 
 static ERASE: LazyLock<Script> = LazyLock::new(|| script(include_str!("lua/erase.lua")));
 
@@ -35,16 +35,25 @@ impl Store {
 /// What is left of it, as `erase.lua` takes it.
 fn erased(record: EventRecord) -> Result<Vec<String>, Error> {
     let failed = |error| unwritable(&error);
+    let (id, blank) = (record.event.id, blank(&record.event));
     let mut args = vec![
-        record.event.id.to_string(),
+        id.to_string(),
         clock::now().millis().to_string(),
         rows::event_doc(&bare(record.event)).map_err(failed)?,
+        blank,
     ];
     for delivery in record.deliveries {
         args.push(delivery.id.to_string());
         args.push(rows::delivery_doc(&without_args(delivery)).map_err(failed)?);
     }
     Ok(args)
+}
+
+/// What stands in the place of its part of a body that others share.
+fn blank(event: &Event) -> String {
+    let mut part = vec![0; event.body.len()];
+    blank::overwrite(&mut part);
+    String::from_utf8(part).unwrap_or_default()
 }
 
 fn bare(event: Event) -> Event {

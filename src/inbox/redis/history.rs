@@ -58,7 +58,12 @@ impl Store {
 
     pub(in crate::inbox) async fn event(&self, id: EventId) -> Result<Option<EventRecord>, Error> {
         let mut reading = self.reading().await?;
-        Ok(self.records(&mut reading, &[id]).await?.pop())
+        let mut found = self.records(&mut reading, &[id]).await?.pop();
+        let item = found.as_mut().and_then(|found| found.event.item.as_mut());
+        if let Some(item) = item {
+            self.complete(&mut reading, id, item).await?;
+        }
+        Ok(found)
     }
 
     pub(in crate::inbox) async fn count_events(&self, filter: &EventFilter) -> Result<u64, Error> {
@@ -103,9 +108,9 @@ impl Store {
             .map(|spot| self.keys.event(&spot.id.to_string()))
             .collect();
         let wanted: &[&str] = if is_selective(filter) {
-            &["seq", "packed", "bytes", "ids", "doc"]
+            &["seq", "packed", "length", "bytes", "ids", "doc"]
         } else {
-            &["seq", "packed", "bytes"]
+            &["seq", "packed", "length", "bytes"]
         };
         let found = reading.fields(&names, wanted).await?;
         let mut fitting: Vec<_> = spots
@@ -161,7 +166,8 @@ impl Store {
     ) -> Result<Vec<EventRecord>, Error> {
         let texts: Vec<_> = ids.iter().map(ToString::to_string).collect();
         let names: Vec<_> = texts.iter().map(|id| self.keys.event(id)).collect();
-        let events = reading.hashes(&names).await?;
+        let mut events = reading.hashes(&names).await?;
+        reading.parts(&self.keys, &mut events).await?;
         let owned: Vec<_> = events
             .iter()
             .map(|fields| rows::ids_from(fields).unwrap_or_default())
@@ -220,7 +226,7 @@ fn needs_deliveries(filter: &EventFilter) -> bool {
 
 /// About what it takes in memory: its body is unpacked.
 fn weight(fields: &Fields) -> usize {
-    ["packed", "bytes"]
+    ["packed", "length", "bytes"]
         .into_iter()
         .filter_map(|name| std::str::from_utf8(fields.get(name)?).ok()?.parse().ok())
         .fold(0, usize::saturating_add)

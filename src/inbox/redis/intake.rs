@@ -238,20 +238,24 @@ impl Intake {
     fn answer(&self, link: &Link, jobs: Vec<Job>, answers: Vec<Value>) {
         crash::point("store.committed");
         let (mut told, mut fresh) = (Vec::new(), Vec::new());
-        for (mut job, answer) in jobs.into_iter().zip(answers) {
-            let receipt = match answer {
+        for (job, answer) in jobs.into_iter().zip(answers) {
+            let read = match answer {
                 Value::ServerError(error) => Err(link.refused(&error.into())),
                 answer => job.read(&answer),
             };
-            let receipt = receipt.map(|(receipt, places)| {
-                if let Some(places) = places {
-                    told.extend(job.held());
-                    fresh.extend(job.pending(places));
-                }
-                receipt
+            let receipts = read.map(|read| {
+                let both = read.into_iter().zip(job.events);
+                let receipts = both.map(|((receipt, places), event)| {
+                    if let Some(places) = places {
+                        told.extend(event.held());
+                        fresh.extend(event.pending(places));
+                    }
+                    receipt
+                });
+                receipts.collect()
             });
             // An answer nobody waits for any more is no loss.
-            drop(job.answer.send(receipt));
+            drop(job.answer.send(receipts));
         }
         told.extend(self.partitions.enter(fresh));
         self.partitions.tell(told);

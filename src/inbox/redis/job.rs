@@ -1,4 +1,4 @@
-//! An acceptance on its way, and what the script answered to it.
+//! Events on their way to be accepted, and what the script answered to it.
 
 use ::redis::{Cmd, Value};
 use tokio::sync::oneshot;
@@ -7,16 +7,21 @@ use crate::event::{Delivery, EventId, State};
 use crate::inbox::lanes::Seq;
 use crate::inbox::{Error, Receipt};
 
-/// An acceptance, encoded.
+/// The events of one request, encoded.
 #[derive(Debug)]
 pub(super) struct Job {
     pub command: Cmd,
-    pub event: EventId,
-    pub strict: bool,
+    pub events: Vec<Sent>,
+    pub answer: oneshot::Sender<Result<Vec<Receipt>, Error>>,
+}
+
+/// What of an event is needed once it is accepted.
+#[derive(Debug)]
+pub(super) struct Sent {
+    pub id: EventId,
     /// One for each delivery.
     pub partitions: Vec<u16>,
     pub deliveries: Vec<Delivery>,
-    pub answer: oneshot::Sender<Result<Receipt, Error>>,
 }
 
 /// A pending delivery that was just accepted.
@@ -38,13 +43,11 @@ pub(super) struct Places {
     before: Vec<Option<u64>>,
 }
 
-impl Job {
+impl Sent {
     /// Its pending deliveries.
-    pub(super) fn pending(&mut self, places: Places) -> impl Iterator<Item = Fresh> {
-        let deliveries = std::mem::take(&mut self.deliveries).into_iter();
-        let partitions = std::mem::take(&mut self.partitions).into_iter();
+    pub(super) fn pending(self, places: Places) -> impl Iterator<Item = Fresh> {
         let mut before = places.before.into_iter();
-        let numbered = (0..).zip(partitions.zip(deliveries));
+        let numbered = (0..).zip(self.partitions.into_iter().zip(self.deliveries));
         numbered.filter_map(move |(number, (partition, delivery))| {
             let pending = delivery.state == State::Pending;
             let stands = pending || delivery.holds_lane();
@@ -69,17 +72,12 @@ impl Job {
             .map(|(partition, _)| *partition)
     }
 
-    pub(super) fn weight(&self) -> usize {
-        self.command.args_iter().map(|arg| arg_len(&arg)).sum()
-    }
-
     /// The receipt, and the places of what was accepted.
-    pub(super) fn read(&self, answer: &Value) -> Result<(Receipt, Option<Places>), Error> {
-        let strange = || Error::Unavailable("Redis gave an answer that makes no sense".to_owned());
+    fn read(&self, answer: &Value) -> Option<(Receipt, Option<Places>)> {
         let Value::Array(values) = answer else {
-            return Err(strange());
+            return None;
         };
-        let event = self.event;
+        let event = self.id;
         match values.as_slice() {
             [Value::Int(0), Value::Int(first), before @ ..] => {
                 let first = u64::try_from(*first).ok().and_then(Seq::new);
@@ -95,27 +93,50 @@ impl Job {
                     0 => Receipt::Unrouted { event },
                     deliveries => Receipt::Accepted { event, deliveries },
                 };
-                Ok((receipt, places))
+                Some((receipt, places))
             }
-            [
-                Value::Int(1),
-                Value::BulkString(first),
-                Value::Int(conflict),
-            ] => {
-                let first = std::str::from_utf8(first)
-                    .ok()
-                    .and_then(|first| first.parse().ok());
-                let (first, conflict) = (first.ok_or_else(strange)?, *conflict == 1);
-                if conflict && self.strict {
-                    return Err(Error::Conflict { first });
-                }
-                Ok((Receipt::Duplicate { first, conflict }, None))
+            [Value::Int(1), first, Value::Int(conflict)] => {
+                let (first, conflict) = (id(first)?, *conflict == 1);
+                Some((Receipt::Duplicate { first, conflict }, None))
             }
+            _ => None,
+        }
+    }
+}
+
+impl Job {
+    pub(super) fn weight(&self) -> usize {
+        self.command.args_iter().map(|arg| arg_len(&arg)).sum()
+    }
+
+    /// For each event its receipt, and the places of what was accepted.
+    pub(super) fn read(&self, answer: &Value) -> Result<Vec<(Receipt, Option<Places>)>, Error> {
+        let strange = || Error::Unavailable("Redis gave an answer that makes no sense".to_owned());
+        let Value::Array(values) = answer else {
+            return Err(strange());
+        };
+        match values.as_slice() {
             [Value::Int(2), Value::Int(source_only)] => Err(Error::Backlog {
                 source_only: *source_only == 1,
             }),
+            [Value::Int(3), first] => Err(Error::Conflict {
+                first: id(first).ok_or_else(strange)?,
+            }),
+            answers if answers.len() == self.events.len() => self
+                .events
+                .iter()
+                .zip(answers)
+                .map(|(event, answer)| event.read(answer).ok_or_else(strange))
+                .collect(),
             _ => Err(strange()),
         }
+    }
+}
+
+fn id(value: &Value) -> Option<EventId> {
+    match value {
+        Value::BulkString(text) => std::str::from_utf8(text).ok()?.parse().ok(),
+        _ => None,
     }
 }
 

@@ -19,7 +19,9 @@ pub(super) const SCHEMA: u32 = 1;
 /// | `seq` | counter | the last place in the order of acceptance: each event takes one, each delivery takes one |
 /// | `fence` | counter | the last lease granted |
 /// | `key:<32 hex>` | text | a dedup key (`inbox::dedup`): `<event id> <body digest> <expires at, ms>`; expires with its retention |
-/// | `event:<id>` | hash | `seq`, `at` (received, ms), `doc` (JSON, `rows`), `body`, `packed` (size before compression, absent: as sent), `ids` (of its deliveries, separated by spaces, in order), `duplicates`, `conflicts`, `erased_at`, `bytes` (what it and its deliveries weigh) |
+/// | `event:<id>` | hash | `seq`, `at` (received, ms), `doc` (JSON, `rows`), `body`, `packed` (size before compression, absent: as sent), `ids` (of its deliveries, separated by spaces, in order), `duplicates`, `conflicts`, `erased_at`, `bytes` (what it and its deliveries weigh); of one among several `request` (id of what they share), `from` and `length` (its part of that; absent: `body` is a copy of its own) |
+/// | `request:<id>` | text | the body that several events share, as sent |
+/// | `shared:<id>` | hash | `content` and `form` of that body, `left` (its events), `whole` (those of them that are not erased) |
 /// | `notes:<id>` | list | what operators did about the event, JSON each (`rows`); the last 1,000 |
 /// | `delivery:<id>` | hash | `seq`, `part`, `doc` (JSON, `rows`: all that never changes), `args` (absent: the body of its event as the only argument), `state`, `reason`, `attempts`, `first`, `next`, `settled` (ms), `run`, `error`, `flight` |
 /// | `events` | sorted set | score: received at (ms); member: `seq` as 14 digits, then the event's id. All events |
@@ -84,9 +86,9 @@ impl Keys {
             "probe",
             "replicas",
         ];
-        const BEFORE_COLON: [&str; 10] = [
-            "key", "event", "notes", "delivery", "state", "part", "log", "version", "lease",
-            "replica",
+        const BEFORE_COLON: [&str; 12] = [
+            "request", "shared", "key", "event", "notes", "delivery", "state", "part", "log",
+            "version", "lease", "replica",
         ];
         let rest = std::str::from_utf8(name)
             .ok()

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use super::Store;
 use super::heads::DeliveryHead;
 use super::history::told;
+use super::parts::BODY;
 use super::reading::Reading;
 use super::rows::{self, Fields};
 use super::span::{Place, Span, cursor, parse};
@@ -63,7 +64,8 @@ impl Store {
         } else {
             let event = DeliveryHead::of(fields).map_err(unreadable)?.event;
             let name = self.keys.event(&event.to_string());
-            let event = reading.fields(&[name], &["body", "packed"]).await?;
+            let mut event = reading.fields(&[name], &BODY).await?;
+            reading.parts(&self.keys, &mut event).await?;
             let body = event.first().map(rows::body_from).transpose();
             body.map_err(unreadable)?
         };
@@ -201,10 +203,11 @@ impl Store {
             .map(|(found, _)| self.keys.event(&found.event.to_string()))
             .collect();
         let kept = reading.lengths(&events, "body").await?;
-        let unpacked = reading.fields(&events, &["packed"]).await?;
+        let unpacked = reading.fields(&events, &["packed", "length"]).await?;
         let mut bodies = kept.into_iter().zip(&unpacked).map(|(kept, fields)| {
             let packed = fields
                 .get("packed")
+                .or_else(|| fields.get("length"))
                 .and_then(|size| std::str::from_utf8(size).ok());
             packed.and_then(|size| size.parse().ok()).unwrap_or(kept)
         });
@@ -240,7 +243,8 @@ impl Store {
             .iter()
             .map(|id| self.keys.event(&id.to_string()))
             .collect();
-        let found = reading.fields(&names, &["body", "packed"]).await?;
+        let mut found = reading.fields(&names, &BODY).await?;
+        reading.parts(&self.keys, &mut found).await?;
         for (id, fields) in events.into_iter().zip(&found) {
             bodies.insert(id, told(rows::body_from(fields)));
         }

@@ -34,6 +34,7 @@ mod listing;
 mod measure;
 mod paging;
 mod partitions;
+mod parts;
 mod pause;
 mod reading;
 mod replaying;

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::event::{
-    Content, DedupKey, Delivery, DeliveryId, Event, EventId, Reason, Rules, State, Target,
+    Content, DedupKey, Delivery, DeliveryId, Event, EventId, Item, Reason, Rules, State, Target,
 };
 use crate::inbox::{Action, EventRecord, Note, NoteRecord};
 
@@ -54,6 +54,16 @@ struct EventDoc<'a> {
     form: Option<Cow<'a, Value>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     secret: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    item: Option<ItemDoc>,
+}
+
+/// Where an event stands among several.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct ItemDoc {
+    number: usize,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    at: Option<usize>,
 }
 
 /// All of a delivery that never changes, but its id and arguments.
@@ -122,12 +132,7 @@ struct NoteDoc<'a> {
 }
 
 pub(super) fn event_doc(event: &Event) -> serde_json::Result<String> {
-    let (content, form) = match &event.content {
-        Content::Json(_) => ("json", None),
-        Content::Form(fields) => ("form", Some(Cow::Borrowed(fields))),
-        Content::Text => ("text", None),
-        Content::Binary => ("binary", None),
-    };
+    let (content, form) = kind_of(&event.content);
     serde_json::to_string(&EventDoc {
         source: Cow::Borrowed(&event.source),
         key: Cow::Borrowed(&event.key.text),
@@ -140,9 +145,33 @@ pub(super) fn event_doc(event: &Event) -> serde_json::Result<String> {
         query: Cow::Borrowed(&event.query),
         claims: event.claims.as_ref().map(Cow::Borrowed),
         content: Cow::Borrowed(content),
-        form,
+        form: form.map(Cow::Borrowed),
         secret: event.secret,
+        item: event.item.as_ref().map(|item| ItemDoc {
+            number: item.number,
+            at: item.at,
+        }),
     })
+}
+
+/// How a content is called, and its form fields.
+pub(super) const fn kind_of(content: &Content) -> (&'static str, Option<&Value>) {
+    match content {
+        Content::Json(_) => ("json", None),
+        Content::Form(fields) => ("form", Some(fields)),
+        Content::Text => ("text", None),
+        Content::Binary => ("binary", None),
+    }
+}
+
+/// The other way around. A body that says JSON was parsed before it was kept; one that was erased since reads as binary.
+pub(super) fn content_from(kind: &str, form: Option<Value>, body: &[u8]) -> Content {
+    match kind {
+        "json" => serde_json::from_slice(body).map_or(Content::Binary, Content::Json),
+        "form" => form.map_or(Content::Binary, Content::Form),
+        "text" => Content::Text,
+        _ => Content::Binary,
+    }
 }
 
 pub(super) fn delivery_doc(delivery: &Delivery) -> serde_json::Result<String> {
@@ -210,14 +239,7 @@ pub(super) fn event_from(id: EventId, fields: &Fields) -> Result<EventRecord, Un
     let doc: EventDoc<'_> =
         serde_json::from_slice(field(fields, "doc")?).map_err(|_| Unreadable("an event"))?;
     let body = body_from(fields)?;
-    let content = match &*doc.content {
-        "json" => serde_json::from_slice(&body).map_or(Content::Binary, Content::Json),
-        "form" => doc
-            .form
-            .map_or(Content::Binary, |form| Content::Form(form.into_owned())),
-        "text" => Content::Text,
-        _ => Content::Binary,
-    };
+    let content = content_from(&doc.content, doc.form.map(Cow::into_owned), &body);
     Ok(EventRecord {
         event: Event {
             id,
@@ -237,6 +259,12 @@ pub(super) fn event_from(id: EventId, fields: &Fields) -> Result<EventRecord, Un
             content,
             body,
             secret: doc.secret,
+            item: doc.item.map(|item| Item {
+                number: item.number,
+                at: item.at,
+                whole: Bytes::new(),
+                whole_content: Arc::new(Content::Binary),
+            }),
         },
         duplicates: number(fields, "duplicates")?.unwrap_or(0),
         conflicts: number(fields, "conflicts")?.unwrap_or(0),
@@ -246,7 +274,7 @@ pub(super) fn event_from(id: EventId, fields: &Fields) -> Result<EventRecord, Un
     })
 }
 
-/// The body of an event as it was sent.
+/// The body of an event as it was sent; a part of what it shares must have been read before (`parts`).
 pub(super) fn body_from(fields: &Fields) -> Result<Bytes, Unreadable> {
     let kept = fields.get("body").map_or(&[][..], Vec::as_slice);
     let Some(size) = number(fields, "packed")? else {

@@ -11,6 +11,7 @@ mod config;
 mod deliveries;
 mod events;
 mod filter;
+mod handshake;
 mod input;
 mod proof;
 mod refusal;
@@ -41,6 +42,7 @@ pub(super) fn router(ops: Ops) -> Router {
         .route("/v1/deliveries/drop", post(bulk::drop))
         .route("/v1/deliveries/{id}/retry", post(actions::retry))
         .route("/v1/deliveries/{id}/drop", post(actions::drop))
+        .route("/v1/sources/{name}/handshake", post(handshake::open))
         .route("/v1/config", get(config::show))
         .route("/v1/config/reload", post(config::reload))
         .route_layer(middleware::from_fn_with_state(ops.clone(), guard::check));

@@ -242,6 +242,7 @@ fn resumed(lost: u64, now: Timestamp) -> serde_json::Result<Vec<u8>> {
         who: "signalpost",
         subject: Subject::Process {},
         workflow: None,
+        events: None,
         reason: Some(&format!("lines missing before this one: {lost}")),
     };
     entry.to_line(now)
@@ -258,6 +259,7 @@ mod tests {
         who: "corp:ada",
         subject: Subject::Query("status"),
         workflow: None,
+        events: None,
         reason: None,
     };
 

@@ -9,14 +9,15 @@ const SECOND: Duration = Duration::from_secs(1);
 
 fn after_everything_happened() -> String {
     let telemetry = Telemetry::new();
-    telemetry.webhook_answered(Some("stripe"), WebhookOutcome::Accepted, SECOND);
-    telemetry.webhook_answered(None, WebhookOutcome::Refused, SECOND);
+    telemetry.webhook_answered(Some("stripe"), &[WebhookOutcome::Accepted], SECOND);
+    telemetry.webhook_answered(None, &[WebhookOutcome::Refused], SECOND);
     telemetry.webhook_refused(
         Some("stripe"),
         WebhookOutcome::Refused,
         "stale",
         "301 s old",
     );
+    telemetry.handshake_answered(Some("slack"), "answered", None);
     let delivery = samples::delivery(clock::now());
     telemetry.delivered(&delivery, SECOND);
     telemetry.delivery_parked(&delivery, Reason::WorkflowMissing, "no such workflow");
@@ -53,6 +54,7 @@ fn all_metrics_of_the_contract_are_there() {
     for line in [
         r#"signalpost_webhooks_total{source="stripe",outcome="accepted"} 1"#,
         r#"signalpost_webhooks_total{source="unknown",outcome="refused"} 1"#,
+        r#"signalpost_handshakes_total{source="slack",outcome="answered"} 1"#,
         r#"signalpost_webhook_duration_seconds_count{source="stripe"} 1"#,
         r#"signalpost_deliveries_total{route="paid",outcome="delivered"} 1"#,
         r#"signalpost_deliveries_total{route="paid",outcome="parked"} 1"#,

@@ -1,7 +1,6 @@
 //! Adyen, payments: eight fields of each item are signed, inside the item. The others are free to forge.
 
 use super::{Batch, Confidence, Preset, SchemeSpec, days};
-use crate::verify::answers::Answers;
 use crate::verify::schemes::Adyen;
 
 pub(super) static PRESET: Preset = Preset {
@@ -29,10 +28,6 @@ pub(super) static PRESET: Preset = Preset {
         kind: Some("body.NotificationRequestItem.eventCode"),
     }),
     horizon: Some(days(30)),
-    answers: Answers {
-        accepted: Some("[accepted]"),
-        ..Answers::DEFAULT
-    },
     confidence: Confidence::Library,
     source: "https://docs.adyen.com/development-resources/webhooks/verify-hmac-signatures/",
     setup: "Customer Area → Developers → Webhooks → the webhook → HMAC key",

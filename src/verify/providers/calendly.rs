@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::{Confidence, Preset, SchemeSpec};
-use crate::verify::answers::Answers;
 use crate::verify::spec::{Layout, Place, SignatureSpec, TimestampSpec, Unit};
 
 pub(super) static PRESET: Preset = Preset {
@@ -28,10 +27,6 @@ pub(super) static PRESET: Preset = Preset {
     },
     kind: Some("body.event"),
     horizon: Some(Duration::from_hours(24)),
-    answers: Answers {
-        client_errors_are_final: true,
-        ..Answers::DEFAULT
-    },
     confidence: Confidence::ThirdParty,
     source: "https://developer.calendly.com/api-docs/4c305798a61d3-webhook-signatures",
     setup: "the `signing_key` that you gave when you made the webhook subscription",

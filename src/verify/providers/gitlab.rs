@@ -1,7 +1,6 @@
 //! GitLab, secret token: the secret itself in `X-Gitlab-Token`. `gitlab-signing` proves the body as well: prefer it where GitLab offers it.
 
 use super::{Confidence, Preset, SchemeSpec, Words};
-use crate::verify::answers::Answers;
 use crate::verify::schemes::credential::Credential;
 
 pub(super) static PRESET: Preset = Preset {
@@ -19,10 +18,6 @@ pub(super) static PRESET: Preset = Preset {
     },
     key: Some("'idempotency-key' in headers ? headers['idempotency-key'] : null"),
     kind: Some("has(body.object_kind) ? body.object_kind : body.event_name"),
-    answers: Answers {
-        client_errors_are_final: true,
-        ..Answers::DEFAULT
-    },
     confidence: Confidence::Documentation,
     source: "https://docs.gitlab.com/user/project/integrations/webhooks/",
     setup: "Settings → Webhooks → the webhook → Secret token: the one you entered",

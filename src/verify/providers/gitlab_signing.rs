@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::{Confidence, Preset, SchemeSpec, days};
-use crate::verify::answers::Answers;
 use crate::verify::spec::{
     Copies, Encoding, KeyForm, Layout, Place, SignatureSpec, TimestampSpec, Unit,
 };
@@ -35,10 +34,6 @@ pub(super) static PRESET: Preset = Preset {
     key: Some("headers['webhook-id']"),
     kind: Some("has(body.object_kind) ? body.object_kind : body.event_name"),
     dedup: Some(days(10)),
-    answers: Answers {
-        client_errors_are_final: true,
-        ..Answers::DEFAULT
-    },
     confidence: Confidence::Documentation,
     source: "https://docs.gitlab.com/user/project/integrations/webhooks/",
     setup: "Settings → Webhooks → the webhook → Signing token: `whsec_…`",

@@ -1,7 +1,6 @@
 //! GoCardless: hex over the body, which holds a batch of events. A bad signature is answered with 498.
 
 use super::{Batch, Confidence, Preset, SchemeSpec};
-use crate::verify::answers::Answers;
 use crate::verify::spec::SignatureSpec;
 
 pub(super) static PRESET: Preset = Preset {
@@ -20,10 +19,6 @@ pub(super) static PRESET: Preset = Preset {
         key: Some("body.id"),
         kind: Some("body.resource_type + '.' + body.action"),
     }),
-    answers: Answers {
-        unproven: 498,
-        ..Answers::DEFAULT
-    },
     confidence: Confidence::Library,
     source: "https://developer.gocardless.com/api-reference/#webhooks-overview",
     setup: "Developers → Webhook endpoints → the endpoint → Secret",

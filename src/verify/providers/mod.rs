@@ -85,9 +85,7 @@ mod zoom;
 use std::time::Duration;
 
 use super::BodyRule;
-use super::answers::Answers;
 use super::given::{Fault, Given};
-use super::handshake::Handshake;
 use super::schemes::credential::Credential;
 use super::spec::{SignatureSpec, TimestampSpec};
 use super::verifier::Verifier;
@@ -118,8 +116,6 @@ pub struct Preset {
     pub dedup: Option<Duration>,
     /// How long the provider goes on retrying: a shorter retention lets a retry in again.
     pub horizon: Option<Duration>,
-    pub handshake: Option<Handshake>,
-    pub answers: Answers,
     /// How sure the facts are.
     pub confidence: Confidence,
     /// The page that the facts come from.
@@ -226,8 +222,6 @@ impl Preset {
         body: BodyRule::Json,
         dedup: None,
         horizon: None,
-        handshake: None,
-        answers: Answers::DEFAULT,
         confidence: Confidence::Documentation,
         source: "",
         setup: "",

@@ -1,7 +1,6 @@
 //! PagerDuty: a list `v1=<hex>,…` over the body; other versions are skipped. A 4xx ends redelivery.
 
 use super::{Confidence, Preset, SchemeSpec};
-use crate::verify::answers::Answers;
 use crate::verify::spec::{Copies, Layout, SignatureSpec};
 
 pub(super) static PRESET: Preset = Preset {
@@ -22,10 +21,6 @@ pub(super) static PRESET: Preset = Preset {
     },
     key: Some("body.event.id"),
     kind: Some("body.event.event_type"),
-    answers: Answers {
-        client_errors_are_final: true,
-        ..Answers::DEFAULT
-    },
     confidence: Confidence::Code,
     source: "https://developer.pagerduty.com/docs/verifying-webhook-signatures",
     setup: "shown once, when the webhook subscription is made",

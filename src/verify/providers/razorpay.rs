@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::{Confidence, Preset, SchemeSpec};
-use crate::verify::answers::Answers;
 use crate::verify::spec::SignatureSpec;
 
 pub(super) static PRESET: Preset = Preset {
@@ -18,10 +17,6 @@ pub(super) static PRESET: Preset = Preset {
     },
     kind: Some("body.event"),
     horizon: Some(Duration::from_hours(24)),
-    answers: Answers {
-        client_errors_are_final: true,
-        ..Answers::DEFAULT
-    },
     confidence: Confidence::Library,
     source: "https://razorpay.com/docs/webhooks/validate-test/",
     setup: "Account & Settings → Webhooks → the webhook → Secret. After a change keep the old one beside it for a day",

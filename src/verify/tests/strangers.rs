@@ -97,7 +97,7 @@ proptest! {
         ],
         keyed in any::<bool>(),
     ) {
-        let read = |text: &str| Expr::compile(text, expr::Scope::SOURCE).unwrap();
+        let read = |text: &str| Expr::compile(text, crate::expr::Scope::SOURCE).unwrap();
         let source = Source {
             key: keyed.then(|| read("body.id")),
             kind: Some(read("body.kind")),

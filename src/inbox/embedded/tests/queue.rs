@@ -58,7 +58,10 @@ async fn a_full_queue_is_busy() {
     let all = Arc::clone(&store.room)
         .try_acquire_many_owned(places)
         .unwrap();
-    assert_eq!(store.accept(acceptance("1", 10)).await, Err(Error::Busy));
+    assert_eq!(
+        store.accept(vec![acceptance("1", 10)]).await,
+        Err(Error::Busy)
+    );
     drop(all);
-    assert!(store.accept(acceptance("1", 10)).await.is_ok());
+    assert!(store.accept(vec![acceptance("1", 10)]).await.is_ok());
 }

@@ -35,7 +35,18 @@ local function is_held(ids)
   return false
 end
 
-local function remove(member, event, ids)
+-- What it shared with others goes with the last of them.
+local function leave(request)
+  local shared = key('shared:' .. request)
+  if redis.call('HINCRBY', shared, 'left', -1) <= 0 then
+    redis.call('UNLINK', shared, key('request:' .. request))
+  end
+end
+
+local function remove(member, event, ids, request)
+  if request then
+    leave(request)
+  end
   for _, id in ipairs(ids) do
     redis.call('UNLINK', key('delivery:' .. id))
     redis.call('ZREM', key('deliveries'), id)
@@ -64,14 +75,14 @@ for place = 1, #found, 2 do
   end
   local event = member:sub(15)
   local hash = key('event:' .. event)
-  local fields = redis.call('HMGET', hash, 'ids', 'bytes', 'packed')
+  local fields = redis.call('HMGET', hash, 'ids', 'bytes', 'packed', 'length', 'request')
   local ids = ids_of(fields[1])
   looked = looked + #ids
   if is_held(ids) then
     passed = passed + 1
-    passed_bytes = passed_bytes + (tonumber(fields[3] or nil) or redis.call('HSTRLEN', hash, 'body'))
+    passed_bytes = passed_bytes + (tonumber(fields[3] or fields[4] or nil) or redis.call('HSTRLEN', hash, 'body'))
   else
-    remove(member, event, ids)
+    remove(member, event, ids, fields[5])
     removed = removed + 1
     freed = freed + (tonumber(fields[2] or nil) or 0)
   end

@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue, Method, Uri};
 use super::super::{Advice, Candidate, Known, diagnose};
 use crate::clock::Timestamp;
 use crate::secret::Secret;
+use crate::verify::answers::Answers;
 use crate::verify::providers::{self, Preset, SchemeSpec};
 use crate::verify::scheme::Scheme;
 use crate::verify::spec::{Place, SignatureSpec, TimestampSpec, Unit};
@@ -157,6 +158,9 @@ pub(super) fn source(name: &str, shape: &Shape, secret: &[u8]) -> Source {
         max_body: None,
         silence: None,
         preset: None,
+        each: None,
+        handshake: None,
+        answers: Answers::DEFAULT,
     }
 }
 
