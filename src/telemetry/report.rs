@@ -5,6 +5,7 @@
 //! something that is not there, they pass `None`, which counts under `unknown`.
 
 mod record;
+mod series;
 mod tls;
 
 use std::time::Duration;
@@ -33,6 +34,14 @@ pub enum WebhookOutcome {
 }
 
 impl WebhookOutcome {
+    const ALL: [Self; 5] = [
+        Self::Accepted,
+        Self::Duplicate,
+        Self::Unrouted,
+        Self::Refused,
+        Self::Failed,
+    ];
+
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -58,6 +67,8 @@ pub enum QueryOutcome {
 }
 
 impl QueryOutcome {
+    const ALL: [Self; 3] = [Self::Answered, Self::Refused, Self::Failed];
+
     const fn label(self) -> &'static str {
         match self {
             Self::Answered => "answered",
@@ -264,10 +275,12 @@ impl Telemetry {
 
     pub fn temporal_connected(&self, server_version: &str) {
         tracing::info!(server_version, "connected to Temporal");
+        self.metrics.temporal_connected.set(1);
     }
 
     pub fn temporal_lost(&self, error: &str) {
         tracing::error!(error, "Temporal cannot be reached; events are kept");
+        self.metrics.temporal_connected.set(0);
     }
 
     /// `what` is a constant and becomes a label: our namespace, our credentials. `aloud`: not only counted.
@@ -315,6 +328,11 @@ impl Telemetry {
                 .get_or_create(&by)
                 .set(i64::from(unreadable));
         }
+    }
+
+    /// Beyond so many bytes settled events leave before their time.
+    pub fn store_limited(&self, bytes: Option<u64>) {
+        self.metrics.store_limit.set(gauge(bytes.unwrap_or(0)));
     }
 
     pub fn set_inbox(&self, numbers: &InboxNumbers) {
