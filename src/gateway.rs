@@ -118,6 +118,7 @@ impl Gateway {
         let ops = Listener::bind(options.ops_listen, "--ops-listen").await?;
         let inbox = Inbox::open(&options.store).await?;
         inbox.report_to(&telemetry);
+        telemetry.store_limited(options.store.retention().size);
         inbox.announce(&plan.status().digest);
         let jwks = Arc::new(Jwks::new(jwks::Options::default())?);
         let handshakes = Arc::new(Handshakes::new().map_err(jwks::Error::Client)?);
@@ -337,6 +338,11 @@ fn adopt(plan: &config::Plan, jwks: &Jwks, telemetry: &Telemetry) {
     jwks.adopt(&rings);
     let holders: Vec<_> = plan.secret_holders().collect();
     telemetry.secrets_read(holders.iter().map(|(name, stale)| (&**name, *stale)));
+    telemetry.serves(
+        plan.sources.keys().map(AsRef::as_ref),
+        plan.routes.iter().map(|(route, _)| &*route.name),
+        plan.queries.iter().map(|rule| &*rule.name),
+    );
 }
 
 /// Hands the key rings of each new plan to the keys' keeper, and keeps the metrics of the config and what other replicas see of it in

@@ -41,6 +41,7 @@ mod ledger;
 mod limits;
 mod listener;
 mod matrix;
+mod monitoring;
 mod operators;
 mod ops;
 mod ops_actions;

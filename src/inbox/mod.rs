@@ -53,6 +53,16 @@ pub enum Options {
     Redis(redis::Options),
 }
 
+impl Options {
+    #[must_use]
+    pub const fn retention(&self) -> Retention {
+        match self {
+            Self::Embedded(options) => options.retention,
+            Self::Redis(options) => options.retention,
+        }
+    }
+}
+
 /// An event with everything that routing decided about it.
 #[derive(Debug)]
 pub struct Acceptance {

@@ -77,6 +77,8 @@ pub(super) struct Metrics {
     pub(super) inbox_oldest: Gauge,
     pub(super) inbox_overdue: Gauge,
     pub(super) store_bytes: Gauge,
+    pub(super) store_limit: Gauge,
+    pub(super) temporal_connected: Gauge,
     pub(super) redis_duration: Histograms<ByWhat>,
     pub(super) redis_replicas: Gauge,
     pub(super) partitions_owned: Gauge,
@@ -118,6 +120,8 @@ impl Metrics {
             inbox_oldest: Gauge::default(),
             inbox_overdue: Gauge::default(),
             store_bytes: Gauge::default(),
+            store_limit: Gauge::default(),
+            temporal_connected: Gauge::default(),
             redis_duration: Family::new_with_constructor(Buckets(&ANSWER_BUCKETS)),
             redis_replicas: Gauge::default(),
             partitions_owned: Gauge::default(),
@@ -226,6 +230,16 @@ impl Metrics {
     fn register_process(&mut self) {
         let mut add = Adder(&mut self.registry);
         add.metric("store_bytes", "Bytes the store uses", &self.store_bytes);
+        add.metric(
+            "store_limit_bytes",
+            "Bytes beyond which settled events leave before their time; 0: none",
+            &self.store_limit,
+        );
+        add.metric(
+            "temporal_connected",
+            "Whether there is a connection to Temporal",
+            &self.temporal_connected,
+        );
         add.metric(
             "redis_round_trip_seconds",
             "To Redis and back, as last measured; 0 where it is not the store",

@@ -6,6 +6,7 @@
 
 mod record;
 mod sources;
+mod series;
 mod tls;
 
 use std::time::Duration;
@@ -34,6 +35,14 @@ pub enum WebhookOutcome {
 }
 
 impl WebhookOutcome {
+    const ALL: [Self; 5] = [
+        Self::Accepted,
+        Self::Duplicate,
+        Self::Unrouted,
+        Self::Refused,
+        Self::Failed,
+    ];
+
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -59,6 +68,8 @@ pub enum QueryOutcome {
 }
 
 impl QueryOutcome {
+    const ALL: [Self; 3] = [Self::Answered, Self::Refused, Self::Failed];
+
     const fn label(self) -> &'static str {
         match self {
             Self::Answered => "answered",
@@ -287,10 +298,12 @@ impl Telemetry {
 
     pub fn temporal_connected(&self, server_version: &str) {
         tracing::info!(server_version, "connected to Temporal");
+        self.metrics.temporal_connected.set(1);
     }
 
     pub fn temporal_lost(&self, error: &str) {
         tracing::error!(error, "Temporal cannot be reached; events are kept");
+        self.metrics.temporal_connected.set(0);
     }
 
     /// `what` is a constant and becomes a label: our namespace, our credentials. `aloud`: not only counted.
@@ -338,6 +351,11 @@ impl Telemetry {
                 .get_or_create(&by)
                 .set(i64::from(unreadable));
         }
+    }
+
+    /// Beyond so many bytes settled events leave before their time.
+    pub fn store_limited(&self, bytes: Option<u64>) {
+        self.metrics.store_limit.set(gauge(bytes.unwrap_or(0)));
     }
 
     pub fn set_inbox(&self, numbers: &InboxNumbers) {
