@@ -72,6 +72,19 @@ impl Compiler<'_> {
             .encoding
             .as_ref()
             .and_then(|text| self.named("encoding", text, &["hex", "base64"], Encoding::from_name));
+        if let Some((text, at)) = written
+            .signed
+            .as_ref()
+            .and_then(|text| Some((text, dollar(text.get_ref())?)))
+        {
+            let span = self.text.inside(&text.span(), at, 1);
+            let message = "the `$` would be signed too";
+            self.findings.push(
+                Finding::error(codes::BAD_VALUE, span, message)
+                    .help("here a part is `{body}`, `{timestamp}` or `{id}`, without `$`"),
+            );
+            return None;
+        }
         Some(SignatureSpec {
             header: Cow::Owned(written.header.as_ref()?.get_ref().clone()),
             layout: Layout::Single,
@@ -179,6 +192,15 @@ impl Compiler<'_> {
         None
     }
 
+    /// What a fault quotes of a text, or the whole text.
+    fn part_of(&self, text: &Text, fault: &str) -> std::ops::Range<usize> {
+        let quoted = fault.split('`').nth(1).unwrap_or_default();
+        match text.get_ref().find(quoted) {
+            Some(at) if !quoted.is_empty() => self.text.inside(&text.span(), at, quoted.len()),
+            _ => text.span(),
+        }
+    }
+
     fn scheme_fault(&mut self, source: &file::Source, fault: &SchemeFault) {
         let signature = source.signature.as_ref();
         let part = |pick: fn(&file::Signature) -> Option<&Text>| {
@@ -195,6 +217,9 @@ impl Compiler<'_> {
                 _ => part(|table| table.header.as_ref()),
             },
             SchemeFault::UnsignedTimestamp => timestamp.map(Spanned::span),
+            SchemeFault::Signed(fault) => signature
+                .and_then(|table| table.get_ref().signed.as_ref())
+                .map(|text| self.part_of(text, &fault.to_string())),
             _ => signed,
         };
         let span = span
@@ -203,6 +228,13 @@ impl Compiler<'_> {
         self.findings
             .push(Finding::error(codes::BAD_VALUE, span, fault.to_string()));
     }
+}
+
+/// `${body}` for `{body}` would sign a `$` that no sender signs.
+fn dollar(signed: &str) -> Option<usize> {
+    ["${body}", "${timestamp}", "${id}"]
+        .into_iter()
+        .find_map(|placeholder| signed.find(placeholder))
 }
 
 fn owned_or(text: Option<&Text>, default: &'static str) -> Cow<'static, str> {

@@ -33,7 +33,8 @@ impl Compiler<'_> {
         written: &[file::Source],
         known: Known<'_>,
     ) -> HashMap<Arc<str>, Arc<Source>> {
-        if written.is_empty() {
+        // Where something is wrong, they may be there under another name.
+        if written.is_empty() && !self.findings.has_error() {
             let message = "no sources: every webhook will be answered with 404";
             self.findings
                 .push(Finding::warning(codes::NO_SOURCES, 0..0, message));
