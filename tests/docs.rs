@@ -27,7 +27,7 @@ fn commands(page: &str) -> Vec<String> {
 }
 
 /// Every command of README, and the test that runs it.
-const RUN_BY: [(&str, &str); 15] = [
+const RUN_BY: [(&str, &str); 16] = [
     (
         "cargo run --example orders",
         "docs::the_demo_ends_with_a_paid_and_shipped_order",
@@ -81,6 +81,7 @@ const RUN_BY: [(&str, &str); 15] = [
         "signalpost routes -o md",
         "explain::routes_names_every_signal_and_query_and_no_secret",
     ),
+    ("signalpost schema", "schema::the_command_prints_the_schema"),
     ("curl", "webhooks and queries"),
 ];
 

@@ -9,6 +9,7 @@ mod events;
 mod explain;
 mod keys;
 mod routes;
+mod schema;
 mod send;
 mod serve;
 pub mod stack;
@@ -44,6 +45,7 @@ enum Command {
     Send(send::Arguments),
     Events(events::Arguments),
     Keys(keys::Arguments),
+    Schema(schema::Arguments),
     Dev(dev::Arguments),
 }
 
@@ -112,6 +114,7 @@ pub fn run() -> ExitCode {
             Command::Send(arguments) => send::run(&arguments).await,
             Command::Events(arguments) => events::run(arguments).await,
             Command::Keys(arguments) => keys::run(&arguments),
+            Command::Schema(schema::Arguments {}) => schema::run(),
             Command::Dev(arguments) => dev::run(arguments).await,
         }
     });

@@ -15,6 +15,7 @@ mod problem;
 mod read;
 mod read_rules;
 mod reload;
+mod schema;
 mod section;
 mod source_text;
 pub(crate) mod suggest;
@@ -33,6 +34,7 @@ pub use files::Files;
 pub use options::{Environment, Options, SecretPolicy};
 pub use problem::{Problem, Severity};
 pub use reload::{PlanHandle, Status};
+pub use schema::schema;
 
 use crate::access::Rules;
 use crate::routing::Routes;
@@ -104,24 +106,35 @@ pub fn compile(text: &str, file: &str, options: &Options) -> Loaded {
 fn load_after(path: &Path, options: &Options, running: Option<&Plan>) -> Loaded {
     let file = path.display().to_string();
     let mut files = Files::default();
-    let text = files.read(path).map(String::from_utf8);
-    match text {
-        Ok(Ok(text)) => compile_after(&text, &file, files, options, running),
-        Ok(Err(error)) => {
-            let valid = error.utf8_error().valid_up_to();
-            let text = String::from_utf8_lossy(error.as_bytes());
-            Loaded {
-                plan: None,
-                problems: not_utf8(&text, &file, valid),
-                files,
-            }
-        }
+    match files.read(path) {
+        Ok(bytes) => compile_bytes(bytes, &file, files, options, running),
         Err(why) => {
             let message = format!("the routing file cannot be read: {why}");
             let help = "give its path with --routes or SIGNALPOST_ROUTES";
             Loaded {
                 plan: None,
                 problems: vec![Problem::of_file(&file, codes::UNREADABLE, message, help)],
+                files,
+            }
+        }
+    }
+}
+
+fn compile_bytes(
+    bytes: Vec<u8>,
+    file: &str,
+    files: Files,
+    options: &Options,
+    running: Option<&Plan>,
+) -> Loaded {
+    match String::from_utf8(bytes) {
+        Ok(text) => compile_after(&text, file, files, options, running),
+        Err(error) => {
+            let valid = error.utf8_error().valid_up_to();
+            let text = String::from_utf8_lossy(error.as_bytes());
+            Loaded {
+                plan: None,
+                problems: not_utf8(&text, file, valid),
                 files,
             }
         }

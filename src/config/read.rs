@@ -203,9 +203,8 @@ fn read_key(mut section: Section<'_, '_>, name: Text, findings: &mut Findings) -
         hash: section.required_text("hash", findings),
         roles: section.texts("roles", findings),
         expires: section.text_or_date("expires", findings),
+        note: section.text("note", findings),
     };
-    // For people alone.
-    section.text("note", findings);
     section.close(&[], findings);
     key
 }

@@ -45,7 +45,9 @@ fn forget_null(schema: &mut Schema) {
         if let [Value::Object(only)] = options.as_mut_slice() {
             let only = std::mem::take(only);
             object.remove("anyOf");
-            object.extend(only);
+            for (key, value) in only {
+                object.entry(key).or_insert(value);
+            }
         }
     }
 }
@@ -92,7 +94,7 @@ texts! {
     IdReuse "enum" = ["reject_duplicate", "allow_duplicate_failed_only", "allow_duplicate"];
 }
 
-/// One text, or a list of them.
+// No doc comment: it would stand in the place of the field's own.
 #[derive(JsonSchema)]
 #[schemars(untagged, inline)]
 #[expect(dead_code, reason = "only its schema is made")]

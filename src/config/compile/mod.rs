@@ -15,7 +15,7 @@ mod reach;
 mod routes;
 mod scheme;
 mod secrets;
-mod sources;
+pub(super) mod sources;
 mod trust;
 
 use std::collections::HashMap;

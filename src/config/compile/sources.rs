@@ -18,6 +18,12 @@ use super::{Compiler, Spanned, Text, codes, optional};
 const GENERIC: [&str; 3] = ["hmac", "jwt", "none"];
 const LATER: [&str; 2] = ["token", "basic"];
 
+/// What `provider` may be.
+pub(in super::super) fn known_providers() -> Vec<&'static str> {
+    let presets = providers::ALL.iter().map(|preset| preset.name);
+    GENERIC.into_iter().chain(presets).collect()
+}
+
 /// What `provider` says.
 #[derive(Clone, Copy)]
 pub(super) enum Provider {
@@ -114,9 +120,7 @@ impl Compiler<'_> {
                 }
             }
         }
-        let presets = providers::ALL.iter().map(|preset| preset.name);
-        let known: Vec<_> = GENERIC.into_iter().chain(presets).collect();
-        self.unknown_name("provider", text, &known);
+        self.unknown_name("provider", text, &known_providers());
         None
     }
 
