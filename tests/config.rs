@@ -37,15 +37,12 @@ const FOLDER: &str = "tests/fixtures/config/";
 /// The text of a golden file, and what comes of it; one that is no text is read from its place.
 fn read(path: &Path) -> (String, Loaded) {
     let name = path.file_name().unwrap().to_string_lossy();
-    match fs::read_to_string(path) {
-        Ok(text) => {
-            let loaded = config::compile(&text, &name, &options());
-            (text, loaded)
-        }
-        Err(_) => {
-            let place = format!("{FOLDER}{name}");
-            (String::new(), config::load(Path::new(&place), &options()))
-        }
+    if let Ok(text) = fs::read_to_string(path) {
+        let loaded = config::compile(&text, &name, &options());
+        (text, loaded)
+    } else {
+        let place = format!("{FOLDER}{name}");
+        (String::new(), config::load(Path::new(&place), &options()))
     }
 }
 

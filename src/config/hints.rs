@@ -109,7 +109,7 @@ pub(super) fn heading(key: &str) -> Option<&'static str> {
 }
 
 /// TOML's fault at a place in words, and what to write.
-pub(super) fn syntax<'m>(message: &'m str, at: Option<char>) -> (&'m str, Option<&'static str>) {
+pub(super) fn syntax(message: &str, at: Option<char>) -> (&str, Option<&'static str>) {
     match at {
         Some('“' | '”' | '„' | '‘' | '’') => {
             let help = "the quotes of TOML are `\"` and `'`";

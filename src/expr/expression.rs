@@ -31,7 +31,7 @@ pub struct Expr {
     text: String,
     root: IdedExpr,
     path: Option<Path>,
-    reads: Reads,
+    reads: Box<Reads>,
     /// It has macros, and so needs the step counter as a variable.
     metered: bool,
     constant: Option<Value>,
@@ -50,7 +50,7 @@ impl Expr {
             text: text.to_owned(),
             root,
             path,
-            reads,
+            reads: Box::new(reads),
             metered,
             constant: None,
         };

@@ -41,7 +41,7 @@ impl Compiler<'_> {
                     self.unique_name("query", name, &mut names);
                 }
                 let path = self.path(query, &mut paths);
-                self.query(query, path, known)
+                self.query(query, path.as_ref(), known)
             })
             .collect()
     }
@@ -49,10 +49,9 @@ impl Compiler<'_> {
     fn query(
         &mut self,
         written: &file::Query,
-        path: Option<PathPattern>,
+        path: Option<&PathPattern>,
         known: Known<'_>,
     ) -> Option<Rule> {
-        let path = path.as_ref();
         let issuers = written.issuer.as_ref();
         let trusted = issuers.and_then(|list| self.trusted(list, known));
         let namespace = self.namespace(written.namespace.as_ref());
