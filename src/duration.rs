@@ -32,7 +32,11 @@ pub fn parse(text: &str) -> Result<Duration, &'static str> {
         let (unit, after) = split(after, |c| c.is_ascii_alphabetic());
         let number: u64 = number.parse().map_err(|_| "this is not a duration")?;
         if unit.is_empty() {
-            return Err("a duration needs a unit");
+            return Err(match after.chars().next() {
+                Some('.' | ',') => "a duration is made of whole numbers",
+                Some(c) if c.is_whitespace() => "a duration has no spaces in it",
+                _ => "a duration needs a unit",
+            });
         }
         let scale = UNITS
             .iter()

@@ -13,7 +13,7 @@ pub(crate) fn signalpost(arguments: &[&str]) -> Command {
     command
 }
 
-fn run(arguments: &[&str]) -> Output {
+pub(crate) fn run(arguments: &[&str]) -> Output {
     signalpost(arguments).output().expect("the binary runs")
 }
 

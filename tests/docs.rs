@@ -27,7 +27,7 @@ fn commands(page: &str) -> Vec<String> {
 }
 
 /// Every command of README, and the test that runs it.
-const RUN_BY: [(&str, &str); 24] = [
+const RUN_BY: [(&str, &str); 25] = [
     (
         "cargo run --example orders",
         "docs::the_demo_ends_with_a_paid_and_shipped_order",
@@ -114,6 +114,7 @@ const RUN_BY: [(&str, &str); 24] = [
         "curl http://127.0.0.1:8081/v1/config",
         "reload::projected::what_a_reload_changed_is_in_the_log_and_shown",
     ),
+    ("signalpost schema", "schema::the_command_prints_the_schema"),
     ("curl", "webhooks and queries"),
 ];
 

@@ -56,6 +56,7 @@ mod redis_actions;
 mod redis_gateway;
 mod redis_server;
 mod reload;
+mod schema;
 mod secrets;
 mod settings;
 mod signatures;

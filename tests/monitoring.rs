@@ -58,7 +58,10 @@ fn rules() -> Vec<Value> {
     let yaml: serde_yaml_ng::Value =
         serde_yaml_ng::from_str(&page("deploy/alerts.yaml")).expect("YAML");
     let json = serde_json::to_value(yaml).expect("JSON");
-    json["groups"][0]["rules"].as_array().expect("rules").clone()
+    json["groups"][0]["rules"]
+        .as_array()
+        .expect("rules")
+        .clone()
 }
 
 #[test]
@@ -147,7 +150,10 @@ async fn every_metric_that_alerts_and_dashboard_name_is_exported() {
         for name in metrics_in(&expression) {
             let bare = name.trim_end_matches("_total").trim_end_matches("_info");
             let known = declared.contains(&*name) || declared.contains(bare);
-            assert!(known || ELSEWHERE.contains(&&*name), "{name} in {expression}");
+            assert!(
+                known || ELSEWHERE.contains(&&*name),
+                "{name} in {expression}"
+            );
         }
     }
 }
@@ -181,8 +187,14 @@ impl Prometheus {
         drop(listener);
         let log = std::fs::File::create(folder.path().join("log")).expect("a log");
         let child = Command::new("prometheus")
-            .arg(format!("--config.file={}", folder.path().join("prometheus.yml").display()))
-            .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
+            .arg(format!(
+                "--config.file={}",
+                folder.path().join("prometheus.yml").display()
+            ))
+            .arg(format!(
+                "--storage.tsdb.path={}",
+                folder.path().join("data").display()
+            ))
             .arg(format!("--web.listen-address={address}"))
             .stdout(Stdio::null())
             .stderr(log)
@@ -244,7 +256,11 @@ async fn every_panel_asks_a_real_prometheus_what_it_can_answer() {
         }
     }
     // Nothing is delivered here: Temporal is away.
-    let known = ["From acceptance to signal, 99 of 100", "Calls to Temporal, by code", "Answered within, 99 of 100"];
+    let known = [
+        "From acceptance to signal, 99 of 100",
+        "Calls to Temporal, by code",
+        "Answered within, 99 of 100",
+    ];
     empty.retain(|title| !known.contains(&title.as_str()));
     assert!(empty.is_empty(), "panels without data: {empty:?}");
     // The rules are loaded and evaluated, and the one on Temporal is on its way.

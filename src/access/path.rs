@@ -73,6 +73,14 @@ impl PathPattern {
         }
     }
 
+    /// The names of its parameters.
+    pub fn parameters(&self) -> impl Iterator<Item = &str> {
+        self.segments.iter().filter_map(|segment| match segment {
+            Segment::Parameter(name) => Some(name.as_str()),
+            Segment::Literal(_) => None,
+        })
+    }
+
     pub(super) fn segments(&self) -> &[Segment] {
         &self.segments
     }

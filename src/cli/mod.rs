@@ -13,6 +13,7 @@ mod handshake;
 mod keys;
 mod providers;
 mod routes;
+mod schema;
 mod send;
 mod serve;
 pub mod stack;
@@ -53,6 +54,7 @@ enum Command {
     Events(events::Arguments),
     Handshake(handshake::Arguments),
     Keys(keys::Arguments),
+    Schema(schema::Arguments),
     Dev(dev::Arguments),
 }
 
@@ -125,6 +127,7 @@ pub fn run() -> ExitCode {
             Command::Events(arguments) => events::run(arguments).await,
             Command::Handshake(arguments) => handshake::run(arguments).await,
             Command::Keys(arguments) => keys::run(&arguments),
+            Command::Schema(schema::Arguments {}) => schema::run(),
             Command::Dev(arguments) => dev::run(arguments).await,
         }
     });

@@ -107,7 +107,7 @@ fn compile(text: &str, file: &str) -> Result<Vec<Case>, Vec<Problem>> {
     let source = SourceText::new(file, text);
     let (document, errors) = toml::de::DeTable::parse_recoverable(text);
     if !errors.is_empty() {
-        return Err(super::syntax_errors(&errors, text.len()).locate(&source));
+        return Err(super::syntax_errors(&errors, text).locate(&source));
     }
     let mut findings = Findings::default();
     let mut root = Section::new("the file".to_owned(), 0..0, document.get_ref());
@@ -117,7 +117,7 @@ fn compile(text: &str, file: &str) -> Result<Vec<Case>, Vec<Problem>> {
     };
     let cases = listed(&mut root, "cases", "case", &mut findings, read);
     if root.lacks("cases") {
-        root.missing("cases", &mut findings);
+        root.require("cases");
     }
     root.close(&[], &mut findings);
     let cases: Vec<_> = cases.into_iter().flatten().collect();

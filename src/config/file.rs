@@ -1,72 +1,157 @@
 //! routes.toml exactly as written: every value with its place, nothing defaulted, nothing looked up.
 //!
 //! `read` fills it in; what the values mean, and whether they fit together, is `compile`'s. A value
-//! that is absent here was absent in the file, or is a finding already. Imports `expr` for values
-//! with templates in them.
+//! that is absent here was absent in the file, or is a finding already. The schema for editors is made of these
+//! structs: a doc comment is what an editor shows. Imports `expr` for values with templates in them.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
+use schemars::JsonSchema;
 use toml::Spanned;
 
 use crate::expr::template::Written;
 
+use super::schema;
 use super::section::{Keys, Text};
 
-#[derive(Debug, Default)]
+/// Which webhooks reach which workflows.
+#[derive(Debug, Default, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub(super) struct File {
+    /// Who may send, at POST /hooks/NAME.
+    #[schemars(with = "Option<BTreeMap<String, Source>>", extend("propertyNames" = schema::source_names()))]
     pub(super) sources: Vec<Source>,
+    /// Whose tokens are believed.
+    #[schemars(with = "Option<BTreeMap<String, Issuer>>")]
     pub(super) issuers: Vec<Issuer>,
+    /// API keys of machines, by their hashes.
+    #[schemars(with = "Option<BTreeMap<String, Key>>", extend("propertyNames" = schema::key_names()))]
     pub(super) keys: Vec<Key>,
+    /// Which event signals which workflow. Every route that fits gets the event.
+    #[schemars(with = "Option<Vec<Route>>")]
     pub(super) routes: Vec<Route>,
+    /// Who may ask a workflow, and what.
+    #[schemars(with = "Option<Vec<Query>>")]
     pub(super) queries: Vec<Query>,
 }
 
-#[derive(Debug)]
+/// A source: who may send, and how that is proved.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub(super) struct Source {
+    #[schemars(skip)]
     pub(super) keys: Keys,
+    #[schemars(skip)]
     pub(super) name: Text,
+    /// A preset, which knows signature, event key and event type; or `hmac`, a scheme of your own; `jwt`, tokens; `none`, no proof.
+    #[schemars(with = "schema::Provider")]
     pub(super) provider: Option<Text>,
+    /// `env:NAME` or `file:/path`, never the secret itself; two while rotating.
+    #[schemars(with = "Option<Vec<schema::Reference>>")]
     pub(super) secrets: Option<Spanned<Vec<Text>>>,
+    /// For `hmac`: where the signature stands, and what it signs.
+    #[schemars(with = "Option<Signature>")]
     pub(super) signature: Option<Spanned<Signature>>,
+    /// For `hmac`: where the time of sending stands.
+    #[schemars(with = "Option<Stamp>")]
     pub(super) timestamp: Option<Spanned<Stamp>>,
+    /// How far a signed time may be from now, both ways.
+    #[schemars(with = "Option<schema::Duration>")]
     pub(super) tolerance: Option<Text>,
+    /// For `jwt`: names of `[issuers.NAME]`, or `keys` for API keys.
+    #[schemars(with = "Option<schema::Texts>")]
     pub(super) issuer: Option<Spanned<Vec<Text>>>,
+    /// By what a repeat is known, and what `on` of routes looks at.
+    #[schemars(with = "Option<Event>")]
     pub(super) event: Event,
+    /// CEL that gives the events of one request, a list: `body` is then one item. `true`: as the provider's preset says.
+    #[schemars(with = "Option<schema::Each>")]
     pub(super) each: Option<Spanned<Each>>,
-    /// The provider whose handshake a generic one makes.
+    /// The provider whose handshake an `hmac` source makes.
+    #[schemars(with = "Option<schema::HandshakeName>")]
     pub(super) handshake: Option<Text>,
+    /// How long keys of events are kept. Shorter than the provider goes on trying: a warning.
+    #[schemars(with = "Option<schema::Duration>")]
     pub(super) dedup: Option<Text>,
+    /// What becomes of an event that no route takes: kept with 200, or refused with 404.
+    #[schemars(with = "Option<schema::Unrouted>")]
     pub(super) unrouted: Option<Text>,
+    /// What the body is where its media type does not tell.
+    #[schemars(with = "Option<schema::BodyForm>")]
     pub(super) body: Option<Text>,
+    /// How many verified requests at most, as in `500/s`, `30/m` or `1000/h`; beyond it 429.
+    #[schemars(with = "Option<schema::Rate>")]
     pub(super) rate: Option<Text>,
+    /// Addresses and networks that may send; others: 403.
+    #[schemars(with = "Option<Vec<String>>")]
     pub(super) allow_ips: Option<Spanned<Vec<Text>>>,
+    /// The largest body, where that is less than the process takes.
+    #[schemars(with = "Option<schema::Size>")]
     pub(super) max_body: Option<Text>,
+    /// Nothing for so long is an alarm.
+    #[schemars(with = "Option<schema::Duration>")]
     pub(super) silence: Option<Text>,
+    #[schemars(flatten)]
     pub(super) settings: Settings,
 }
 
 /// What single providers need of a source. Which of them takes which is the catalogue's to say.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, JsonSchema)]
 pub(super) struct Settings {
+    /// Public keys as the vendor prints them; `env:` and `file:` too.
+    #[schemars(with = "Option<Vec<String>>")]
     pub(super) public_keys: Option<Spanned<Vec<Text>>>,
+    /// Where the vendor's keys are. Default: its own address, where it publishes one.
+    #[schemars(with = "Option<schema::KeyLocation>")]
     pub(super) jwks: Option<Text>,
     /// Files by the address of the certificate that they are a copy of.
+    #[schemars(with = "Option<schema::Pairs>")]
     pub(super) certificates: Option<Spanned<Vec<(Text, Text)>>>,
+    /// A file of authorities that are trusted in place of the public ones.
+    #[schemars(with = "Option<schema::FileReference>")]
     pub(super) roots: Option<Text>,
+    /// The address registered at the vendor, where that is not PUBLIC_URL and the path.
+    #[schemars(with = "Option<schema::WebAddress>")]
     pub(super) public_url: Option<Text>,
+    /// The id of the webhook, part of what is signed.
+    #[schemars(with = "Option<String>")]
     pub(super) webhook_id: Option<Text>,
+    /// ARNs of the topics that may send.
+    #[schemars(with = "Option<Vec<String>>")]
     pub(super) topics: Option<Spanned<Vec<Text>>>,
+    /// What must stand in `aud` of the token.
+    #[schemars(with = "Option<String>")]
     pub(super) audience: Option<Text>,
+    /// The verified `email` of the token.
+    #[schemars(with = "Option<String>")]
     pub(super) service_account: Option<Text>,
+    /// The expected `iss` of the token.
+    #[schemars(with = "Option<String>")]
     pub(super) client_key: Option<Text>,
+    /// Which of several public keys is ours.
+    #[schemars(with = "Option<String>")]
     pub(super) public_key_id: Option<Text>,
+    /// The one algorithm that is taken.
+    #[schemars(with = "Option<String>")]
     pub(super) algorithm: Option<Text>,
     /// References by key id.
+    #[schemars(with = "Option<schema::Pairs>")]
     pub(super) keys: Option<Spanned<Vec<(Text, Text)>>>,
+    /// Components that a signature must cover.
+    #[schemars(with = "Option<Vec<String>>")]
     pub(super) require: Option<Spanned<Vec<Text>>>,
+    /// The header in which the token stands.
+    #[schemars(with = "Option<String>")]
     pub(super) header: Option<Text>,
+    /// What stands before the token, as in `Bearer `.
+    #[schemars(with = "Option<String>")]
     pub(super) prefix: Option<Text>,
+    /// How the signature is written, where the vendor leaves that open.
+    #[schemars(with = "Option<schema::Encoding>")]
     pub(super) encoding: Option<Text>,
+    /// The text that the provider shows when it asks whether the address is ours.
+    #[schemars(with = "Option<schema::Reference>")]
     pub(super) verify_token: Option<Text>,
 }
 
@@ -77,91 +162,199 @@ pub(super) enum Each {
     Written(String),
 }
 
-#[derive(Debug)]
+/// The signature of a scheme of your own.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub(super) struct Signature {
+    /// The header in which it stands.
+    #[schemars(with = "schema::Filled")]
     pub(super) header: Option<Text>,
+    /// The hash of the HMAC.
+    #[schemars(with = "schema::HashAlgorithm")]
     pub(super) algorithm: Option<Text>,
+    /// How its bytes are written.
+    #[schemars(with = "schema::Encoding")]
     pub(super) encoding: Option<Text>,
+    /// What stands before it in the header, as in `sha256=`.
+    #[schemars(with = "Option<String>")]
     pub(super) prefix: Option<Text>,
+    /// What is signed: `{body}`, `{timestamp}` and text between. Default: `{body}`.
+    #[schemars(with = "Option<String>")]
     pub(super) signed: Option<Text>,
+    /// What a secret is. Default: `text`.
+    #[schemars(with = "Option<schema::SecretForm>")]
     pub(super) key: Option<Text>,
+    /// The header that `{id}` stands for.
+    #[schemars(with = "Option<schema::Filled>")]
     pub(super) id_header: Option<Text>,
+    /// How several signatures stand in the one header.
+    #[schemars(with = "Option<List>")]
     pub(super) list: Option<Spanned<List>>,
 }
 
-/// `list = { … }`: how several signatures stand in the one header.
-#[derive(Debug)]
+/// How several signatures stand in the one header, as in `t=1785585600,v1=…,v1=…`.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub(super) struct List {
+    /// What stands before each signature, as `v1`.
+    #[schemars(with = "schema::Filled")]
     pub(super) tag: Option<Text>,
+    /// Between entries. Default: `,`.
+    #[schemars(with = "Option<schema::Filled>")]
     pub(super) separator: Option<Text>,
+    /// Between a tag and its value. Default: `=`.
+    #[schemars(with = "Option<schema::Filled>")]
     pub(super) assign: Option<Text>,
     /// The tag of the time.
+    #[schemars(with = "Option<schema::Filled>")]
     pub(super) timestamp: Option<Text>,
 }
 
-/// `timestamp = { … }`
-#[derive(Debug)]
+/// The signed time of a scheme of your own.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub(super) struct Stamp {
+    /// The header in which it stands.
+    #[schemars(with = "schema::Filled")]
     pub(super) header: Option<Text>,
+    /// Seconds, the default, or milliseconds since 1970.
+    #[schemars(with = "Option<schema::Unit>")]
     pub(super) unit: Option<Text>,
+    /// How far it may be from now, both ways. Default: `5m`.
+    #[schemars(with = "Option<schema::Duration>")]
     pub(super) tolerance: Option<Text>,
 }
 
-#[derive(Debug, Default)]
+/// What is read of each request: CEL over `body`, `headers`, `query` and `claims`.
+#[derive(Debug, Default, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub(super) struct Event {
+    /// The id by which a repeat is known.
+    #[schemars(with = "Option<String>")]
     pub(super) key: Option<Text>,
+    /// What `on` of routes looks at.
+    #[schemars(rename = "type", with = "Option<String>")]
     pub(super) kind: Option<Text>,
+    /// When it was sent, RFC 3339 or Unix time: what is older than `dedup` is refused.
+    #[schemars(with = "Option<String>")]
     pub(super) time: Option<Text>,
 }
 
-#[derive(Debug)]
+/// An issuer of tokens.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 #[expect(
     clippy::struct_field_names,
     reason = "fields are named as the file names them"
 )]
 pub(super) struct Issuer {
+    #[schemars(skip)]
     pub(super) keys: Keys,
+    #[schemars(skip)]
     pub(super) name: Text,
+    /// What `iss` of its tokens must be.
+    #[schemars(with = "schema::Filled")]
     pub(super) issuer: Option<Text>,
+    /// One of these must stand in `aud`.
+    #[schemars(with = "schema::Texts")]
     pub(super) audience: Option<Spanned<Vec<Text>>>,
+    /// If given, one of these must be `azp`: the client that the token was made for.
+    #[schemars(with = "Option<schema::Texts>")]
     pub(super) azp: Option<Spanned<Vec<Text>>>,
+    /// Where its keys are, https://… or file:/path. Default: found by OIDC discovery from `issuer`.
+    #[schemars(with = "Option<schema::KeyLocation>")]
     pub(super) jwks: Option<Text>,
+    /// Shared secrets for HS256, HS384 and HS512, never beside `jwks`.
+    #[schemars(with = "Option<Vec<schema::Reference>>")]
     pub(super) secrets: Option<Spanned<Vec<Text>>>,
+    /// Default: RS256, ES256 and EdDSA.
+    #[schemars(with = "Option<Vec<schema::TokenAlgorithm>>")]
     pub(super) algorithms: Option<Spanned<Vec<Text>>>,
+    /// Where roles stand: CEL over `claims`, giving a list or text with spaces between.
+    #[schemars(with = "Option<String>")]
     pub(super) roles: Option<Text>,
 }
 
 /// `[keys.NAME]`: an API key, of which the file knows the hash alone.
-#[derive(Debug)]
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub(super) struct Key {
+    #[schemars(skip)]
     pub(super) name: Text,
+    /// As `signalpost keys new` prints it.
+    #[schemars(with = "schema::KeyHash")]
     pub(super) hash: Option<Text>,
+    /// The roles of its bearer.
+    #[schemars(with = "Option<Vec<String>>")]
     pub(super) roles: Option<Spanned<Vec<Text>>>,
-    /// A date of TOML as its text.
+    /// A date and time of TOML, as in 2027-01-01T00:00:00Z.
+    #[schemars(with = "Option<String>")]
     pub(super) expires: Option<Text>,
+    /// For people alone.
+    #[expect(dead_code, reason = "read to be known, and meant for people")]
+    #[schemars(with = "Option<String>")]
+    pub(super) note: Option<Text>,
 }
 
-#[derive(Debug)]
+/// A rule from events to a workflow and a signal.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub(super) struct Route {
+    #[schemars(skip)]
     pub(super) keys: Keys,
     /// Where the route begins.
+    #[schemars(skip)]
     pub(super) span: Range<usize>,
+    /// Unique: a label of metrics and deliveries.
+    #[schemars(with = "schema::Filled")]
     pub(super) name: Option<Text>,
+    /// Names of `[sources.NAME]`.
+    #[schemars(with = "schema::Texts")]
     pub(super) source: Option<Spanned<Vec<Text>>>,
+    /// Types of events, exact or with a `*` at the end. Default: every type.
+    #[schemars(with = "Option<schema::Texts>")]
     pub(super) on: Option<Spanned<Vec<Text>>>,
+    /// CEL giving true or false, for what `on` cannot say; an error in it is no match.
+    #[schemars(with = "Option<String>")]
     pub(super) when: Option<Text>,
+    /// Roles of which the sender needs one; only where all sources are `jwt`.
+    #[schemars(with = "Option<Vec<String>>")]
     pub(super) allow: Option<Spanned<Vec<Text>>>,
+    /// The id of the workflow, with `${…}` in it; a lone `${…}` may give a list.
+    #[schemars(with = "Option<String>")]
     pub(super) workflow: Option<Text>,
+    /// Temporal's namespace. Default: that of the process.
+    #[schemars(with = "Option<schema::Filled>")]
     pub(super) namespace: Option<Text>,
+    /// The name of the signal.
+    #[schemars(with = "Option<schema::Filled>")]
     pub(super) signal: Option<Text>,
+    /// Arguments of the signal, with `${…}` in their texts. Default: the body as sent.
+    #[schemars(with = "Option<Vec<serde_json::Value>>")]
     pub(super) args: Option<Spanned<Written>>,
+    /// What happens where there is no such workflow. Default: `{ wait = "5m", then = "park" }`.
+    #[schemars(with = "Option<Missing>")]
     pub(super) missing: Option<Spanned<Missing>>,
+    /// What happens where the workflow is closed. Default: `park`.
+    #[schemars(with = "Option<Closed>")]
     pub(super) closed: Option<Spanned<Closed>>,
+    /// Whether a parked delivery holds up the workflow's later ones. Default: `continue`.
+    #[schemars(with = "Option<schema::AfterPark>")]
     pub(super) after_park: Option<Text>,
+    /// How many signals one workflow gets at most, as in `5/s` or `30/m`.
+    #[schemars(with = "Option<schema::Pace>")]
     pub(super) pace: Option<Text>,
+    /// A file with the JSON Schema of the arguments, relative to the routing file.
+    #[schemars(with = "Option<schema::Filled>")]
     pub(super) schema: Option<Text>,
+    /// What becomes of an event whose arguments do not fit `schema`. Default: `park`.
+    #[schemars(with = "Option<Invalid>")]
     pub(super) invalid: Option<Spanned<Invalid>>,
+    /// Known and unwanted: kept as dropped, needs no `workflow` and no `signal`.
+    #[schemars(with = "Option<bool>")]
     pub(super) drop: Option<Spanned<bool>>,
+    /// Later routes of the source are not looked at.
+    #[schemars(with = "Option<bool>")]
     pub(super) stop: bool,
 }
 
@@ -175,56 +368,107 @@ impl Route {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, JsonSchema)]
+#[schemars(untagged, deny_unknown_fields)]
 pub(super) enum Missing {
-    Word(String),
+    Word(#[schemars(with = "schema::Then")] String),
     Wait {
+        /// How long the workflow is waited for.
+        #[schemars(with = "schema::Duration")]
         wait: Option<Text>,
+        /// And what then. Default: `park`.
+        #[schemars(with = "Option<schema::Then>")]
         then: Option<Text>,
     },
+    /// Start it, and signal it.
+    #[schemars(schema_with = "schema::start")]
     Start(Start),
 }
 
-#[derive(Debug)]
+#[derive(Debug, JsonSchema)]
+#[schemars(untagged)]
 pub(super) enum Closed {
-    Word(String),
+    Word(#[schemars(with = "schema::Then")] String),
+    /// Start a new run, and signal it.
+    #[schemars(schema_with = "schema::start_again")]
     Start(Start),
 }
 
-#[derive(Debug)]
+/// What does not fit the schema: refused, parked, or told to the workflow.
+#[derive(Debug, JsonSchema)]
+#[schemars(untagged, inline)]
 pub(super) enum Invalid {
-    Word(String),
-    /// `{ signal = … }`
-    Signal(Option<Text>),
+    Word(#[schemars(with = "schema::InvalidWord")] String),
+    /// A signal of its own, with the reason and the body.
+    Signal(#[schemars(schema_with = "schema::invalid_signal")] Option<Text>),
 }
 
-/// `start = { … }`
-#[derive(Debug)]
+/// The workflow to start.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub(super) struct Start {
+    /// The workflow's type.
+    #[schemars(rename = "type", with = "schema::Filled")]
     pub(super) kind: Option<Text>,
+    /// Where its workers look.
+    #[schemars(with = "schema::Filled")]
     pub(super) task_queue: Option<Text>,
+    /// Whether a closed run may be followed by this one.
+    #[schemars(with = "Option<schema::IdReuse>")]
     pub(super) id_reuse: Option<Text>,
+    /// Arguments of the workflow, with `${…}` in their texts.
+    #[schemars(with = "Option<Vec<serde_json::Value>>")]
     pub(super) args: Option<Spanned<Written>>,
 }
 
-#[derive(Debug)]
+/// A question that callers may ask of a workflow.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 #[expect(
     clippy::struct_field_names,
     reason = "fields are named as the file names them"
 )]
 pub(super) struct Query {
+    /// Unique: a label of metrics.
+    #[schemars(with = "schema::Filled")]
     pub(super) name: Option<Text>,
+    /// Where it is asked, as in `/orders/{order_id}/status`.
+    #[schemars(with = "schema::QueryPath")]
     pub(super) path: Option<Text>,
+    /// The id of the workflow, with `${path.…}` in it.
+    #[schemars(with = "schema::Filled")]
     pub(super) workflow: Option<Text>,
+    /// The workflow's query, or `$status`.
+    #[schemars(with = "schema::Filled")]
     pub(super) query: Option<Text>,
+    /// Arguments of the query, with `${…}` in their texts.
+    #[schemars(with = "Option<Vec<serde_json::Value>>")]
     pub(super) args: Option<Spanned<Written>>,
+    /// Temporal's namespace. Default: that of the process.
+    #[schemars(with = "Option<schema::Filled>")]
     pub(super) namespace: Option<Text>,
+    /// Names of `[issuers.NAME]`, or `keys` for API keys.
+    #[schemars(with = "schema::Texts")]
     pub(super) issuer: Option<Spanned<Vec<Text>>>,
+    /// Roles of which the caller needs one; `["*"]` is every caller with a valid token.
+    #[schemars(with = "Vec<String>")]
     pub(super) allow: Option<Spanned<Vec<Text>>>,
+    /// CEL over `path`, `query`, `body`, `claims` and `roles` that must hold too.
+    #[schemars(with = "Option<String>")]
     pub(super) when: Option<Text>,
+    /// How long an answer is waited for, at most `20s`. Default: `10s`.
+    #[schemars(with = "Option<schema::Duration>")]
     pub(super) timeout: Option<Text>,
+    /// For how long an answer may be repeated, at most `1m`. Default: not at all.
+    #[schemars(with = "Option<schema::Duration>")]
     pub(super) cache: Option<Text>,
+    /// The parameter by which callers may pin a run, as in `?run=…`.
+    #[schemars(with = "Option<schema::Filled>")]
     pub(super) run: Option<Text>,
+    /// How many questions at most, as in `500/s`; beyond it 429.
+    #[schemars(with = "Option<schema::Rate>")]
     pub(super) rate: Option<Text>,
+    /// Whether callers are told what the workflow's own error says.
+    #[schemars(with = "Option<bool>")]
     pub(super) expose_errors: bool,
 }

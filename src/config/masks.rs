@@ -41,7 +41,7 @@ pub(super) fn of_document(document: &DeTable<'_>) -> Vec<Range<usize>> {
         // The names of sources are free: `[sources.token-shop]` is no secret as a whole.
         for (name, value) in named {
             match value.get_ref() {
-                DeValue::Table(_) => below(value, &mut masks),
+                DeValue::Table(_) => below("", value, &mut masks),
                 _ if sounds_secret(name.get_ref()) => collect(value, true, &mut masks),
                 _ => {}
             }
@@ -51,17 +51,26 @@ pub(super) fn of_document(document: &DeTable<'_>) -> Vec<Range<usize>> {
 }
 
 /// For a file that is no TOML: lines on which a key sounds like a secret, from its `=` on, and what
-/// follows up to the closing bracket; and from a secret's prefix to the end of its line.
+/// follows up to the next key or table; and from a secret's prefix to the end of its line.
 pub(super) fn of_lines(text: &str) -> Vec<Range<usize>> {
     let mut masks = Vec::new();
     let mut start = 0;
     let mut open = false;
     for line in text.split_inclusive('\n') {
-        let secret = sounds_secret(line) || line.split('=').any(|part| sounds_secret(part.trim()));
-        let assigned = line.find('=').filter(|_| secret);
-        if let Some(at) = assigned.map(|at| at + 1).or(open.then_some(0)) {
+        let secret = sounds_secret(line)
+            || begins_like_secrets(line)
+            || line
+                .split('=')
+                .any(|part| sounds_secret(part.trim()) || ends_like_secrets(part));
+        open = secret || (open && !begins_anew(line));
+        if open {
+            let key = line.find(['=', ' ', '[', '"', '\'']);
+            let at = match line.find('=') {
+                Some(at) if secret => at + 1,
+                None if secret => key.unwrap_or(0),
+                _ => 0,
+            };
             masks.push(start + at..start + line.trim_end().len().max(at));
-            open = (open || line.contains('[')) && !line.contains(']');
         }
         for prefix in SECRET_PREFIXES {
             if let Some(at) = line.find(prefix) {
@@ -73,13 +82,25 @@ pub(super) fn of_lines(text: &str) -> Vec<Range<usize>> {
     masks
 }
 
-fn below(value: &Spanned<DeValue<'_>>, masks: &mut Vec<Range<usize>>) {
+/// Whether a line of a broken file is one of another key or table, so that no list goes on in it.
+fn begins_anew(line: &str) -> bool {
+    let line = line.trim();
+    let key = line.split_once('=').map(|(key, _)| key.trim());
+    let is_key = key.is_some_and(|key| !key.is_empty() && !key.contains(['"', '\'']));
+    let table = line.trim_start_matches('[');
+    let is_table = table.len() < line.len() && table.starts_with(|c: char| c.is_ascii_lowercase());
+    line.is_empty() || is_key || is_table
+}
+
+/// `parent` is the name of the key around it: a slip can split a key in two, as in `se.rets`.
+fn below(parent: &str, value: &Spanned<DeValue<'_>>, masks: &mut Vec<Range<usize>>) {
     if let DeValue::Table(table) = value.get_ref() {
         for (key, value) in table {
-            if sounds_secret(key.get_ref()) {
+            let name = key.get_ref().as_ref();
+            if sounds_secret(name) || nearly_secrets(&format!("{parent}{name}")) {
                 collect(value, true, masks);
             } else {
-                below(value, masks);
+                below(name, value, masks);
             }
         }
     }
@@ -113,7 +134,32 @@ fn shows_secret(text: &str) -> bool {
 fn sounds_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let ends = || SECRET_ENDS.iter().any(|end| name.ends_with(end));
-    SECRET_WORDS.iter().any(|word| name.contains(word)) || (ends() && !name.contains(PUBLIC))
+    SECRET_WORDS.iter().any(|word| name.contains(word))
+        || (ends() && !name.contains(PUBLIC))
+        || nearly_secrets(&name)
+}
+
+/// A misspelt `secrets` holds what `secrets` would hold.
+fn nearly_secrets(name: &str) -> bool {
+    (4..=9).contains(&name.len()) && strsim::osa_distance(name, "secrets") <= 2
+}
+
+/// The same where signs stand between the letters, as nothing but a slip puts them there.
+fn begins_like_secrets(line: &str) -> bool {
+    let letters = letters(line);
+    (5..=8).any(|end| letters.get(..end).is_some_and(nearly_secrets))
+}
+
+/// The last key before an `=`, as in an inline table.
+fn ends_like_secrets(part: &str) -> bool {
+    let letters = letters(part);
+    let suffix = |length| letters.get(letters.len().saturating_sub(length)..);
+    (5..=8).any(|length| suffix(length).is_some_and(nearly_secrets))
+}
+
+fn letters(text: &str) -> String {
+    let letters = text.chars().filter(char::is_ascii_alphanumeric);
+    letters.collect::<String>().to_ascii_lowercase()
 }
 
 #[cfg(test)]

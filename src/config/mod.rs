@@ -10,12 +10,14 @@ pub mod codes;
 mod compile;
 mod file;
 mod files;
+mod hints;
 mod masks;
 mod options;
 mod problem;
 mod read;
 mod read_rules;
 mod reload;
+mod schema;
 mod section;
 mod source_text;
 pub(crate) mod suggest;
@@ -32,6 +34,7 @@ pub use files::Files;
 pub use options::{Environment, Options, SecretPolicy};
 pub use problem::{Problem, Severity};
 pub use reload::{PlanHandle, Status};
+pub use schema::schema;
 
 use crate::access::Rules;
 use crate::event::{Delivery, Event};
@@ -163,23 +166,36 @@ pub fn compile(text: &str, file: &str, options: &Options) -> Loaded {
 fn load_after(path: &Path, options: &Options, running: Option<&Plan>) -> Loaded {
     let file = path.display().to_string();
     let mut files = Files::default();
-    let text = files
-        .read(path)
-        .map_err(|error| error.to_string())
-        .and_then(|bytes| {
-            String::from_utf8(bytes).map_err(|error| {
-                let at = error.utf8_error().valid_up_to();
-                format!("byte {at} is not UTF-8")
-            })
-        });
-    match text {
-        Ok(text) => compile_after(&text, &file, files, options, running),
+    match files.read(path) {
+        Ok(bytes) => compile_bytes(bytes, &file, files, options, running),
         Err(why) => {
             let message = format!("the routing file cannot be read: {why}");
             let help = "give its path with --routes or SIGNALPOST_ROUTES";
             Loaded {
                 plan: None,
                 problems: vec![Problem::of_file(&file, codes::UNREADABLE, message, help)],
+                files,
+                secrets: Vec::new(),
+            }
+        }
+    }
+}
+
+fn compile_bytes(
+    bytes: Vec<u8>,
+    file: &str,
+    files: Files,
+    options: &Options,
+    running: Option<&Plan>,
+) -> Loaded {
+    match String::from_utf8(bytes) {
+        Ok(text) => compile_after(&text, file, files, options, running),
+        Err(error) => {
+            let valid = error.utf8_error().valid_up_to();
+            let text = String::from_utf8_lossy(error.as_bytes());
+            Loaded {
+                plan: None,
+                problems: not_utf8(&text, file, valid),
                 files,
                 secrets: Vec::new(),
             }
@@ -202,7 +218,7 @@ fn compile_after(
         source_text.mask(masks::of_lines(text));
         return Loaded {
             plan: None,
-            problems: syntax_errors(&errors, text.len()).locate(&source_text),
+            problems: syntax_errors(&errors, text).locate(&source_text),
             files,
             secrets: Vec::new(),
         };
@@ -233,16 +249,45 @@ fn compile_after(
     }
 }
 
-/// One for each place: the parser recovers, and what it then says about the same spot is noise.
-fn syntax_errors(errors: &[toml::de::Error], end: usize) -> Findings {
+/// `text` has a replacement character in the place of each fault; the first stands at `at`.
+fn not_utf8(text: &str, file: &str, at: usize) -> Vec<Problem> {
+    let mut source_text = SourceText::new(file, text);
+    source_text.mask(masks::of_lines(text));
+    source_text.mask(api_keys::in_text(text));
     let mut findings = Findings::default();
-    let mut places = Vec::new();
-    for error in errors {
-        let span = error.span().unwrap_or(end..end);
-        if !places.contains(&span.start) {
-            places.push(span.start);
-            findings.push(Finding::error(codes::SYNTAX, span, error.message()));
+    let span = at..at + char::REPLACEMENT_CHARACTER.len_utf8();
+    findings.push(
+        Finding::error(codes::UNREADABLE, span, "this is not UTF-8").help("save the file as UTF-8"),
+    );
+    findings.locate(&source_text)
+}
+
+/// One for each line, and one for a table that stands twice: the parser recovers, and what it then says
+/// about the same spot is noise.
+fn syntax_errors(errors: &[toml::de::Error], text: &str) -> Findings {
+    let mut findings = Findings::default();
+    let mut said_until = 0;
+    let end = text.len();
+    let mut placed: Vec<_> = errors
+        .iter()
+        .map(|error| (error.span().unwrap_or(end..end), error))
+        .collect();
+    placed.sort_by_key(|(span, _)| span.start);
+    for (span, error) in placed {
+        if !findings.is_empty() && span.start <= said_until {
+            continue;
         }
+        let rest = text.get(span.start..).unwrap_or("");
+        let line_start = text.get(..span.start).and_then(|before| before.rfind('\n'));
+        let is_heading = text
+            .get(line_start.map_or(0, |at| at + 1)..)
+            .is_some_and(|line| line.trim_start().starts_with('['));
+        let twice = is_heading && error.message().starts_with("duplicate key");
+        let end = rest.find(if twice { "\n[" } else { "\n" });
+        said_until = end.map_or(text.len(), |end| span.start + end);
+        let (message, help) = hints::syntax(error.message(), rest.chars().next());
+        findings
+            .push(Finding::error(codes::SYNTAX, span, message).maybe_help(help.map(str::to_owned)));
     }
     findings
 }

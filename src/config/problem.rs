@@ -74,7 +74,11 @@ impl fmt::Display for Problem {
             let place = format!("{}:{}:{}", self.file, self.line, self.column);
             writeln!(f, "{:gutter$}--> {place}", "")?;
             writeln!(f, "{:gutter$} |", "")?;
-            writeln!(f, "{} | {}", self.line, excerpt.line)?;
+            writeln!(
+                f,
+                "{}",
+                format!("{} | {}", self.line, excerpt.line).trim_end()
+            )?;
             let carets = "^".repeat(excerpt.width);
             writeln!(f, "{:gutter$} | {:2$}{carets}", "", "", excerpt.caret)?;
         } else {
@@ -160,6 +164,16 @@ pub(super) struct Findings(Vec<Finding>);
 impl Findings {
     pub(super) fn push(&mut self, finding: Finding) {
         self.0.push(finding);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn has_error(&self) -> bool {
+        self.0
+            .iter()
+            .any(|finding| finding.severity == Severity::Error)
     }
 
     /// In the order of the file.

@@ -8,8 +8,9 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::codes;
 use super::file::{Each, Event, File, Issuer, Key, List, Settings, Signature, Source, Stamp};
-use super::problem::Findings;
+use super::problem::{Finding, Findings};
 use super::read_rules::{read_query, read_route};
 use super::section::{Section, Text, wrong_type};
 
@@ -45,6 +46,7 @@ fn named<T>(
     let mut entries: Vec<_> = tables.iter().collect();
     entries.sort_by_key(|(name, _)| name.span().start);
     let mut tables = Vec::new();
+    let mut flat = false;
     for (name, value) in entries {
         let text = Spanned::new(name.span(), name.get_ref().to_string());
         if let DeValue::Table(table) = value.get_ref() {
@@ -54,8 +56,12 @@ fn named<T>(
                 text,
                 findings,
             ));
-        } else {
-            findings.push(wrong_type(text.get_ref(), value, "a table"));
+        } else if !std::mem::replace(&mut flat, true) {
+            let message = format!("`{}` stands in `[{key}]` itself", text.get_ref());
+            findings.push(
+                Finding::error(codes::WRONG_TYPE, name.span(), message)
+                    .help(format!("each {what} is a table of its own: `[{key}.NAME]`")),
+            );
         }
     }
     tables
@@ -224,9 +230,7 @@ fn read_issuer(mut section: Section<'_, '_>, name: Text, findings: &mut Findings
         algorithms: section.texts("algorithms", findings),
         roles: section.text("roles", findings),
     };
-    if section.lacks("audience") {
-        section.missing("audience", findings);
-    }
+    section.require("audience");
     section.close(&[], findings);
     issuer
 }
@@ -237,9 +241,8 @@ fn read_key(mut section: Section<'_, '_>, name: Text, findings: &mut Findings) -
         hash: section.required_text("hash", findings),
         roles: section.texts("roles", findings),
         expires: section.text_or_date("expires", findings),
+        note: section.text("note", findings),
     };
-    // For people alone.
-    section.text("note", findings);
     section.close(&[], findings);
     key
 }

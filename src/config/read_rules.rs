@@ -7,8 +7,9 @@ use toml::de::DeValue;
 
 use crate::expr::template::Written;
 
+use super::codes;
 use super::file::{Closed, Invalid, Missing, Query, Route, Start};
-use super::problem::Findings;
+use super::problem::{Finding, Findings};
 use super::section::{Section, Text, wrong_type};
 use super::written;
 
@@ -36,9 +37,7 @@ pub(super) fn read_route(mut section: Section<'_, '_>, findings: &mut Findings) 
             .flag("stop", findings)
             .is_some_and(Spanned::into_inner),
     };
-    if section.lacks("source") {
-        section.missing("source", findings);
-    }
+    section.require("source");
     section.close(&[], findings);
     route
 }
@@ -52,21 +51,41 @@ fn read_missing(
         DeValue::String(word) => Some(Spanned::new(value.span(), Missing::Word(word.to_string()))),
         DeValue::Table(_) => {
             let mut table = section.table("missing", findings)?;
-            let missing = if let Some(mut start) = table.table("start", findings) {
-                let id_reuse = start.text("id_reuse", findings);
-                Missing::Start(read_start(start, id_reuse, findings))
-            } else {
-                Missing::Wait {
+            let missing = if table.lacks("start") {
+                Some(Missing::Wait {
                     wait: table.required_text("wait", findings),
                     then: table.text("then", findings),
-                }
+                })
+            } else {
+                refuse_beside_start(&mut table, findings);
+                table.table("start", findings).map(|mut start| {
+                    let id_reuse = start.text("id_reuse", findings);
+                    Missing::Start(read_start(start, id_reuse, findings))
+                })
             };
+            if table.lacks("start") {
+                // Known, for whoever misspells it.
+                table.value("start");
+            }
             table.close(&[], findings);
-            Some(Spanned::new(value.span(), missing))
+            Some(Spanned::new(value.span(), missing?))
         }
         _ => {
             findings.push(wrong_type("missing", value, "text or a table"));
             None
+        }
+    }
+}
+
+/// A workflow that is started at once is not waited for.
+fn refuse_beside_start(table: &mut Section<'_, '_>, findings: &mut Findings) {
+    for key in ["wait", "then"] {
+        if table.value(key).is_some() {
+            let message = format!("`{key}` means nothing beside `start`");
+            findings.push(
+                Finding::error(codes::CONFLICT, table.key_span(key), message)
+                    .help("keep one of them: wait for the workflow, or start it"),
+            );
         }
     }
 }
@@ -93,10 +112,8 @@ fn read_closed(section: &mut Section<'_, '_>, findings: &mut Findings) -> Option
         DeValue::String(word) => Some(Spanned::new(value.span(), Closed::Word(word.to_string()))),
         DeValue::Table(_) => {
             let mut table = section.table("closed", findings)?;
+            table.require("start");
             let start = table.table("start", findings);
-            if start.is_none() && table.lacks("start") {
-                table.missing("start", findings);
-            }
             table.close(&[], findings);
             let start = read_start(start?, None, findings);
             Some(Spanned::new(value.span(), Closed::Start(start)))
@@ -148,11 +165,8 @@ pub(super) fn read_query(mut section: Section<'_, '_>, findings: &mut Findings) 
             .flag("expose_errors", findings)
             .is_some_and(Spanned::into_inner),
     };
-    for key in ["issuer", "allow"] {
-        if section.lacks(key) {
-            section.missing(key, findings);
-        }
-    }
+    section.require("issuer");
+    section.require("allow");
     section.close(&[], findings);
     query
 }

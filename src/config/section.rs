@@ -9,6 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::codes;
+use super::hints;
 use super::problem::{Finding, Findings};
 use super::suggest;
 
@@ -47,6 +48,7 @@ pub(super) struct Section<'r, 'i> {
     pub(super) span: Range<usize>,
     table: &'r DeTable<'i>,
     asked: Vec<&'static str>,
+    absent: Vec<&'static str>,
 }
 
 impl<'r, 'i> Section<'r, 'i> {
@@ -56,6 +58,7 @@ impl<'r, 'i> Section<'r, 'i> {
             span,
             table,
             asked: Vec::new(),
+            absent: Vec::new(),
         }
     }
 
@@ -87,9 +90,7 @@ impl<'r, 'i> Section<'r, 'i> {
         key: &'static str,
         findings: &mut Findings,
     ) -> Option<Text> {
-        if self.lacks(key) {
-            self.missing(key, findings);
-        }
+        self.require(key);
         self.text(key, findings)
     }
 
@@ -106,13 +107,11 @@ impl<'r, 'i> Section<'r, 'i> {
         !self.table.contains_key(key)
     }
 
-    pub(super) fn missing(&self, key: &'static str, findings: &mut Findings) {
-        let message = format!("{} has no `{key}`", self.what);
-        findings.push(Finding::error(
-            codes::MISSING_KEY,
-            self.span.clone(),
-            message,
-        ));
+    /// A key that must be there; `close` says so where it is not.
+    pub(super) fn require(&mut self, key: &'static str) {
+        if self.lacks(key) {
+            self.absent.push(key);
+        }
     }
 
     pub(super) fn flag(
@@ -140,10 +139,11 @@ impl<'r, 'i> Section<'r, 'i> {
             findings.push(wrong_type(key, value, "a list of text"));
             return None;
         };
-        let texts = items
+        let texts: Vec<_> = items
             .iter()
-            .filter_map(|item| read_text(key, item, findings))
+            .map(|item| read_text(key, item, findings))
             .collect();
+        let texts = texts.into_iter().collect::<Option<_>>()?;
         Some(Spanned::new(value.span(), texts))
     }
 
@@ -189,6 +189,32 @@ impl<'r, 'i> Section<'r, 'i> {
         Some(Spanned::new(self.key_span(key), pairs))
     }
 
+    /// What to write instead of an unknown key.
+    fn instead_of(
+        &self,
+        name: &str,
+        meant: Option<&str>,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Option<String> {
+        // The file as a whole begins nowhere.
+        let is_file = self.span.is_empty();
+        let table = match meant {
+            Some(meant) if is_file => hints::heading(meant),
+            None if !is_file => hints::heading(name),
+            _ => None,
+        };
+        if let Some(table) = table {
+            return Some(format!("did you mean `{table}`?"));
+        }
+        if let (true, None, Some(parent)) = (is_file, meant, parent(value)) {
+            return Some(format!("did you mean `[{parent}.{name}]`?"));
+        }
+        match meant {
+            Some(meant) => Some(format!("did you mean `{meant}`?")),
+            None => suggest::list(&self.asked),
+        }
+    }
+
     pub(super) fn table(
         &mut self,
         key: &'static str,
@@ -211,9 +237,10 @@ impl<'r, 'i> Section<'r, 'i> {
             .map_or_else(|| self.span.clone(), |(key, _)| key.span())
     }
 
-    /// Refuses every key that was not asked for; `later` are those that another version has.
-    pub(super) fn close(self, later: &[&str], findings: &mut Findings) {
-        for (key, _) in self.table {
+    /// Refuses every key that was not asked for; `later` are those that another version has. A key that
+    /// is absent because its name is misspelt is one finding.
+    pub(super) fn close(mut self, later: &[&str], findings: &mut Findings) {
+        for (key, value) in self.table {
             let name = key.get_ref().as_ref();
             if self.asked.contains(&name) {
                 continue;
@@ -223,12 +250,38 @@ impl<'r, 'i> Section<'r, 'i> {
                 Finding::error(codes::LATER, key.span(), message)
                     .help("remove it: half of its meaning would be worse than none")
             } else {
+                let meant = hints::meant(name, &self.asked);
+                self.absent.retain(|absent| Some(*absent) != meant);
                 let message = format!("{} has no key `{name}`", self.what);
                 Finding::error(codes::UNKNOWN_KEY, key.span(), message)
-                    .maybe_help(suggest::among(name, &self.asked))
+                    .maybe_help(self.instead_of(name, meant, value))
             });
         }
+        for key in self.absent {
+            let message = format!("{} has no `{key}`", self.what);
+            findings.push(
+                Finding::error(codes::MISSING_KEY, self.span.clone(), message)
+                    .maybe_help(hints::example(key)),
+            );
+        }
     }
+}
+
+/// `[shop]` for `[sources.shop]`, judged by a key that only such tables have.
+fn parent(value: &Spanned<DeValue<'_>>) -> Option<&'static str> {
+    let DeValue::Table(table) = value.get_ref() else {
+        return None;
+    };
+    let has = |key| table.contains_key(key);
+    let signs = [
+        ("provider", "sources"),
+        ("audience", "issuers"),
+        ("hash", "keys"),
+    ];
+    signs
+        .into_iter()
+        .find(|(key, _)| has(*key))
+        .map(|(_, parent)| parent)
 }
 
 fn read_text(key: &str, value: &Spanned<DeValue<'_>>, findings: &mut Findings) -> Option<Text> {
@@ -250,5 +303,5 @@ pub(super) fn wrong_type(key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) 
         DeValue::Table(_) => "a table",
     };
     let message = format!("`{key}` is {wanted}, and this is {found}");
-    Finding::error(codes::WRONG_TYPE, value.span(), message)
+    Finding::error(codes::WRONG_TYPE, value.span(), message).maybe_help(hints::example(key))
 }

@@ -12,6 +12,9 @@ const SHOWN: usize = 160;
 
 const MASK: &str = "***";
 
+/// Some editors begin a file with it; nobody sees it.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// A file's name and text.
 #[derive(Debug)]
 pub(super) struct SourceText<'t> {
@@ -50,7 +53,10 @@ impl<'t> SourceText<'t> {
         let index = self.line_index(offset);
         let start = self.line_starts.get(index).copied().unwrap_or(0);
         let before = self.text.get(start..offset.max(start)).unwrap_or("");
-        (index + 1, before.chars().count() + 1)
+        (
+            index + 1,
+            before.trim_start_matches(BYTE_ORDER_MARK).chars().count() + 1,
+        )
     }
 
     /// The first line of `span` with a caret under the part of the span that stands in it.
@@ -63,6 +69,9 @@ impl<'t> SourceText<'t> {
         for (at, c) in line.unwrap_or("").char_indices() {
             let offset = start + at;
             shown.mark(offset, span);
+            if c == BYTE_ORDER_MARK {
+                continue;
+            }
             let mask = self.masks.iter().any(|mask| mask.contains(&offset));
             match (mask, masked) {
                 (true, true) => {}

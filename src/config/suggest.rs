@@ -3,15 +3,20 @@
 //! For names in routes.toml and of settings. Imports nothing of this crate.
 
 /// The nearest of `known`, if it is near enough to be a slip of the fingers: a letter too many or too few,
-/// another one, or two neighbours swapped.
+/// another one, or two neighbours swapped. Case, `-` and `_` make no difference.
 pub(crate) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let allowed = (name.chars().count() / 3).clamp(1, 3);
     known
         .into_iter()
-        .map(|candidate| (strsim::osa_distance(name, candidate), candidate))
+        .map(|candidate| (distance(name, candidate), candidate))
         .filter(|&(distance, _)| distance <= allowed)
         .min()
         .map(|(_, candidate)| candidate)
+}
+
+fn distance(name: &str, candidate: &str) -> usize {
+    let plain = |text: &str| text.to_lowercase().replace(['-', '_'], "");
+    strsim::osa_distance(&plain(name), &plain(candidate))
 }
 
 /// `did you mean "x"?`, else the names there are.
@@ -19,9 +24,14 @@ pub(super) fn among(name: &str, known: &[&str]) -> Option<String> {
     if let Some(near) = nearest(name, known.iter().copied()) {
         return Some(format!("did you mean `{near}`?"));
     }
+    list(known)
+}
+
+/// The names there are, if a person can take them in.
+pub(super) fn list(known: &[&str]) -> Option<String> {
     match known {
         [only] => Some(format!("only `{only}` is known here")),
-        [first @ .., last] if first.len() < 13 => {
+        [first @ .., last] if first.len() < 40 => {
             let first: Vec<_> = first.iter().map(|name| format!("`{name}`")).collect();
             Some(format!("known here: {} and `{last}`", first.join(", ")))
         }
@@ -39,6 +49,7 @@ mod tests {
         assert_eq!(nearest("sorce", known), Some("source"));
         assert_eq!(nearest("singal", known), Some("signal"));
         assert_eq!(nearest("workflwo", known), Some("workflow"));
+        assert_eq!(nearest("SHA-256", ["sha1", "sha256"]), Some("sha256"));
         assert_eq!(nearest("banana", known), None);
     }
 }

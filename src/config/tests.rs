@@ -3,6 +3,8 @@
 //! What a single file means is tested by the golden files; here a file changes under a running plan.
 //! The watch is waited for by its status, never by time.
 
+mod mutations;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -4,12 +4,13 @@
 
 use std::sync::{Arc, LazyLock};
 
-use cel::common::ast::{EntryExpr, Expr as Node, operators};
+use cel::common::ast::{EntryExpr, Expr as Node, LiteralValue, operators};
 use cel::common::types::DYN_TYPE;
 use cel::common::value::{CowVal, Val};
 use cel::{Context, Env, ExecutionError, IdedExpr};
 use serde_json::Value;
 
+use super::names::Reads;
 use super::path::Path;
 use super::steps::{self, Steps};
 use super::view::View;
@@ -30,7 +31,7 @@ pub struct Expr {
     text: String,
     root: IdedExpr,
     pub(super) path: Option<Path>,
-    reads: Vec<&'static str>,
+    reads: Box<Reads>,
     /// It has macros, and so needs the step counter as a variable.
     metered: bool,
     constant: Option<Value>,
@@ -39,20 +40,25 @@ pub struct Expr {
 impl Expr {
     pub fn compile(text: &str, scope: Scope) -> Result<Self, Fault> {
         let (mut root, reads) = syntax::parse(&ENV, text, scope)?;
-        let path = Path::of(&root).filter(|_| !reads.is_empty());
+        if let Some(bad) = reads.patterns.iter().find(|it| !is_pattern(it)) {
+            return Err(pattern_fault(text, bad));
+        }
+        let path = Path::of(&root).filter(|_| !reads.names.is_empty());
         order_comparisons(&mut root);
         let metered = steps::meter(&mut root);
         let mut expr = Self {
             text: text.to_owned(),
             root,
             path,
-            reads,
+            reads: Box::new(reads),
             metered,
             constant: None,
         };
-        if expr.reads.is_empty() {
-            expr.constant = expr.value(&Variables::default()).ok();
-        }
+        expr.constant = if expr.reads.names.is_empty() {
+            expr.value(&Variables::default()).ok()
+        } else {
+            decided(&expr.root).map(Value::Bool)
+        };
         Ok(expr)
     }
 
@@ -129,7 +135,13 @@ impl Expr {
     /// The top-level names that the expression reads, such as `headers`.
     #[must_use]
     pub fn reads(&self, name: &str) -> bool {
-        self.reads.contains(&name)
+        self.reads.names.contains(&name)
+    }
+
+    /// The fields that it reads of a top-level name, as in `path.order_id`.
+    pub fn fields<'e>(&'e self, name: &'e str) -> impl Iterator<Item = &'e str> {
+        let fields = self.reads.fields.iter();
+        fields.filter_map(move |(root, field)| (*root == name).then_some(field.as_str()))
     }
 
     /// `body.data.id` → `["body", "data", "id"]`; `headers['x-id']` → `["headers", "x-id"]`; none for anything but a plain path.
@@ -138,7 +150,7 @@ impl Expr {
         self.path.as_ref().map(Path::names)
     }
 
-    /// The value of an expression that reads no variable (`true`, `1 == 2`).
+    /// The value of an expression that has the same for every event (`true`, `1 == 2`, `true || body.x`).
     #[must_use]
     pub fn constant(&self) -> Option<Value> {
         self.constant.clone()
@@ -165,7 +177,7 @@ impl Expr {
     ) -> Result<T, Error> {
         let steps = Steps::default();
         let mut context = Context::with_env(Arc::clone(&ENV));
-        for name in &self.reads {
+        for name in &self.reads.names {
             let value = node::wrap(View::root(name, vars)?, &steps);
             context.add_variable_as_val(*name, value);
         }
@@ -187,6 +199,49 @@ fn run<'e, 'v>(
     context: &'e Context<'_, 'v>,
 ) -> Result<CowVal<'e, 'v>, ExecutionError> {
     cel::Value::resolve_val(root, context)
+}
+
+/// CEL finds a bad pattern only when it runs into it.
+fn is_pattern(pattern: &str) -> bool {
+    let text = format!("''.matches({})", Value::from(pattern));
+    match syntax::parse(&ENV, &text, Scope(&[])) {
+        Ok((probe, _)) => run(&probe, &Context::with_env(Arc::clone(&ENV))).is_ok(),
+        // Too long to be tried.
+        Err(_) => true,
+    }
+}
+
+fn pattern_fault(text: &str, pattern: &str) -> Fault {
+    let at = text.find(pattern);
+    Fault {
+        at: at.unwrap_or(0),
+        len: at.map_or(text.len(), |_| pattern.len()),
+        message: "this is no regular expression".to_owned(),
+        help: Some("a bracket without its partner, or a `*` behind nothing?".to_owned()),
+    }
+}
+
+/// What `||` and `&&` come to whatever the variables are: `x || true` holds even where `x` is an error.
+fn decided(expr: &IdedExpr) -> Option<bool> {
+    match &expr.expr {
+        Node::Literal(LiteralValue::Boolean(value)) => Some(*value.inner()),
+        Node::Call(call) => {
+            let ends_it = match call.func_name.as_str() {
+                operators::LOGICAL_OR => true,
+                operators::LOGICAL_AND => false,
+                _ => return None,
+            };
+            let sides: Vec<_> = call.args.iter().map(decided).collect();
+            if sides.contains(&Some(ends_it)) {
+                return Some(ends_it);
+            }
+            sides
+                .iter()
+                .all(|side| *side == Some(!ends_it))
+                .then_some(!ends_it)
+        }
+        _ => None,
+    }
 }
 
 /// CEL asks the left side whether it equals the right one, and its own lists and maps do not know

@@ -2,7 +2,7 @@
 //! may be months after the file was loaded; here it is found at load.
 
 use cel::IdedExpr;
-use cel::common::ast::{CallExpr, EntryExpr, Expr as Node};
+use cel::common::ast::{CallExpr, EntryExpr, Expr as Node, LiteralValue};
 
 use super::Scope;
 
@@ -80,12 +80,22 @@ pub(super) enum Kind {
     Construction,
 }
 
-/// The top-level names that an expression reads.
-pub(super) fn check(expr: &IdedExpr, scope: Scope) -> Result<Vec<&'static str>, Unknown> {
+/// What an expression reads.
+#[derive(Debug, Default)]
+pub(super) struct Reads {
+    /// Top-level names, each once.
+    pub(super) names: Vec<&'static str>,
+    /// Their fields as in `path.order_id`: (`path`, `order_id`).
+    pub(super) fields: Vec<(&'static str, String)>,
+    /// Constant arguments of `matches`.
+    pub(super) patterns: Vec<String>,
+}
+
+pub(super) fn check(expr: &IdedExpr, scope: Scope) -> Result<Reads, Unknown> {
     let mut names = Names {
         scope,
         bound: Vec::new(),
-        reads: Vec::new(),
+        reads: Reads::default(),
     };
     names.visit(expr)?;
     Ok(names.reads)
@@ -95,14 +105,17 @@ struct Names<'e> {
     scope: Scope,
     /// Variables of the macros around this place, innermost last.
     bound: Vec<&'e str>,
-    reads: Vec<&'static str>,
+    reads: Reads,
 }
 
 impl<'e> Names<'e> {
     fn visit(&mut self, expr: &'e IdedExpr) -> Result<(), Unknown> {
         match &expr.expr {
             Node::Ident(name) => self.variable(expr.id, name),
-            Node::Select(select) => self.visit(&select.operand),
+            Node::Select(select) => {
+                self.field(&select.operand, &select.field);
+                self.visit(&select.operand)
+            }
             Node::Call(call) => self.call(expr.id, call),
             Node::List(list) => list.elements.iter().try_for_each(|it| self.visit(it)),
             Node::Map(map) => map.entries.iter().try_for_each(|entry| match &entry.expr {
@@ -138,8 +151,8 @@ impl<'e> Names<'e> {
             return Ok(());
         }
         if let Some(known) = self.scope.0.iter().find(|known| **known == name) {
-            if !self.reads.contains(known) {
-                self.reads.push(known);
+            if !self.reads.names.contains(known) {
+                self.reads.names.push(known);
             }
             return Ok(());
         }
@@ -153,6 +166,15 @@ impl<'e> Names<'e> {
         })
     }
 
+    fn field(&mut self, operand: &IdedExpr, field: &str) {
+        if let Node::Ident(name) = &operand.expr
+            && !self.bound.contains(&name.as_str())
+            && let Some(known) = self.scope.0.iter().find(|known| *known == name)
+        {
+            self.reads.fields.push((known, field.to_owned()));
+        }
+    }
+
     fn call(&mut self, id: u64, call: &'e CallExpr) -> Result<(), Unknown> {
         let name = call.func_name.as_str();
         if name.starts_with(|c: char| c.is_ascii_alphabetic()) && !FUNCTIONS.contains(&name) {
@@ -161,6 +183,12 @@ impl<'e> Names<'e> {
                 name: name.to_owned(),
                 kind: Kind::Function,
             });
+        }
+        if name == "matches"
+            && let Some(Node::Literal(LiteralValue::String(text))) =
+                call.args.last().map(|arg| &arg.expr)
+        {
+            self.reads.patterns.push(text.inner().to_owned());
         }
         if let Some(target) = &call.target
             && !is_optional_namespace(target, name)

@@ -8,7 +8,7 @@ use std::thread;
 use cel::common::ast::{EntryExpr, Expr as Node, SourceInfo};
 use cel::{Env, IdedExpr, ParseError, ParseErrors};
 
-use super::names::{self, Kind, Unknown};
+use super::names::{self, Kind, Reads, Unknown};
 use super::{Fault, Scope};
 
 /// Bounds what one line of the file can make the parser do.
@@ -19,12 +19,8 @@ const MAX_DEPTH: usize = 32;
 const MAX_NESTING: u16 = 24;
 const PARSER_STACK: usize = 16 * 1024 * 1024;
 
-/// The tree, and the top-level names it reads.
-pub(super) fn parse(
-    env: &Env,
-    text: &str,
-    scope: Scope,
-) -> Result<(IdedExpr, Vec<&'static str>), Fault> {
+/// The tree, and what it reads.
+pub(super) fn parse(env: &Env, text: &str, scope: Scope) -> Result<(IdedExpr, Reads), Fault> {
     let whole = |message: &str| fault(text, 0, text.len(), message.to_owned());
     if text.trim().is_empty() {
         return Err(whole("the expression is empty"));
@@ -116,12 +112,26 @@ fn syntax_fault(text: &str, errors: &ParseErrors) -> Fault {
     } else {
         "CEL does not allow this here".to_owned()
     };
+    let before = text.get(..at).unwrap_or_default().trim_end();
+    if before.split(|c| !is_word(c)).next_back() == Some("not") {
+        let word = fault(
+            text,
+            before.len() - 3,
+            3,
+            "`not` is not known here".to_owned(),
+        );
+        return Fault {
+            help: Some("write `!`".to_owned()),
+            ..word
+        };
+    }
     let mut fault = fault(text, at, token.len(), message);
     fault.help = match token {
         "=" => Some("write `==` to compare".to_owned()),
         "and" | "AND" | "&" => Some("write `&&`".to_owned()),
         "or" | "OR" | "|" => Some("write `||`".to_owned()),
-        "not" | "NOT" => Some("write `!`".to_owned()),
+        "$" => Some("the whole text is an expression: leave `${` and `}` away".to_owned()),
+        "," => Some("a list stands in square brackets: `x in ['a', 'b']`".to_owned()),
         _ => None,
     };
     fault
@@ -179,7 +189,11 @@ fn unknown_fault(text: &str, source: &SourceInfo, scope: Scope, unknown: &Unknow
             "known here: {}; text stands in quotes",
             scope.0.join(", ")
         )),
-        (None, Kind::Function | Kind::Construction) => None,
+        (None, Kind::Function) => Some(
+            "known: contains, endsWith, exists, filter, has, matches, size, startsWith and the rest of CEL"
+                .to_owned(),
+        ),
+        (None, Kind::Construction) => None,
     };
     fault
 }

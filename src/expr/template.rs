@@ -102,6 +102,17 @@ impl Template {
         parts.any(|part| matches!(part, Part::Literal(_)))
     }
 
+    /// The fields that its expressions read of a top-level name.
+    pub fn fields<'t>(&'t self, name: &'t str) -> impl Iterator<Item = &'t str> {
+        self.parts.iter().flat_map(move |part| {
+            let expr = match part {
+                Part::Expr(expr) => Some(expr),
+                Part::Literal(_) => None,
+            };
+            expr.into_iter().flat_map(move |expr| expr.fields(name))
+        })
+    }
+
     /// The expression, where the text is exactly one `${…}`.
     fn lone(&self) -> Option<&Expr> {
         match self.parts.as_slice() {
@@ -171,6 +182,14 @@ impl JsonTemplate {
         }
     }
 
+    /// The fields that its templates read of a top-level name.
+    #[must_use]
+    pub fn fields(&self, name: &str) -> Vec<String> {
+        let mut fields = Vec::new();
+        self.root.collect_fields(name, &mut fields);
+        fields
+    }
+
     /// JSON text of the value as it was written, its templates as text.
     #[must_use]
     pub fn source(&self) -> String {
@@ -198,6 +217,17 @@ impl JsonTemplate {
 }
 
 impl Node {
+    fn collect_fields(&self, name: &str, fields: &mut Vec<String>) {
+        match self {
+            Self::Literal(_) => {}
+            Self::Text(template) => fields.extend(template.fields(name).map(str::to_owned)),
+            Self::List(items) => items.iter().for_each(|it| it.collect_fields(name, fields)),
+            Self::Map(entries) => entries
+                .iter()
+                .for_each(|(_, it)| it.collect_fields(name, fields)),
+        }
+    }
+
     fn compile(written: &Written, scope: Scope, faults: &mut Vec<(Range<usize>, Fault)>) -> Self {
         match written {
             Written::Text(text, range) => match Template::compile(text, scope) {

@@ -5,8 +5,8 @@
 //! something that is not there, they pass `None`, which counts under `unknown`.
 
 mod record;
-mod sources;
 mod series;
+mod sources;
 mod tls;
 
 use std::time::Duration;

@@ -17,7 +17,7 @@ pub(super) fn expect(
 ) -> Option<Expect> {
     let span = section.key_span("expect");
     let Some(value) = section.value("expect") else {
-        section.missing("expect", findings);
+        section.require("expect");
         return None;
     };
     match value.get_ref() {

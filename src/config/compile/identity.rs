@@ -106,10 +106,13 @@ impl Compiler<'_> {
                 preset.title,
                 duration::show(horizon)
             );
-            self.findings.push(
-                Finding::warning(codes::HORIZON, text.span(), message)
-                    .help("a late retry would be taken for a new event"),
-            );
+            self.findings
+                .push(
+                    Finding::warning(codes::HORIZON, text.span(), message).help(format!(
+                        "a late retry would be taken for a new event: at least `dedup = \"{}\"`",
+                        duration::show(horizon)
+                    )),
+                );
         }
     }
 

@@ -13,7 +13,7 @@ use crate::token::{API_KEYS, Algorithm, Issuer, KeyRing, KeySet, Location};
 
 use super::super::file;
 use super::super::problem::Finding;
-use super::{Compiler, Spanned, Text, codes, optional};
+use super::{Compiler, Spanned, Text, codes, hints, optional};
 
 const DEFAULT_ALGORITHMS: [Algorithm; 3] = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA];
 
@@ -37,7 +37,10 @@ impl Compiler<'_> {
             let message = "no issuer is called `keys`: as an `issuer` it means the API keys";
             self.error(codes::NAME, &written.name, message);
         }
-        let issuer = written.issuer.as_ref().and_then(|text| self.filled(text));
+        let issuer = written
+            .issuer
+            .as_ref()
+            .and_then(|text| self.filled("issuer", text));
         let audience = written
             .audience
             .as_ref()
@@ -236,9 +239,9 @@ impl Compiler<'_> {
         }
     }
 
-    fn filled(&mut self, text: &Text) -> Option<String> {
+    fn filled(&mut self, key: &str, text: &Text) -> Option<String> {
         if text.get_ref().is_empty() {
-            self.error(codes::BAD_VALUE, text, "this is empty");
+            self.error(codes::BAD_VALUE, text, format!("`{key}` is empty"));
             return None;
         }
         Some(text.get_ref().clone())
@@ -252,14 +255,16 @@ impl Compiler<'_> {
     ) -> Option<Vec<String>> {
         if list.get_ref().is_empty() {
             let message = format!("`{key}` names nothing");
-            self.findings
-                .push(Finding::error(codes::BAD_VALUE, list.span(), message));
+            self.findings.push(
+                Finding::error(codes::BAD_VALUE, list.span(), message)
+                    .maybe_help(hints::example(key)),
+            );
             return None;
         }
         let filled: Vec<_> = list
             .get_ref()
             .iter()
-            .map(|text| self.filled(text))
+            .map(|text| self.filled(key, text))
             .collect();
         filled.into_iter().collect()
     }

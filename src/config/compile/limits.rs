@@ -2,8 +2,11 @@
 //!
 //! What a template yields is checked when it is rendered, by `routing` and `access`.
 
+use std::ops::Range;
+
 use crate::access;
 use crate::event::MAX_NAME;
+use crate::expr::Scope;
 use crate::expr::template::Template;
 use crate::rate::Rate;
 
@@ -42,6 +45,18 @@ impl Compiler<'_> {
             Some(text) => self.constant("namespace", text),
             None => Some(self.options.default_namespace.clone()),
         }
+    }
+
+    /// `{body.id}`, `$body.id` and the like are plain text here, though hardly meant so.
+    pub(super) fn warn_about_foreign_template(&mut self, text: &Text, scope: Scope) {
+        let Some(found) = foreign_template(text.get_ref(), scope) else {
+            return;
+        };
+        let span = self.text.inside(&text.span(), found.start, found.len());
+        let message = "this is text as it stands: only `${…}` stands for a value";
+        self.findings.push(
+            Finding::warning(codes::EXPRESSION, span, message).help("as in \"order-${body.id}\""),
+        );
     }
 
     /// The constant text of a template, if it is one.
@@ -83,5 +98,55 @@ impl Compiler<'_> {
             self.error(codes::LIMIT, text, message);
         }
         (1..=MAX_NAME).contains(&value.len())
+    }
+}
+
+/// The sign of another template language before a name that an expression could read, up to that name's end.
+fn foreign_template(text: &str, scope: Scope) -> Option<Range<usize>> {
+    let mut from = 0;
+    while let Some(at) = text.get(from..)?.find(['{', '$']).map(|at| from + at) {
+        let rest = text.get(at..)?;
+        if rest.starts_with("${") {
+            from = at + rest.find('}').unwrap_or(rest.len());
+            continue;
+        }
+        let name = rest.trim_start_matches(['{', '$', '(', '%', ' ']);
+        let end = name.find(|c: char| !c.is_alphanumeric() && c != '_');
+        let (word, after) = name.split_at(end.unwrap_or(name.len()));
+        if scope.0.contains(&word) && after.starts_with(['.', '[']) {
+            return Some(at..at + rest.len() - after.len());
+        }
+        from = at + 1;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_of_other_languages_are_known_and_ours_are_not() {
+        for text in [
+            "a-{body.id}",
+            "{{ body.id }}",
+            "$body.id",
+            "x-${body.a}-{event.id}",
+        ] {
+            assert!(foreign_template(text, Scope::ROUTE).is_some(), "{text}");
+        }
+        for text in [
+            "",
+            "${body.id}",
+            "{a}",
+            "{",
+            "$",
+            "${",
+            "{path.id}",
+            "body.id",
+            "{body}",
+        ] {
+            assert_eq!(foreign_template(text, Scope::ROUTE), None, "{text}");
+        }
     }
 }

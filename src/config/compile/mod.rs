@@ -19,7 +19,7 @@ mod routes;
 mod schema;
 mod scheme;
 mod secrets;
-mod sources;
+pub(super) mod sources;
 mod trust;
 
 use std::collections::HashMap;
@@ -49,7 +49,7 @@ use super::options::Options;
 use super::problem::{Finding, Findings};
 use super::section::Text;
 use super::source_text::SourceText;
-use super::{Plan, codes, suggest};
+use super::{Plan, codes, hints, suggest};
 
 /// The parts of a plan; complete only where `findings` holds no error.
 pub(super) struct Compiled {
@@ -152,6 +152,7 @@ impl Compiler<'_> {
     }
 
     fn template(&mut self, text: &Text, scope: Scope) -> Option<Template> {
+        self.warn_about_foreign_template(text, scope);
         let compiled = Template::compile(text.get_ref(), scope);
         self.keep(compiled, &text.span())
     }
@@ -180,7 +181,10 @@ impl Compiler<'_> {
             }
             Some(_) => {
                 let message = "a `when` is true or false, and this is neither";
-                self.error(codes::EXPRESSION, text, message);
+                self.findings.push(
+                    Finding::error(codes::EXPRESSION, text.span(), message)
+                        .help("compare, as in `body.amount > 100`"),
+                );
                 return None;
             }
         }
@@ -207,20 +211,25 @@ impl Compiler<'_> {
         if found.is_none() {
             let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
             let message = format!("`{key}` cannot be `{}`", text.get_ref());
-            self.findings.push(
-                Finding::error(codes::BAD_VALUE, text.span(), message)
-                    .maybe_help(suggest::among(text.get_ref(), &names)),
-            );
+            let mut help = suggest::among(text.get_ref(), &names);
+            if let (Some(help), "missing" | "closed") = (&mut help, key)
+                && let (false, Some(table)) = (help.ends_with('?'), hints::example(key))
+            {
+                help.push_str("; or a table, ");
+                help.push_str(&table);
+            }
+            self.findings
+                .push(Finding::error(codes::BAD_VALUE, text.span(), message).maybe_help(help));
         }
         found.map(|(_, value)| *value)
     }
 
     fn unknown_name(&mut self, what: &str, name: &Text, known: &[&str]) {
         let message = format!("there is no {what} `{}`", name.get_ref());
-        self.findings.push(
-            Finding::error(codes::UNKNOWN_NAME, name.span(), message)
-                .maybe_help(suggest::among(name.get_ref(), known)),
-        );
+        let table = || format!("write its table, `[{what}s.{}]`", name.get_ref());
+        let help = suggest::among(name.get_ref(), known).or_else(|| known.is_empty().then(table));
+        self.findings
+            .push(Finding::error(codes::UNKNOWN_NAME, name.span(), message).maybe_help(help));
     }
 
     fn keep<T>(&mut self, compiled: Result<T, Fault>, string: &Range<usize>) -> Option<T> {

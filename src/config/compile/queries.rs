@@ -4,6 +4,7 @@
 //! request may fit two rules.
 
 use std::collections::HashSet;
+use std::ops::Range;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -15,7 +16,7 @@ use crate::expr::{Expr, Scope};
 use super::super::file;
 use super::super::problem::Finding;
 use super::trust::{Known, Trusted};
-use super::{Compiler, Text, codes, optional};
+use super::{Compiler, Text, codes, optional, suggest};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A caller's connection is held for as long.
@@ -40,7 +41,7 @@ impl Compiler<'_> {
                     self.unique_name("query", name, &mut names);
                 }
                 let path = self.path(query, &mut paths);
-                self.query(query, path, known)
+                self.query(query, path.as_ref(), known)
             })
             .collect()
     }
@@ -48,7 +49,7 @@ impl Compiler<'_> {
     fn query(
         &mut self,
         written: &file::Query,
-        path: Option<PathPattern>,
+        path: Option<&PathPattern>,
         known: Known<'_>,
     ) -> Option<Rule> {
         let issuers = written.issuer.as_ref();
@@ -56,12 +57,23 @@ impl Compiler<'_> {
         let namespace = self.namespace(written.namespace.as_ref());
         let workflow = written.workflow.as_ref().and_then(|text| {
             let template = self.template(text, Scope::QUERY)?;
+            self.refuse_strange_parameters(path, &text.span(), template.fields("path"));
             self.limited("workflow", text, template)
         });
         let question = self.question(written);
-        let args = optional(written.args.as_ref(), |args| self.args(args, Scope::QUERY));
+        let args = optional(written.args.as_ref(), |args| {
+            let template = self.args(args, Scope::QUERY)?;
+            let fields = template.fields("path");
+            let fields = fields.iter().map(String::as_str);
+            self.refuse_strange_parameters(path, &args.span(), fields);
+            Some(template)
+        });
         let allow = self.allowed(written, trusted.as_ref(), known);
-        let when = optional(written.when.as_ref(), |text| self.access_when(text));
+        let when = optional(written.when.as_ref(), |text| {
+            let when = self.access_when(text)?;
+            self.refuse_strange_parameters(path, &text.span(), when.fields("path"));
+            Some(when)
+        });
         let timeout = match &written.timeout {
             Some(text) => self.timeout(text),
             None => Some(DEFAULT_TIMEOUT),
@@ -73,7 +85,7 @@ impl Compiler<'_> {
         let trusted = trusted?;
         Some(Rule {
             name: written.name.as_ref()?.get_ref().as_str().into(),
-            path: path?,
+            path: path?.clone(),
             namespace: namespace?.into(),
             workflow: workflow?,
             kind,
@@ -107,6 +119,33 @@ impl Compiler<'_> {
         self.warn_about_built_in_query(text);
         let template = self.template(text, Scope::QUERY)?;
         Some((kind, self.limited("query", text, template)?))
+    }
+
+    /// A parameter that the path does not have is never there: nobody would get an answer.
+    fn refuse_strange_parameters<'f>(
+        &mut self,
+        path: Option<&PathPattern>,
+        at: &Range<usize>,
+        read: impl Iterator<Item = &'f str>,
+    ) {
+        let Some(path) = path else { return };
+        let known: Vec<&str> = path.parameters().collect();
+        let mut said = HashSet::new();
+        for name in read.filter(|name| !known.contains(name)) {
+            if !said.insert(name) {
+                continue;
+            }
+            let written = self.text.text.get(at.clone()).unwrap_or_default();
+            let span = match written.find(&format!("path.{name}")) {
+                Some(found) => at.start + found + 5..at.start + found + 5 + name.len(),
+                None => at.clone(),
+            };
+            let message = format!("the path has no parameter `{{{name}}}`");
+            self.findings.push(
+                Finding::error(codes::EXPRESSION, span, message)
+                    .maybe_help(suggest::among(name, &known)),
+            );
+        }
     }
 
     fn allowed(
@@ -167,7 +206,10 @@ impl Compiler<'_> {
         let pattern = match PathPattern::parse(text.get_ref()) {
             Ok(pattern) => pattern,
             Err(why) => {
-                self.error(codes::PATH, text, why);
+                self.findings.push(
+                    Finding::error(codes::PATH, text.span(), why)
+                        .help("as in \"/orders/{order_id}/status\""),
+                );
                 return None;
             }
         };
@@ -180,7 +222,10 @@ impl Compiler<'_> {
         }
         if let Some((_, other)) = paths.iter().find(|(other, _)| other.overlaps(&pattern)) {
             let message = format!("a path can fit both this and that of query `{other}`");
-            self.error(codes::PATH, text, message);
+            self.findings.push(
+                Finding::error(codes::PATH, text.span(), message)
+                    .help("give them fixed segments that differ: no request may fit two rules"),
+            );
             return None;
         }
         let name = written.name.as_ref().map_or("", |name| name.get_ref());

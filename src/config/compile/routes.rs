@@ -79,6 +79,9 @@ impl Compiler<'_> {
         } else if !names.insert(name.get_ref()) {
             let message = format!("there is a {what} `{}` already", name.get_ref());
             self.error(codes::NAME, name, message);
+        } else if name.get_ref().contains(char::is_control) {
+            let message = format!("the name of this {what} has a control character in it");
+            self.error(codes::NAME, name, message);
         }
     }
 
@@ -189,7 +192,12 @@ impl Compiler<'_> {
             let pattern = text.get_ref();
             if pattern.strip_suffix('*').unwrap_or(pattern).contains('*') {
                 let message = "a `*` stands at the end of a type, nowhere else";
-                self.error(codes::BAD_VALUE, text, message);
+                let at = pattern.find('*').unwrap_or(0);
+                let span = self.text.inside(&text.span(), at, 1);
+                self.findings.push(
+                    Finding::error(codes::BAD_VALUE, span, message)
+                        .help("list the types, or say the rest in `when`"),
+                );
                 fine = false;
             }
         }

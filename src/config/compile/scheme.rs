@@ -90,6 +90,19 @@ impl Compiler<'_> {
             Some(list) => self.list(list.get_ref()),
             None => Some(Layout::Single),
         };
+        if let Some((text, at)) = written
+            .signed
+            .as_ref()
+            .and_then(|text| Some((text, dollar(text.get_ref())?)))
+        {
+            let span = self.text.inside(&text.span(), at, 1);
+            let message = "the `$` would be signed too";
+            self.findings.push(
+                Finding::error(codes::BAD_VALUE, span, message)
+                    .help("here a part is `{body}`, `{timestamp}` or `{id}`, without `$`"),
+            );
+            return None;
+        }
         Some(SignatureSpec {
             header: written.header.as_ref()?.get_ref(),
             layout: layout?,
@@ -212,6 +225,15 @@ impl Compiler<'_> {
         })
     }
 
+    /// What a fault quotes of a text, or the whole text.
+    fn part_of(&self, text: &Text, fault: &str) -> std::ops::Range<usize> {
+        let quoted = fault.split('`').nth(1).unwrap_or_default();
+        match text.get_ref().find(quoted) {
+            Some(at) if !quoted.is_empty() => self.text.inside(&text.span(), at, quoted.len()),
+            _ => text.span(),
+        }
+    }
+
     fn scheme_fault(&mut self, source: &file::Source, fault: &SchemeFault) {
         let signature = source.signature.as_ref();
         let part = |pick: fn(&file::Signature) -> Option<&Text>| {
@@ -230,6 +252,9 @@ impl Compiler<'_> {
                     .or_else(|| part(|table| table.header.as_ref())),
             },
             SchemeFault::UnsignedTimestamp => timestamp.map(Spanned::span),
+            SchemeFault::Signed(fault) => signature
+                .and_then(|table| table.get_ref().signed.as_ref())
+                .map(|text| self.part_of(text, &fault.to_string())),
             _ => signed,
         };
         let span = span
@@ -243,6 +268,13 @@ impl Compiler<'_> {
 fn id_is(signature: &file::Signature, name: &str) -> bool {
     let id = signature.id_header.as_ref();
     id.is_some_and(|text| text.get_ref() == name)
+}
+
+/// `${body}` for `{body}` would sign a `$` that no sender signs.
+fn dollar(signed: &str) -> Option<usize> {
+    ["${body}", "${timestamp}", "${id}"]
+        .into_iter()
+        .find_map(|placeholder| signed.find(placeholder))
 }
 
 fn text_or<'w>(text: Option<&'w Text>, default: &'static str) -> &'w str {

@@ -51,6 +51,12 @@ const PROVIDERS_OWN: [&str; 24] = [
 /// Those that every preset takes, or refuses with a sentence of its own.
 const OF_PRESETS: [&str; 2] = ["secrets", "tolerance"];
 
+/// What `provider` may be.
+pub(in super::super) fn known_providers() -> Vec<&'static str> {
+    let presets = providers::ALL.iter().map(|preset| preset.name);
+    GENERIC.into_iter().chain(presets).collect()
+}
+
 /// What `provider` says.
 #[derive(Clone, Copy)]
 pub(super) enum Provider {
@@ -68,7 +74,8 @@ impl Compiler<'_> {
         written: &[file::Source],
         known: Known<'_>,
     ) -> HashMap<Arc<str>, Arc<Source>> {
-        if written.is_empty() {
+        // Where something is wrong, they may be there under another name.
+        if written.is_empty() && !self.findings.has_error() {
             let message = "no sources: every webhook will be answered with 404";
             self.findings
                 .push(Finding::warning(codes::NO_SOURCES, 0..0, message));
@@ -171,9 +178,7 @@ impl Compiler<'_> {
                 }
             }
         }
-        let presets = providers::ALL.iter().map(|preset| preset.name);
-        let known: Vec<_> = GENERIC.into_iter().chain(presets).collect();
-        self.unknown_name("provider", text, &known);
+        self.unknown_name("provider", text, &known_providers());
         None
     }
 

@@ -90,7 +90,9 @@ impl Compiler<'_> {
             .map(|issuer| issuer.name.get_ref().as_str())
             .collect();
         if !names.contains(&text.get_ref().as_str()) {
-            names.push(API_KEYS);
+            if !names.is_empty() {
+                names.push(API_KEYS);
+            }
             self.unknown_name("issuer", text, &names);
         }
         known.issuers.get(text.get_ref().as_str()).cloned()
