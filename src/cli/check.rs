@@ -56,6 +56,10 @@ pub(super) struct Arguments {
     #[arg(long)]
     allow_unverified: bool,
 
+    /// What providers call, without the path, as `serve --public-url` has it: some sign the address.
+    #[arg(long, env = "SIGNALPOST_PUBLIC_URL", value_name = "URL", value_parser = values::public_url)]
+    public_url: Option<String>,
+
     #[command(flatten)]
     printed: Printed,
 }
@@ -75,6 +79,7 @@ pub(super) async fn run(arguments: &Arguments) -> End {
     let namespace = temporal.as_ref().map_or("default", Temporal::namespace);
     let mut options = config::Options::new(namespace);
     options.allow_unverified = arguments.allow_unverified;
+    options.public_url.clone_from(&arguments.public_url);
     options.max_body = Some(arguments.max_body.bytes());
     if !arguments.secrets {
         options.secrets = SecretPolicy::Warn;

@@ -101,6 +101,7 @@ pub(super) async fn run(arguments: Arguments) -> End {
     let read = |routes: &PathBuf| {
         let file = RoutingFile {
             routes: routes.clone(),
+            public_url: None,
         };
         file.load(true).and_then(|loaded| loaded.plan)
     };

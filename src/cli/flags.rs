@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::{Output, complain};
 use crate::config::{self, Loaded, SecretPolicy};
+use crate::settings::values;
 
 /// Which routing file.
 #[derive(Args, Debug)]
@@ -18,6 +19,10 @@ pub(super) struct RoutingFile {
         default_value = "routes.toml"
     )]
     pub(super) routes: PathBuf,
+
+    /// What providers call, without the path, as `serve --public-url` has it: some sign the address.
+    #[arg(long, env = "SIGNALPOST_PUBLIC_URL", value_name = "URL", value_parser = values::public_url)]
+    pub(super) public_url: Option<String>,
 }
 
 /// For whom to print.
@@ -34,6 +39,7 @@ impl RoutingFile {
         let mut options = config::Options::new("default");
         options.secrets = SecretPolicy::Warn;
         options.allow_unverified = allow_unverified;
+        options.public_url.clone_from(&self.public_url);
         let loaded = config::load(&self.routes, &options);
         if loaded.plan.is_none() {
             for problem in loaded.problems.iter().filter(|it| it.is_error()) {

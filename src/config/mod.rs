@@ -9,6 +9,7 @@ pub mod change;
 pub mod codes;
 mod compile;
 mod file;
+mod file_rules;
 mod files;
 mod hints;
 mod masks;

@@ -126,7 +126,11 @@ pub(super) type Pairs = std::collections::BTreeMap<String, String>;
 pub(super) fn invalid_signal(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",
-        "properties": { "signal": { "type": "string", "minLength": 1 } },
+        "properties": { "signal": {
+            "type": "string",
+            "minLength": 1,
+            "description": "The name of the signal."
+        } },
         "required": ["signal"],
         "additionalProperties": false,
     })
@@ -175,10 +179,11 @@ mod tests {
     use super::*;
 
     /// Where the keys of a table stand in the schema, and a text in which `?` is a key of such a table.
-    const TABLES: [(&str, &str); 11] = [
+    const TABLES: [(&str, &str); 12] = [
         ("", "?"),
         ("/$defs/Source", "[sources.a]\n?"),
         ("/$defs/Signature", "[sources.a]\nsignature = { ? }"),
+        ("/$defs/List", "[sources.a]\nsignature = { list = { ? } }"),
         ("/$defs/Stamp", "[sources.a]\ntimestamp = { ? }"),
         ("/$defs/Event", "[sources.a]\nevent = { ? }"),
         ("/$defs/Issuer", "[issuers.a]\n?"),

@@ -90,7 +90,7 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, &'static str> {
 }
 
 /// An address without query, and without the slash at its end: paths are put behind it.
-pub(super) fn public_url(text: &str) -> Result<String, &'static str> {
+pub fn public_url(text: &str) -> Result<String, &'static str> {
     let uri: Option<http::Uri> = text.parse().ok();
     let whole = uri.is_some_and(|uri| {
         matches!(uri.scheme_str(), Some("http" | "https"))

@@ -125,7 +125,7 @@ impl Compiler<'_> {
     ) {
         let bound = match (provider, proof) {
             (Provider::Preset(preset), Proof::Scheme(scheme)) => {
-                preset.binds_body && !scheme.credentials().any()
+                preset.binds_body && scheme.binds_body() && !scheme.credentials().any()
             }
             (Provider::Token | Provider::Basic, _) => false,
             _ => true,

@@ -1,6 +1,6 @@
 //! Adyen, payments: eight fields of each item are signed, inside the item. The others are free to forge.
 
-use super::{Batch, Confidence, Preset, SchemeSpec, days};
+use super::{Batch, Confidence, Preset, SchemeSpec, Words, days};
 use crate::verify::schemes::Adyen;
 
 pub(super) static PRESET: Preset = Preset {
@@ -31,5 +31,12 @@ pub(super) static PRESET: Preset = Preset {
     confidence: Confidence::Library,
     source: "https://docs.adyen.com/development-resources/webhooks/verify-hmac-signatures/",
     setup: "Customer Area → Developers → Webhooks → the webhook → HMAC key",
+    words: Words {
+        algorithm: "HMAC-SHA-256",
+        signed: "eight fields of each item, by its `additionalData.hmacSignature`",
+        encoding: "base64",
+        key: "hex digits",
+        ..Words::NONE
+    },
     ..Preset::BASE
 };

@@ -1,6 +1,6 @@
 //! Atlassian Connect (Jira, Confluence): an HS256 token per installation over method, path and query. The body is not bound.
 
-use super::{Confidence, Preset, SchemeSpec, days};
+use super::{Confidence, Preset, SchemeSpec, Words, days};
 use crate::verify::schemes::connect;
 
 pub(super) static PRESET: Preset = Preset {
@@ -19,5 +19,17 @@ pub(super) static PRESET: Preset = Preset {
     confidence: Confidence::Library,
     source: "https://developer.atlassian.com/cloud/jira/platform/understanding-jwt-for-connect-apps/",
     setup: "`sharedSecret` and `clientKey` of the `installed` callback; `public_url` without the path of the app's base URL",
+    words: Words {
+        headers: &["authorization"],
+        algorithm: "HS256, a JSON Web Token",
+        signed: "method, path and query, and not the body",
+        encoding: "JWT",
+        key: "the shared secret of the installation",
+        ..Words::NONE
+    },
+    example: &[
+        "client_key = \"your-client-key\"",
+        "public_url = \"https://hooks.example.com/hooks/atlassian-connect\"",
+    ],
     ..Preset::BASE
 };

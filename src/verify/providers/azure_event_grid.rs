@@ -3,7 +3,7 @@
 //!
 //! Tokens of Entra are not this scheme's: `provider = "jwt"` with Entra as issuer judges them.
 
-use super::{Batch, Confidence, Preset, SchemeSpec, days};
+use super::{Batch, Confidence, Preset, SchemeSpec, Words, days};
 use crate::verify::schemes::carried_token;
 
 pub(super) static PRESET: Preset = Preset {
@@ -28,5 +28,13 @@ pub(super) static PRESET: Preset = Preset {
     confidence: Confidence::Unconfirmed,
     source: "https://learn.microsoft.com/azure/event-grid/security-authentication",
     setup: "a secret that you make up: a delivery property `Authorization: Bearer …`, marked secret, or `?token=…` in the endpoint",
+    words: Words {
+        headers: &["authorization, or `token` of the query"],
+        algorithm: "none: a token, compared in constant time",
+        signed: "nothing",
+        encoding: "as it is",
+        key: "the token",
+        ..Words::NONE
+    },
     ..Preset::BASE
 };

@@ -1,6 +1,6 @@
 //! Braintree: a form with XML in it, signed under the SHA-1 of the private key. `body` is what the XML says.
 
-use super::{Confidence, Preset, SchemeSpec, days};
+use super::{Confidence, Preset, SchemeSpec, Words, days};
 use crate::verify::BodyRule;
 use crate::verify::schemes::Braintree;
 
@@ -21,5 +21,13 @@ pub(super) static PRESET: Preset = Preset {
     confidence: Confidence::Library,
     source: "https://developer.paypal.com/braintree/docs/guides/webhooks/parse/",
     setup: "Control Panel → API → Keys: the private key; its public key is `public_key_id`",
+    words: Words {
+        algorithm: "HMAC-SHA-1, keyed with the key's SHA-1",
+        signed: "`bt_payload` of the form, by `bt_signature`",
+        encoding: "hex behind the public key",
+        key: "the private key",
+        ..Words::NONE
+    },
+    example: &["public_key_id = \"your-public-key\""],
     ..Preset::BASE
 };

@@ -3,7 +3,7 @@
 //! An event comes in headers beside its data, as one JSON document, or as a list of those. A list that is taken whole goes by
 //! its first and last event.
 
-use super::{Batch, Confidence, Preset, SchemeSpec, days};
+use super::{Batch, Confidence, Preset, SchemeSpec, Words, days};
 use crate::verify::BodyRule;
 use crate::verify::schemes::carried_token;
 
@@ -33,5 +33,13 @@ pub(super) static PRESET: Preset = Preset {
     confidence: Confidence::Documentation,
     source: "https://github.com/cloudevents/spec/blob/main/cloudevents/http-webhook.md",
     setup: "a token that you agree on with the sender",
+    words: Words {
+        headers: &["authorization, or `access_token` of the query"],
+        algorithm: "none: a token, compared in constant time",
+        signed: "nothing",
+        encoding: "as it is",
+        key: "the token",
+        ..Words::NONE
+    },
     ..Preset::BASE
 };

@@ -1,6 +1,8 @@
 //! Contentful, webhooks and apps: hex over method, path, the listed headers and the body.
 
-use super::{Confidence, Preset, SchemeSpec};
+use std::time::Duration;
+
+use super::{Confidence, Preset, SchemeSpec, Words};
 use crate::verify::schemes::Contentful;
 
 pub(super) static PRESET: Preset = Preset {
@@ -18,5 +20,18 @@ pub(super) static PRESET: Preset = Preset {
     confidence: Confidence::Library,
     source: "https://www.contentful.com/developers/docs/webhooks/request-verification/",
     setup: "Settings → Webhooks → Settings: the signing secret; of an app: its Security tab",
+    words: Words {
+        headers: &[
+            "x-contentful-signature",
+            "x-contentful-timestamp",
+            "x-contentful-signed-headers",
+        ],
+        algorithm: "HMAC-SHA-256",
+        signed: "method, path, the headers that it lists, {body}",
+        encoding: "hex",
+        key: "the signing secret, 64 characters",
+        tolerance: Some(Duration::from_mins(5)),
+    },
+    example: &["public_url = \"https://hooks.example.com/hooks/contentful\""],
     ..Preset::BASE
 };

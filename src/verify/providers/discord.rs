@@ -1,7 +1,7 @@
 //! Discord: Ed25519 over `timestamp` and `body`, one after the other. Interactions have an id; webhook events have none, and
 //! are told apart by their time, which has six decimals.
 
-use super::{Confidence, Preset, SchemeSpec};
+use super::{Confidence, Preset, SchemeSpec, Words};
 use crate::verify::schemes::public_keys;
 use crate::verify::spec::{Algorithm, KeyForm, Place, SignatureSpec, TimestampSpec, Unit};
 
@@ -36,5 +36,14 @@ pub(super) static PRESET: Preset = Preset {
     confidence: Confidence::Library,
     source: "https://docs.discord.com/developers/interactions/receiving-and-responding",
     setup: "developer portal → your application → General Information → Public Key",
+    words: Words {
+        headers: &["x-signature-ed25519", "x-signature-timestamp"],
+        algorithm: "Ed25519",
+        signed: "{timestamp}{body}",
+        encoding: "hex",
+        key: "the application's public key, hex",
+        ..Words::NONE
+    },
+    example: &["public_keys = [\"env:DISCORD_PUBLIC_KEY\"]"],
     ..Preset::BASE
 };

@@ -1,6 +1,6 @@
 //! Easyship: an HS256 token in `X-EASYSHIP-SIGNATURE`. The body is not bound to it, and has no id.
 
-use super::{Confidence, Preset, SchemeSpec, days};
+use super::{Confidence, Preset, SchemeSpec, Words, days};
 use crate::verify::schemes::easyship;
 
 pub(super) static PRESET: Preset = Preset {
@@ -18,5 +18,13 @@ pub(super) static PRESET: Preset = Preset {
     confidence: Confidence::Documentation,
     source: "https://developers.easyship.com/docs/webhooks-guide",
     setup: "Connect → Webhooks → your webhook: the secret key `webh_…`",
+    words: Words {
+        headers: &["x-easyship-signature"],
+        algorithm: "HS256, a JSON Web Token",
+        signed: "a token, and not the body",
+        encoding: "JWT",
+        key: "the webhook's secret, `webh_…`",
+        ..Words::NONE
+    },
     ..Preset::BASE
 };

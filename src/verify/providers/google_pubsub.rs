@@ -1,6 +1,6 @@
 //! Google Pub/Sub push: an OIDC token of the subscription's service account. The body is not bound to it.
 
-use super::{Confidence, Preset, SchemeSpec, days};
+use super::{Confidence, Preset, SchemeSpec, Words, days};
 use crate::verify::BodyRule;
 use crate::verify::schemes::pubsub;
 
@@ -27,5 +27,17 @@ pub(super) static PRESET: Preset = Preset {
     confidence: Confidence::Library,
     source: "https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions",
     setup: "the push subscription → authentication: its service account, and its audience if one is set",
+    words: Words {
+        headers: &["authorization"],
+        algorithm: "RS256, a JSON Web Token",
+        signed: "a token, and not the body",
+        encoding: "JWT",
+        key: "Google's, by their ids",
+        ..Words::NONE
+    },
+    example: &[
+        "audience = \"https://hooks.example.com/hooks/google-pubsub\"",
+        "service_account = \"push@project.iam.gserviceaccount.com\"",
+    ],
     ..Preset::BASE
 };

@@ -1,6 +1,8 @@
 //! HubSpot, signature version 3: base64 over method, address, body and time. Versions 1 and 2 are not taken.
 
-use super::{Batch, Confidence, Preset, SchemeSpec, days};
+use std::time::Duration;
+
+use super::{Batch, Confidence, Preset, SchemeSpec, Words, days};
 use crate::verify::schemes::HubSpot;
 
 pub(super) static PRESET: Preset = Preset {
@@ -31,5 +33,14 @@ pub(super) static PRESET: Preset = Preset {
     confidence: Confidence::Library,
     source: "https://developers.hubspot.com/docs/api/webhooks/validating-requests",
     setup: "the app's Auth tab: Client secret; the target URL must be the one that is signed",
+    words: Words {
+        headers: &["x-hubspot-signature-v3", "x-hubspot-request-timestamp"],
+        algorithm: "HMAC-SHA-256",
+        signed: "method, address, {body}, {timestamp}",
+        encoding: "base64",
+        key: "the app's client secret",
+        tolerance: Some(Duration::from_mins(5)),
+    },
+    example: &["public_url = \"https://hooks.example.com/hooks/hubspot\""],
     ..Preset::BASE
 };

@@ -1,6 +1,6 @@
 //! Mailgun: a time and a token are signed, inside the body; the event itself is bound to nothing.
 
-use super::{Confidence, Preset, SchemeSpec, days};
+use super::{Confidence, Preset, SchemeSpec, Words, days};
 use crate::verify::BodyRule;
 use crate::verify::schemes::Mailgun;
 
@@ -23,5 +23,12 @@ pub(super) static PRESET: Preset = Preset {
     confidence: Confidence::ThirdParty,
     source: "https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks",
     setup: "Sending → Webhooks → HTTP webhook signing key",
+    words: Words {
+        algorithm: "HMAC-SHA-256",
+        signed: "timestamp and token, which stand in the body with the signature",
+        encoding: "hex",
+        key: "the webhook signing key",
+        ..Words::NONE
+    },
     ..Preset::BASE
 };

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Batch, Confidence, Preset, SchemeSpec};
+use super::{Batch, Confidence, Preset, SchemeSpec, Words};
 use crate::verify::schemes::graph;
 
 const RETRIES: Duration = Duration::from_hours(4);
@@ -31,5 +31,12 @@ pub(super) static PRESET: Preset = Preset {
     confidence: Confidence::Documentation,
     source: "https://learn.microsoft.com/graph/change-notifications-delivery-webhooks",
     setup: "the `clientState` that you give when the subscription is made",
+    words: Words {
+        algorithm: "none: a token, compared in constant time",
+        signed: "nothing",
+        encoding: "as it is",
+        key: "the client state, which stands in each item of the body",
+        ..Words::NONE
+    },
     ..Preset::BASE
 };

@@ -1,6 +1,6 @@
 //! PayPal: RSA over the transmission's id and time, the webhook's id and a CRC of the body, by a certificate that the request names.
 
-use super::{Confidence, Preset, SchemeSpec, days};
+use super::{Confidence, Preset, SchemeSpec, Words, days};
 use crate::verify::schemes::paypal;
 
 pub(super) static PRESET: Preset = Preset {
@@ -19,5 +19,20 @@ pub(super) static PRESET: Preset = Preset {
     confidence: Confidence::Library,
     source: "https://docs.paypal.ai/developer/tools/webhooks/verify-webhook-signature",
     setup: "developer dashboard → your app → Webhooks: the webhook's id",
+    words: Words {
+        headers: &[
+            "paypal-transmission-sig",
+            "paypal-transmission-id",
+            "paypal-transmission-time",
+            "paypal-cert-url",
+            "paypal-auth-algo",
+        ],
+        algorithm: "RSA PKCS#1 v1.5, SHA-256, by a certificate",
+        signed: "id, time, `webhook_id` and the CRC-32 of {body}",
+        encoding: "base64",
+        key: "the certificate that the request names, at PayPal's hosts alone",
+        ..Words::NONE
+    },
+    example: &["webhook_id = \"your-webhook-id\""],
     ..Preset::BASE
 };

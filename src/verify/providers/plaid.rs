@@ -1,7 +1,9 @@
 //! Plaid: an ES256 token in `Plaid-Verification` that carries the hash of the body. Plaid hands out its keys one by one, to clients
 //! with credentials: something of the operator's keeps them as a set, which `jwks` names.
 
-use super::{Confidence, Preset, SchemeSpec, days};
+use std::time::Duration;
+
+use super::{Confidence, Preset, SchemeSpec, Words, days};
 use crate::verify::schemes::body_token;
 
 pub(super) static PRESET: Preset = Preset {
@@ -19,5 +21,14 @@ pub(super) static PRESET: Preset = Preset {
     confidence: Confidence::Documentation,
     source: "https://plaid.com/docs/api/webhooks/webhook-verification/",
     setup: "the keys of /webhook_verification_key/get, by `kid`, as a JWKS file that you keep current",
+    words: Words {
+        headers: &["plaid-verification"],
+        algorithm: "ES256, a JSON Web Token",
+        signed: "a token with the SHA-256 of {body} in it",
+        encoding: "JWT",
+        key: "the vendor's, by their ids",
+        tolerance: Some(Duration::from_mins(5)),
+    },
+    example: &["jwks = \"file:/etc/signalpost/plaid-keys.json\""],
     ..Preset::BASE
 };

@@ -1,7 +1,7 @@
 //! SendGrid's Event Webhook: ECDSA P-256 over `timestamp` and `body`, one after the other. The body is a list of events and ends
 //! in CRLF, which is signed too.
 
-use super::{Batch, Confidence, Preset, SchemeSpec, days};
+use super::{Batch, Confidence, Preset, SchemeSpec, Words, days};
 use crate::verify::schemes::public_keys;
 use crate::verify::spec::{
     Algorithm, Encoding, KeyForm, Place, SignatureSpec, TimestampSpec, Unit,
@@ -41,5 +41,17 @@ pub(super) static PRESET: Preset = Preset {
     confidence: Confidence::Library,
     source: "https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook-security-features",
     setup: "Settings → Mail Settings → Event Webhook → Signature Verification: the verification key",
+    words: Words {
+        headers: &[
+            "x-twilio-email-event-webhook-signature",
+            "x-twilio-email-event-webhook-timestamp",
+        ],
+        algorithm: "ECDSA P-256, SHA-256",
+        signed: "{timestamp}{body}",
+        encoding: "base64 of DER",
+        key: "the verification key, base64 of DER",
+        ..Words::NONE
+    },
+    example: &["public_keys = [\"env:SENDGRID_PUBLIC_KEY\"]"],
     ..Preset::BASE
 };

@@ -1,6 +1,8 @@
 //! ShipEngine, the API of ShipStation: RSA over `timestamp.body`, by a key of the vendor's set. Bodies are thin and have no id.
 
-use super::{Confidence, Preset, SchemeSpec, days};
+use std::time::Duration;
+
+use super::{Confidence, Preset, SchemeSpec, Words, days};
 use crate::verify::schemes::shipengine;
 
 pub(super) static PRESET: Preset = Preset {
@@ -19,5 +21,17 @@ pub(super) static PRESET: Preset = Preset {
     confidence: Confidence::Documentation,
     source: "https://docs.shipstation.com/webhooks-validation",
     setup: "nothing: the vendor publishes its keys",
+    words: Words {
+        headers: &[
+            "x-shipengine-rsa-sha256-signature",
+            "x-shipengine-rsa-sha256-key-id",
+            "x-shipengine-timestamp",
+        ],
+        algorithm: "RSA PKCS#1 v1.5, SHA-256",
+        signed: "{timestamp}.{body}",
+        encoding: "base64",
+        key: "the vendor's, by their ids",
+        tolerance: Some(Duration::from_mins(5)),
+    },
     ..Preset::BASE
 };

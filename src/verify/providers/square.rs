@@ -1,6 +1,6 @@
 //! Square: base64 over the registered address and the body.
 
-use super::{Confidence, Preset, SchemeSpec, days};
+use super::{Confidence, Preset, SchemeSpec, Words, days};
 use crate::verify::schemes::Square;
 
 pub(super) static PRESET: Preset = Preset {
@@ -19,5 +19,14 @@ pub(super) static PRESET: Preset = Preset {
     confidence: Confidence::Library,
     source: "https://developer.squareup.com/docs/webhooks/step3validate",
     setup: "Developer Console → Webhooks → Subscriptions → Signature key; the notification URL there is what is signed",
+    words: Words {
+        headers: &["x-square-hmacsha256-signature"],
+        algorithm: "HMAC-SHA-256",
+        signed: "address as registered, then {body}",
+        encoding: "base64",
+        key: "the subscription's signature key",
+        ..Words::NONE
+    },
+    example: &["public_url = \"https://hooks.example.com/hooks/square\""],
     ..Preset::BASE
 };

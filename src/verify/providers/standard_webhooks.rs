@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Confidence, Preset, SchemeSpec};
+use super::{Confidence, Preset, SchemeSpec, Words};
 use crate::verify::BodyRule;
 use crate::verify::schemes::standard_webhooks;
 use crate::verify::spec::{
@@ -46,5 +46,14 @@ pub(super) static PRESET: Preset = Preset {
     confidence: Confidence::Library,
     source: "https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md",
     setup: "the sender shows it when the endpoint is made: `whsec_…`, or `whpk_…` for public keys",
+    words: Words {
+        headers: &["webhook-signature", "webhook-id", "webhook-timestamp"],
+        algorithm: "HMAC-SHA-256 (v1) or Ed25519 (v1a)",
+        signed: "{id}.{timestamp}.{body}",
+        encoding: "base64 behind `v1,` or `v1a,`",
+        key: "base64 behind an optional `whsec_`; public keys behind `whpk_`",
+        tolerance: Some(Duration::from_mins(5)),
+    },
+    example: &["secrets = [\"env:STANDARD_WEBHOOKS_SECRET\"]"],
     ..Preset::BASE
 };

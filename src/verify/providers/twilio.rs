@@ -1,6 +1,6 @@
 //! Twilio: the address and the fields of the form, under the account's token; JSON by its hash in the query.
 
-use super::{Confidence, Preset, SchemeSpec};
+use super::{Confidence, Preset, SchemeSpec, Words};
 use crate::verify::BodyRule;
 use crate::verify::schemes::Twilio;
 
@@ -27,5 +27,14 @@ pub(super) const COMMON: Preset = Preset {
     confidence: Confidence::Library,
     source: "https://www.twilio.com/docs/usage/security",
     setup: "Console → Account → API keys & tokens: the Auth Token",
+    words: Words {
+        headers: &["x-twilio-signature"],
+        algorithm: "HMAC-SHA-1",
+        signed: "address with its query, then names and values of the form in order; else the body's SHA-256 by `bodySHA256` of the query",
+        encoding: "base64",
+        key: "the auth token",
+        ..Words::NONE
+    },
+    example: &["public_url = \"https://hooks.example.com/hooks/twilio\""],
     ..Preset::BASE
 };

@@ -1,6 +1,6 @@
 //! Wise: RSA over the body. The keys of production and sandbox differ, and stand on the vendor's page.
 
-use super::{Confidence, Preset, SchemeSpec, days};
+use super::{Confidence, Preset, SchemeSpec, Words, days};
 use crate::verify::schemes::public_keys;
 use crate::verify::spec::{Algorithm, Encoding, KeyForm, SignatureSpec};
 
@@ -27,5 +27,14 @@ pub(super) static PRESET: Preset = Preset {
     confidence: Confidence::Documentation,
     source: "https://docs.wise.com/guides/developer/webhooks/event-handling",
     setup: "the vendor's page prints the public key of each environment: copy the PEM",
+    words: Words {
+        headers: &["x-signature-sha256"],
+        algorithm: "RSA PKCS#1 v1.5, SHA-256",
+        signed: "{body}",
+        encoding: "base64",
+        key: "the vendor's public key, PEM",
+        ..Words::NONE
+    },
+    example: &["public_keys = [\"env:WISE_PUBLIC_KEY\"]"],
     ..Preset::BASE
 };
