@@ -194,7 +194,7 @@ async fn all_or_nothing(redis: Option<&Redis>) {
     for body in [r#"{"account":"a"}"#, r#"{"events":{}}"#] {
         let refused = send(&gateway, "bulk", body).await;
         assert_eq!(refused.status, 400, "{}", refused.text);
-        assert_eq!(refused.body["code"], "SP-R207");
+        assert_eq!(refused.body["code"], "SP-R208");
     }
     let many: Vec<_> = (0..1001)
         .map(|n| paid(&format!("n{n}"), "1", "1"))
@@ -202,7 +202,7 @@ async fn all_or_nothing(redis: Option<&Redis>) {
     let refused = send(&gateway, "bulk", &of(&many)).await;
     assert_eq!(
         (refused.status, &refused.body["code"]),
-        (400, &json!("SP-R207"))
+        (400, &json!("SP-R208"))
     );
     assert_eq!(kept(&gateway).await, 0);
 

@@ -108,7 +108,7 @@ async fn proven_ones(gateway: &Gateway) {
     let answer = signed(gateway, "aws-sns", sns).await;
     assert_eq!(
         (answer.status, &answer.body["code"]),
-        (403, &json!("SP-R103"))
+        (403, &json!("SP-R104"))
     );
     let sns = sns.replace(":other", ":orders");
     let answer = signed(gateway, "aws-sns", &sns).await;
@@ -129,7 +129,7 @@ async fn unproven_ones(gateway: &Gateway) {
     let wrong = get(&meta("guessed"), &[]).await;
     assert_eq!(
         (wrong.status, &wrong.body["code"]),
-        (403, &json!("SP-R103"))
+        (403, &json!("SP-R104"))
     );
     let answer = get(&hook(gateway, "x", "?crc_token=abcDEF"), &[]).await;
     let token = answer.body["response_token"].as_str().expect("a token");
@@ -254,7 +254,7 @@ async fn a_secret_is_taken_over_once_and_only_while_an_operator_waits_for_it() {
     let early = hand_over(&gateway, HANDED_OVER).await;
     assert_eq!(
         (early.status, &early.body["code"]),
-        (403, &json!("SP-R103"))
+        (403, &json!("SP-R104"))
     );
     assert!(!file.exists());
 

@@ -112,11 +112,15 @@ fn panels() -> Vec<(String, String)> {
     queries
 }
 
-/// Metrics that only appear with TLS, or with a store or a setting that this gateway does not have.
-const ELSEWHERE: [&str; 3] = [
+/// Metrics that only appear with TLS, with `silence`, once Temporal has refused us, or once something was delivered or asked.
+const ELSEWHERE: [&str; 7] = [
     "signalpost_tls_certificate_expiry_timestamp_seconds",
     "signalpost_tls_last_reload_successful",
     "signalpost_source_silent",
+    "signalpost_temporal_refusals_total",
+    "signalpost_temporal_requests_total",
+    "signalpost_delivery_lag_seconds",
+    "signalpost_query_duration_seconds",
 ];
 
 async fn busy_gateway() -> Gateway {

@@ -119,7 +119,7 @@ fn compile(text: &str, file: &str) -> Result<Vec<Case>, Vec<Problem>> {
     if root.lacks("cases") {
         root.require("cases");
     }
-    root.close(&[], &mut findings);
+    root.close(&mut findings);
     let cases: Vec<_> = cases.into_iter().flatten().collect();
     let problems = findings.locate(&source);
     if problems.is_empty() {
@@ -179,7 +179,7 @@ fn read_case(
         (Some(query), None) => Asks::Query(query.into_inner()),
         _ => Asks::Webhook(webhook),
     };
-    section.close(&[], findings);
+    section.close(findings);
     let name = name?;
     let case = Case {
         name: name.get_ref().clone(),
@@ -275,7 +275,7 @@ fn headers(section: &mut Section<'_, '_>, findings: &mut Findings) -> Vec<(Strin
 fn caller(section: &mut Section<'_, '_>, findings: &mut Findings) -> Option<Caller> {
     if let Some(mut told) = section.table("as", findings) {
         let caller = told_by(&mut told, findings);
-        told.close(&[], findings);
+        told.close(findings);
         return Some(caller);
     }
     let keys = ["claims", "roles", "issuer", "subject"];

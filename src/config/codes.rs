@@ -26,7 +26,6 @@ codes! {
     UNREADABLE = "SP-C001", "The routing file cannot be read";
     SYNTAX = "SP-C002", "The file is not TOML";
     UNKNOWN_KEY = "SP-C003", "Unknown key";
-    LATER = "SP-C004", "Not supported by this version yet";
     WRONG_TYPE = "SP-C005", "A value of the wrong type";
     MISSING_KEY = "SP-C006", "A required key is missing";
     BAD_VALUE = "SP-C007", "A value that is not allowed";

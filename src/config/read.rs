@@ -23,7 +23,7 @@ pub(super) fn read(document: &Spanned<DeTable<'_>>, findings: &mut Findings) -> 
         routes: listed(&mut root, "routes", "route", findings, read_route),
         queries: listed(&mut root, "queries", "query", findings, read_query),
     };
-    root.close(&[], findings);
+    root.close(findings);
     file
 }
 
@@ -127,7 +127,7 @@ fn read_source(mut section: Section<'_, '_>, name: Text, findings: &mut Findings
         silence: section.text("silence", findings),
         settings: read_settings(&mut section, findings),
     };
-    section.close(&[], findings);
+    section.close(findings);
     source
 }
 
@@ -183,7 +183,7 @@ fn read_signature(mut section: Section<'_, '_>, findings: &mut Findings) -> Sign
         id_header: section.text("id_header", findings),
         list: spanned(&mut section, "list", findings, read_list),
     };
-    section.close(&[], findings);
+    section.close(findings);
     signature
 }
 
@@ -194,7 +194,7 @@ fn read_list(mut section: Section<'_, '_>, findings: &mut Findings) -> List {
         assign: section.text("assign", findings),
         timestamp: section.text("timestamp", findings),
     };
-    section.close(&[], findings);
+    section.close(findings);
     list
 }
 
@@ -204,7 +204,7 @@ fn read_stamp(mut section: Section<'_, '_>, findings: &mut Findings) -> Stamp {
         unit: section.text("unit", findings),
         tolerance: section.text("tolerance", findings),
     };
-    section.close(&[], findings);
+    section.close(findings);
     stamp
 }
 
@@ -214,7 +214,7 @@ fn read_event(mut section: Section<'_, '_>, findings: &mut Findings) -> Event {
         kind: section.text("type", findings),
         time: section.text("time", findings),
     };
-    section.close(&[], findings);
+    section.close(findings);
     event
 }
 
@@ -231,7 +231,7 @@ fn read_issuer(mut section: Section<'_, '_>, name: Text, findings: &mut Findings
         roles: section.text("roles", findings),
     };
     section.require("audience");
-    section.close(&[], findings);
+    section.close(findings);
     issuer
 }
 
@@ -243,7 +243,7 @@ fn read_key(mut section: Section<'_, '_>, name: Text, findings: &mut Findings) -
         expires: section.text_or_date("expires", findings),
         note: section.text("note", findings),
     };
-    section.close(&[], findings);
+    section.close(findings);
     key
 }
 

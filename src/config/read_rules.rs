@@ -38,7 +38,7 @@ pub(super) fn read_route(mut section: Section<'_, '_>, findings: &mut Findings) 
             .is_some_and(Spanned::into_inner),
     };
     section.require("source");
-    section.close(&[], findings);
+    section.close(findings);
     route
 }
 
@@ -67,7 +67,7 @@ fn read_missing(
                 // Known, for whoever misspells it.
                 table.value("start");
             }
-            table.close(&[], findings);
+            table.close(findings);
             Some(Spanned::new(value.span(), missing?))
         }
         _ => {
@@ -102,7 +102,7 @@ fn read_start(
         id_reuse,
         args: read_args(&mut section, findings),
     };
-    section.close(&[], findings);
+    section.close(findings);
     start
 }
 
@@ -114,7 +114,7 @@ fn read_closed(section: &mut Section<'_, '_>, findings: &mut Findings) -> Option
             let mut table = section.table("closed", findings)?;
             table.require("start");
             let start = table.table("start", findings);
-            table.close(&[], findings);
+            table.close(findings);
             let start = read_start(start?, None, findings);
             Some(Spanned::new(value.span(), Closed::Start(start)))
         }
@@ -135,7 +135,7 @@ fn read_invalid(
         DeValue::Table(_) => {
             let mut table = section.table("invalid", findings)?;
             let signal = table.required_text("signal", findings);
-            table.close(&[], findings);
+            table.close(findings);
             Invalid::Signal(signal)
         }
         _ => {
@@ -167,7 +167,7 @@ pub(super) fn read_query(mut section: Section<'_, '_>, findings: &mut Findings) 
     };
     section.require("issuer");
     section.require("allow");
-    section.close(&[], findings);
+    section.close(findings);
     query
 }
 

@@ -200,7 +200,7 @@ impl<'r, 'i> Section<'r, 'i> {
         let is_file = self.span.is_empty();
         let table = match meant {
             Some(meant) if is_file => hints::heading(meant),
-            None if !is_file => hints::heading(name),
+            _ if !is_file => hints::heading(name),
             _ => None,
         };
         if let Some(table) = table {
@@ -237,25 +237,20 @@ impl<'r, 'i> Section<'r, 'i> {
             .map_or_else(|| self.span.clone(), |(key, _)| key.span())
     }
 
-    /// Refuses every key that was not asked for; `later` are those that another version has. A key that
-    /// is absent because its name is misspelt is one finding.
-    pub(super) fn close(mut self, later: &[&str], findings: &mut Findings) {
+    /// Refuses every key that was not asked for. A key that is absent because its name is misspelt is one finding.
+    pub(super) fn close(mut self, findings: &mut Findings) {
         for (key, value) in self.table {
             let name = key.get_ref().as_ref();
             if self.asked.contains(&name) {
                 continue;
             }
-            findings.push(if later.contains(&name) {
-                let message = format!("`{name}` is not supported by this version yet");
-                Finding::error(codes::LATER, key.span(), message)
-                    .help("remove it: half of its meaning would be worse than none")
-            } else {
-                let meant = hints::meant(name, &self.asked);
-                self.absent.retain(|absent| Some(*absent) != meant);
-                let message = format!("{} has no key `{name}`", self.what);
+            let meant = hints::meant(name, &self.asked);
+            self.absent.retain(|absent| Some(*absent) != meant);
+            let message = format!("{} has no key `{name}`", self.what);
+            findings.push(
                 Finding::error(codes::UNKNOWN_KEY, key.span(), message)
-                    .maybe_help(self.instead_of(name, meant, value))
-            });
+                    .maybe_help(self.instead_of(name, meant, value)),
+            );
         }
         for key in self.absent {
             let message = format!("{} has no `{key}`", self.what);

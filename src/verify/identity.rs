@@ -42,7 +42,7 @@ impl Key {
         match expr.text(vars) {
             Ok(text) => Self::given(text, false).map(Some),
             // A preset's expression says `null` for those of the provider's events that have no id.
-            Err(_) if source.preset.is_some() && expr.value(vars).is_ok_and(|it| it.is_null()) => {
+            Err(_) if source.may_lack_a_key() && expr.value(vars).is_ok_and(|it| it.is_null()) => {
                 Ok(None)
             }
             Err(fault) => Err(Refusal::NoKey(fault.to_string())),

@@ -174,6 +174,12 @@ impl Source {
         }
     }
 
+    /// A preset's key that is more than a plain path may say `null` for those of the provider's events that have no id.
+    fn may_lack_a_key(&self) -> bool {
+        let plain = self.key.as_ref().is_some_and(|key| key.plain_path().is_some());
+        self.preset.is_some() && !plain
+    }
+
     /// Methods that it takes, as an `Allow` header says them.
     #[must_use]
     pub fn methods(&self) -> &'static str {

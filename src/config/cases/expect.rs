@@ -81,7 +81,7 @@ fn signal(mut section: Section<'_, '_>, findings: &mut Findings) -> Option<Signa
     let signal = section.required_text("signal", findings);
     let namespace = section.text("namespace", findings);
     let args = section.value("args").map(|value| json(value.get_ref()));
-    section.close(&[], findings);
+    section.close(findings);
     Some(Signal {
         workflow: workflow?.into_inner(),
         signal: signal?.into_inner(),

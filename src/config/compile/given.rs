@@ -15,6 +15,7 @@ use crate::verify::diagnosis::Candidate;
 use crate::verify::given::{Fault, Given};
 use crate::verify::handshake::Handshake;
 use crate::verify::providers::Preset;
+use crate::verify::schemes::unready::Unready;
 use crate::verify::verifier::Verifier;
 
 use super::super::file;
@@ -48,6 +49,10 @@ impl Compiler<'_> {
         self.code(source, given, true, build)
     }
 
+    fn has_stand_in(&self, source: &file::Source) -> bool {
+        self.secrets.stand_ins.contains(source.name.get_ref().as_str())
+    }
+
     fn built(
         &mut self,
         source: &file::Source,
@@ -57,6 +62,10 @@ impl Compiler<'_> {
             Ok(verifier) => Ok(Proof::Scheme(verifier)),
             Err(fault) if fault.key == "secrets" && source.secrets.is_some() => {
                 Err(Some((fault.index, fault.message)))
+            }
+            // Keys that cannot be read here have their warning; what stands for them is no key.
+            Err(fault) if matches!(fault.key, "public_keys" | "keys") && self.has_stand_in(source) => {
+                Ok(Proof::Scheme(Box::new(Unready)))
             }
             Err(fault) => {
                 self.given_fault(source, &fault);

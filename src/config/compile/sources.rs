@@ -15,7 +15,7 @@ use super::super::file;
 use super::super::problem::Finding;
 use super::identity::default_dedup;
 use super::trust::Known;
-use super::{Compiler, Text, codes, optional};
+use super::{Compiler, Text, codes, optional, suggest};
 
 /// Generic providers, beside the presets.
 const GENERIC: [&str; 5] = ["basic", "hmac", "jwt", "none", "token"];
@@ -178,7 +178,15 @@ impl Compiler<'_> {
                 }
             }
         }
-        self.unknown_name("provider", text, &known_providers());
+        let name = text.get_ref();
+        let near = suggest::nearest(name, known_providers());
+        let help = near.map_or_else(
+            || "`signalpost providers` lists them all; any other is `hmac`, `token`, `basic` or `jwt`".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        );
+        let message = format!("there is no provider `{name}`");
+        let finding = Finding::error(codes::UNKNOWN_NAME, text.span(), message);
+        self.findings.push(finding.help(help));
         None
     }
 

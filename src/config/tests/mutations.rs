@@ -28,6 +28,8 @@ fn options() -> Options {
         "OWN_NEW",
         "ROTATED_OLD",
         "TOKENS_SHARED",
+        "PARTNER_KEY",
+        "VERIFY_TOKEN",
     ];
     Options {
         env: Arc::new(move |name| {

@@ -28,6 +28,7 @@ pub(super) mod stamped;
 pub(super) mod standard_webhooks;
 mod token_keys;
 mod twilio;
+pub mod unready;
 
 pub(super) use adyen::{Adyen, signed_text as adyen_text};
 pub(super) use braintree::Braintree;
