@@ -176,13 +176,13 @@ impl Drop for Prometheus {
 }
 
 impl Prometheus {
-    async fn scraping(target: &str) -> Self {
+    fn scraping(target: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let config = format!(
             "global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\n\
-             rule_files: [{:?}]\n\
+             rule_files: [\"{}\"]\n\
              scrape_configs:\n  - job_name: signalpost\n    static_configs: [{{ targets: [{target:?}] }}]\n",
-            self::folder().join("alerts.yaml")
+            self::folder().join("alerts.yaml").display()
         );
         std::fs::write(folder.path().join("prometheus.yml"), config).expect("its config");
         // The system picks a port; what takes it meanwhile makes Prometheus end, and the test fail with its log.
@@ -241,7 +241,7 @@ fn urlencode(text: &str) -> String {
 async fn every_panel_asks_a_real_prometheus_what_it_can_answer() {
     let gateway = busy_gateway().await;
     let target = gateway.ops().trim_start_matches("http://").to_owned();
-    let prometheus = Prometheus::scraping(&target).await;
+    let prometheus = Prometheus::scraping(&target);
     eventually("two scrapes", async || {
         prometheus
             .has("count_over_time(signalpost_build_info[1m]) >= 2")

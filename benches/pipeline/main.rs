@@ -20,6 +20,7 @@ mod queries;
 mod redis_server;
 mod reload;
 mod retention;
+mod schemes;
 mod shared;
 mod signaller;
 mod stages;
@@ -38,6 +39,7 @@ Usage: cargo bench --bench pipeline -- [SECTION]... [--quick]
 Sections (all of them if none is named):
   store    accepts per second, beside a bare SQLite writer and an append-only log
   stages   verify and route, per event; 10,000 routes against 10
+  schemes  the proof of each provider; an HMAC beside the bare hash
   reload   reading the routing file anew: 10, 1,000 and 10,000 routes
   flow     webhooks to a Temporal dev server, beside a bare client of Temporal
   instant  webhooks to a Temporal that answers at once: the ceiling of the gateway
@@ -52,9 +54,9 @@ Sections (all of them if none is named):
 
   --quick  fewer and shorter rounds: to see that it runs, not for figures";
 
-const SECTIONS: [&str; 13] = [
-    "store", "stages", "reload", "flow", "instant", "drain", "growth", "removal", "blocked",
-    "waiting", "shared", "queries", "idle",
+const SECTIONS: [&str; 14] = [
+    "store", "stages", "schemes", "reload", "flow", "instant", "drain", "growth", "removal",
+    "blocked", "waiting", "shared", "queries", "idle",
 ];
 
 /// How long to measure.
@@ -136,6 +138,7 @@ fn main() -> Result<(), Failure> {
         match section.as_str() {
             "store" => store::run(&runtime, effort)?,
             "stages" => stages::run(effort)?,
+            "schemes" => schemes::run(effort)?,
             "reload" => reload::run(effort)?,
             "flow" => runtime.block_on(delivery::beside_a_client(effort))?,
             "instant" => runtime.block_on(delivery::to_an_instant_temporal(effort))?,

@@ -30,3 +30,36 @@ pub(crate) fn resident_mib(pid: u32) -> Result<f64, Failure> {
         .parse()?;
     Ok(f64::from(kib) / 1024.0)
 }
+
+/// What all processors together have done so far, in hundredths of a second.
+#[derive(Clone, Copy)]
+pub(crate) struct Machine {
+    worked: f64,
+    rested: f64,
+}
+
+impl Machine {
+    /// The share of their time that they worked since `before`.
+    pub(crate) fn busy_since(self, before: Self) -> f64 {
+        let worked = self.worked - before.worked;
+        worked / (worked + self.rested - before.rested).max(1.0)
+    }
+}
+
+pub(crate) fn machine() -> Result<Machine, Failure> {
+    let stat = std::fs::read_to_string("/proc/stat")?;
+    let line = stat.lines().next().ok_or("an empty stat")?;
+    let ticks: Vec<f64> = line
+        .split_whitespace()
+        .skip(1)
+        .take(8)
+        .map(str::parse)
+        .collect::<Result<_, _>>()?;
+    let [user, nice, system, idle, waiting, irq, softirq, _stolen] = ticks[..] else {
+        return Err("a short stat".into());
+    };
+    Ok(Machine {
+        worked: user + nice + system + irq + softirq,
+        rested: idle + waiting,
+    })
+}

@@ -51,7 +51,7 @@ impl Temporal {
     }
 }
 
-async fn connect(address: &str) -> Result<Client, Failure> {
+pub(crate) async fn connect(address: &str) -> Result<Client, Failure> {
     let url: temporalio_client::Url = format!("http://{address}").parse()?;
     let connection = Connection::connect(ConnectionOptions::new(url).build()).await?;
     Ok(Client::new(

@@ -176,7 +176,10 @@ impl Source {
 
     /// A preset's key that is more than a plain path may say `null` for those of the provider's events that have no id.
     fn may_lack_a_key(&self) -> bool {
-        let plain = self.key.as_ref().is_some_and(|key| key.plain_path().is_some());
+        let plain = self
+            .key
+            .as_ref()
+            .is_some_and(|key| key.plain_path().is_some());
         self.preset.is_some() && !plain
     }
 
@@ -309,6 +312,11 @@ pub fn receive(
 #[must_use]
 pub fn challenge(source: &Source, request: &WebhookRequest) -> Option<Result<Reply, Unanswered>> {
     source.handshake.as_ref()?.unproven(request)
+}
+
+/// Judges the proof alone and reads nothing of the request: what a bench times.
+pub fn judge(source: &Source, request: &WebhookRequest, now: Timestamp) -> Result<(), Refusal> {
+    prove(source, request, now).map(drop)
 }
 
 /// The request as one event, whatever else it could be.

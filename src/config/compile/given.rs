@@ -50,7 +50,9 @@ impl Compiler<'_> {
     }
 
     fn has_stand_in(&self, source: &file::Source) -> bool {
-        self.secrets.stand_ins.contains(source.name.get_ref().as_str())
+        self.secrets
+            .stand_ins
+            .contains(source.name.get_ref().as_str())
     }
 
     fn built(
@@ -64,7 +66,9 @@ impl Compiler<'_> {
                 Err(Some((fault.index, fault.message)))
             }
             // Keys that cannot be read here have their warning; what stands for them is no key.
-            Err(fault) if matches!(fault.key, "public_keys" | "keys") && self.has_stand_in(source) => {
+            Err(fault)
+                if matches!(fault.key, "public_keys" | "keys") && self.has_stand_in(source) =>
+            {
                 Ok(Proof::Scheme(Box::new(Unready)))
             }
             Err(fault) => {

@@ -42,7 +42,7 @@ pub(super) fn offered<'a>(
                 bytes,
                 algorithm,
                 encoding: name(scheme.encoding),
-                prefix: scheme.prefix.to_string(),
+                prefix: scheme.prefix.clone(),
                 as_said: true,
             });
         }

@@ -99,24 +99,24 @@ const FAULTS: &[Fault] = &[
         it.signer.spec.algorithm = Algorithm::Sha1;
     }),
     ("header_missing", |it| {
-        it.edit = |headers, shape| drop(headers.remove(&*shape.spec.header));
+        it.edit = |headers, shape| drop(headers.remove(shape.spec.header));
     }),
     ("header_renamed", |it| {
         it.edit = |headers, shape| {
-            let value = headers.remove(&*shape.spec.header).unwrap();
+            let value = headers.remove(shape.spec.header).unwrap();
             let name = shape.spec.header.replace('-', "_");
             headers.insert(name.parse::<HeaderName>().unwrap(), value);
         };
     }),
     ("header_of_another_source", |it| {
         it.edit = |headers, shape| {
-            let value = headers.remove(&*shape.spec.header).unwrap();
+            let value = headers.remove(shape.spec.header).unwrap();
             headers.insert("x-hub-signature-256", value);
         };
     }),
     ("header_of_another_provider", |it| {
         it.edit = |headers, shape| {
-            let value = headers.remove(&*shape.spec.header).unwrap();
+            let value = headers.remove(shape.spec.header).unwrap();
             headers.insert("x-slack-signature", value);
         };
     }),
@@ -128,25 +128,25 @@ const OF_HMAC: &[Fault] = &[
         it.signer.spec.encoding = Encoding::Base64;
     }),
     ("signature_prefix_missing", |it| {
-        it.signer.spec.prefix = "".into();
+        it.signer.spec.prefix = "";
     }),
     ("signature_prefix_case", |it| {
-        it.signer.spec.prefix = "SHA256=".into();
+        it.signer.spec.prefix = "SHA256=";
     }),
     ("signature_prefix", |it| {
-        it.signer.spec.prefix = "hmac=".into();
+        it.signer.spec.prefix = "hmac=";
     }),
     ("signed_otherwise", |it| {
-        it.signer.spec.signed = "{timestamp}:{body}".into();
+        it.signer.spec.signed = "{timestamp}:{body}";
     }),
     ("signed_otherwise", |it| {
-        it.signer.spec.signed = "{timestamp}{body}".into();
+        it.signer.spec.signed = "{timestamp}{body}";
     }),
     ("timestamp_missing", |it| {
         it.edit = |headers, _| drop(headers.remove("x-carrier-timestamp"));
     }),
     ("timestamp_elsewhere", |it| {
-        it.signer.time.as_mut().unwrap().place = Place::Header("x-sent-at".into());
+        it.signer.time.as_mut().unwrap().place = Place::Header("x-sent-at");
     }),
     ("timestamp_form", |it| {
         it.edit = |headers, _| {
