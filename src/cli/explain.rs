@@ -3,6 +3,7 @@
 //! Offline but for an event's id, which is asked for at the ops listener. This file knows the flags; `webhook` and
 //! `decision` decide, `captured` and `kept` read, `page` lays out. No token, no secret and no signature is printed.
 
+mod arrived;
 pub(super) mod captured;
 pub(super) mod decision;
 mod kept;

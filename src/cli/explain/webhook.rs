@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use http::Method;
 use serde::Serialize;
 
 use super::captured::Captured;
@@ -20,7 +19,7 @@ use crate::routing;
 use crate::server::error::Failure;
 use crate::verify::diagnosis::{self, Candidate, Known};
 use crate::verify::examine;
-use crate::verify::{self, Proof, Refusal, Source, WebhookRequest};
+use crate::verify::{self, Arrived, Proof, Refusal, Source, WebhookRequest};
 
 /// What a request is judged by.
 #[derive(Clone, Copy)]
@@ -108,11 +107,11 @@ impl Explanation {
         }
     }
 
-    fn well(&mut self, name: &'static str, text: impl Into<String>) {
+    pub(super) fn well(&mut self, name: &'static str, text: impl Into<String>) {
         self.steps.push(Step::well(name, text));
     }
 
-    fn failed(&mut self, name: &'static str, text: impl Into<String>) {
+    pub(super) fn failed(&mut self, name: &'static str, text: impl Into<String>) {
         self.steps.push(Step::failed(name, text));
     }
 
@@ -132,15 +131,27 @@ impl Explanation {
             let text = format!("the path is {}, another source's", captured.path);
             self.steps.push(Step::aside("capture", text));
         }
-        if captured.method != Method::POST {
-            self.failed("method", format!("{} is not POST", captured.method));
+        if !source.takes(&captured.method) {
+            let text = format!("{} is not {}", captured.method, source.methods());
+            self.failed("method", text);
             return Err(("method", Failure::WebhookMethod));
         }
         let request = captured.request();
-        match verify::authenticate(source, &request, ground.now) {
-            Ok(event) => {
+        if let Some(reply) = verify::challenge(source, &request) {
+            return self.shake(reply);
+        }
+        match verify::receive(source, &request, ground.now) {
+            Ok(Arrived::One(event)) => {
                 self.proven(ground, source, &request, Some(&event));
                 self.route(ground, source, &event, roles)
+            }
+            Ok(Arrived::Several(events)) => {
+                self.proven(ground, source, &request, events.first());
+                self.several(ground, source, &events, roles)
+            }
+            Ok(Arrived::Handshake(reply)) => {
+                self.proven(ground, source, &request, None);
+                self.shake(reply)
             }
             Err(refusal) => {
                 self.refuse(ground, source, &request, &refusal);
