@@ -184,6 +184,7 @@ macro_rules! contract_suite {
             }
             doubting {
                 what_was_pending_before_a_restart_may_have_been_sent
+                what_was_never_claimed_is_in_no_doubt_after_a_restart
                 a_long_wait_goes_on_over_a_restart
                 an_unseen_attempt_leaves_a_doubt_and_a_seen_one_does_not
                 a_dropped_claim_leaves_a_doubt

@@ -9,8 +9,8 @@ use crate::event::{Delivery, Reason};
 #[derive(Debug)]
 pub struct Claim {
     pub delivery: Delivery,
-    /// It may have been sent already, and nobody has seen the end: it was found pending at start, its claim was
-    /// dropped, or its last attempt was [`Settlement::Unseen`].
+    /// It may have been sent already, and nobody has seen the end: it was found pending at start and may have been claimed
+    /// before, its claim was dropped, or its last attempt was [`Settlement::Unseen`].
     pub doubtful: bool,
     /// How long this process may go on sending for this lane.
     pub lease: Lease,

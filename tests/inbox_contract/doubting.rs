@@ -47,6 +47,37 @@ pub(super) async fn what_was_pending_before_a_restart_may_have_been_sent(home: i
     );
 }
 
+pub(super) async fn what_was_never_claimed_is_in_no_doubt_after_a_restart(home: impl Home) {
+    /// The embedded home keeps no account of single claims: so many places above the last one may be in doubt as well.
+    const AHEAD: usize = 4_096;
+    const EVENTS: usize = 50;
+    let inbox = home.open().await;
+    let workflows: Vec<_> = (0..100).map(|n| format!("order-{n}")).collect();
+    let workflows: Vec<_> = workflows.iter().map(String::as_str).collect();
+    for n in 0..EVENTS {
+        accept(&inbox, acceptance(&format!("{n}"), &workflows)).await;
+    }
+    let begun = claim(&inbox, 1).await.remove(0);
+    let id = begun.delivery.id;
+    inbox.close().await;
+    drop(begun);
+
+    let inbox = home.open().await;
+    let (mut seen, mut doubtful) = (0, 0);
+    while seen < EVENTS * workflows.len() {
+        for claim in claim(&inbox, 256).await {
+            assert!(claim.doubtful || claim.delivery.id != id);
+            seen += 1;
+            doubtful += usize::from(claim.doubtful);
+            inbox.settle(claim, DONE).await.unwrap();
+        }
+    }
+    assert!(
+        (1..=workflows.len() + AHEAD).contains(&doubtful),
+        "{doubtful}"
+    );
+}
+
 pub(super) async fn a_long_wait_goes_on_over_a_restart(home: impl Home) {
     let inbox = home.open().await;
     accept(&inbox, acceptance("evt_1", &["order-1"])).await;

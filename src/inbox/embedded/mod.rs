@@ -17,6 +17,7 @@ mod actions;
 mod checkpoint;
 mod claiming;
 mod deliveries;
+mod highwater;
 mod lock;
 mod page;
 mod reader;
@@ -36,6 +37,7 @@ mod tests;
 
 use crate::inbox::board::{Board, Hold};
 use crate::inbox::mark::Mark;
+use highwater::HighWater;
 use reader::Readers;
 use retention::Keeper;
 use step::Prepared;
@@ -78,6 +80,7 @@ pub struct Store {
     history: Readers,
     /// For claims alone, so that no look at history holds up a delivery.
     claims: Readers,
+    high_water: Arc<HighWater>,
     writer: Mutex<Option<JoinHandle<()>>>,
     stopped: AtomicBool,
     path: PathBuf,
@@ -102,7 +105,8 @@ impl Store {
         };
         let tally = reader::tally(&connection).map_err(unreadable)?;
         let board = Arc::new(Board::new(options.max_backlog, tally));
-        reader::restore(&connection, &board, clock::now()).map_err(unreadable)?;
+        let high_water = Arc::new(HighWater::read(&connection).map_err(unreadable)?);
+        reader::restore(&connection, &board, &high_water, clock::now()).map_err(unreadable)?;
         let no_thread = |error: std::io::Error| {
             Error::Open(format!(
                 "cannot start a thread for the store: {error}; raise the limit on processes"
@@ -110,8 +114,8 @@ impl Store {
         };
         let checkpoints =
             checkpoint::Checkpoints::start(schema::open_checkpointer(&path)?).map_err(no_thread)?;
-        // One place more than there are permits: the word to stop always fits.
-        let (jobs, queue) = sync_channel(QUEUE + MARKS + 1);
+        // Two places more than there are permits: a raise and the word to stop always fit.
+        let (jobs, queue) = sync_channel(QUEUE + MARKS + 2);
         let writer = Writer {
             connection,
             jobs: queue,
@@ -119,6 +123,7 @@ impl Store {
             checkpoints,
             keeper: Keeper::new(options.retention),
             marks: VecDeque::new(),
+            high_water: Arc::clone(&high_water),
             lock,
         };
         let writer = std::thread::Builder::new()
@@ -132,6 +137,7 @@ impl Store {
             marks: Arc::new(Semaphore::new(MARKS)),
             history: Readers::new(path.clone(), 2),
             claims: Readers::new(path.clone(), 1),
+            high_water,
             writer: Mutex::new(Some(writer)),
             stopped: AtomicBool::new(false),
             path,
@@ -180,9 +186,9 @@ impl Store {
             .await
             .map_err(|_| closed())?;
         let seq = hold.seq;
-        // Where an attempt before this one went unseen, the time of acceptance stands for it.
+        // Where an attempt before this one went unseen and nothing tells when, the time of acceptance stands for it.
         let first = if hold.doubtful {
-            delivery.accepted_at
+            delivery.first_attempt_at.unwrap_or(delivery.accepted_at)
         } else {
             hold.claimed_at
         };

@@ -10,6 +10,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::Semaphore;
 
+use super::highwater::HighWater;
 use super::records;
 use super::requests;
 use super::rows::{self, DELIVERY_COLUMNS, EVENT_COLUMNS};
@@ -89,26 +90,30 @@ pub(super) fn tally(connection: &Connection) -> rusqlite::Result<Tally> {
 }
 
 /// Puts everything pending back into its lane, in order; due at once, save what was to wait for longer than [`SOON`]. What
-/// was parked to hold its lane holds it again.
+/// was parked to hold its lane holds it again. What was never claimed is in no doubt.
 pub(super) fn restore(
     connection: &Connection,
     board: &Board,
+    high_water: &HighWater,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(
         "SELECT seq, namespace, workflow, source, accepted_at, next_attempt_at, \
-         iif(json_valid(rules), rules ->> 'pace_ms', NULL), 0 \
+         iif(json_valid(rules), rules ->> 'pace_ms', NULL), 0, \
+         attempts > 0 OR first_attempt_at IS NOT NULL \
          FROM delivery INDEXED BY delivery_pending WHERE state = 'pending' \
          UNION ALL \
-         SELECT seq, namespace, workflow, source, accepted_at, NULL, NULL, 1 \
+         SELECT seq, namespace, workflow, source, accepted_at, NULL, NULL, 1, 1 \
          FROM delivery INDEXED BY delivery_parked \
          WHERE state = 'parked' AND iif(json_valid(rules), rules ->> 'after_park', '') = 'hold' AND workflow <> '' \
          ORDER BY seq",
     )?;
     let mut found = statement.query([])?;
     while let Some(row) = found.next()? {
+        let seq = rows::seq_from(row.get(0)?)?;
+        let tried: bool = row.get(8)?;
         board.restore(&Arrival {
-            seq: rows::seq_from(row.get(0)?)?,
+            seq,
             namespace: row.get_ref(1)?.as_str()?,
             workflow: row.get_ref(2)?.as_str()?,
             source: &Arc::from(row.get_ref(3)?.as_str()?),
@@ -120,7 +125,7 @@ pub(super) fn restore(
             pace: row
                 .get::<_, Option<u32>>(6)?
                 .map(|ms| Duration::from_millis(ms.into())),
-            doubtful: true,
+            doubtful: tried || high_water.covers(seq),
             held: row.get(7)?,
         });
     }

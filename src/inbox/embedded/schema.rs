@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::inbox::Error;
 
 /// Raised with every change of the tables; a file from a newer program is refused.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 
 const TABLES: &str = "
 CREATE TABLE event (
@@ -100,6 +100,18 @@ CREATE TABLE note (
 CREATE INDEX note_event ON note(event);
 ";
 
+/// From `at` on, deliveries up to `seq` may have been claimed.
+const CLAIMED: &str = "
+CREATE TABLE claimed (
+    seq  INTEGER PRIMARY KEY,
+    at   INTEGER NOT NULL
+);
+";
+
+/// Version 3 did not write down what it claimed, nor when: everything in it may have been, from the beginning of time on.
+const FROM_3: &str =
+    "INSERT INTO claimed (seq, at) SELECT seq, 0 FROM delivery ORDER BY seq DESC LIMIT 1";
+
 /// The writing connection: settings checked, tables in place.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, Error> {
     let mut connection = Connection::open(path).map_err(|error| refused(path, &error))?;
@@ -177,6 +189,17 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Error> {
     if found == VERSION {
         return Ok(());
     }
+    let write = |connection: &mut Connection, statements: &[&str]| -> rusqlite::Result<()> {
+        let transaction = connection.transaction()?;
+        for statement in statements {
+            transaction.execute_batch(statement)?;
+        }
+        transaction.pragma_update(None, "user_version", VERSION)?;
+        transaction.commit()
+    };
+    if found == 3 {
+        return write(connection, &[CLAIMED, FROM_3]).map_err(failed);
+    }
     if (1..VERSION).contains(&found) {
         return Err(Error::Open(format!(
             "the store {} has schema version {found}, which no released program has written: choose another path with --store",
@@ -198,13 +221,7 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Error> {
             path.display()
         )));
     }
-    let create = |connection: &mut Connection| -> rusqlite::Result<()> {
-        let transaction = connection.transaction()?;
-        transaction.execute_batch(TABLES)?;
-        transaction.pragma_update(None, "user_version", VERSION)?;
-        transaction.commit()
-    };
-    create(connection).map_err(failed)
+    write(connection, &[TABLES, CLAIMED]).map_err(failed)
 }
 
 /// What SQLite says at open, as a sentence that tells what to do.

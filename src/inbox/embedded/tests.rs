@@ -1,5 +1,6 @@
-//! What the contract suite cannot bring about from outside: a disk that refuses, a sweep; `queue`: its places.
+//! What the contract suite cannot bring about from outside: a disk that refuses, a sweep; `queue`: its places; `highwater`: its mark.
 
+mod highwater;
 mod queue;
 
 use std::collections::VecDeque;
@@ -13,6 +14,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::actions::{Act, Work};
 use super::checkpoint::Checkpoints;
+use super::highwater::HighWater;
 use super::lock::StoreLock;
 use super::retention::Keeper;
 use super::step::{self, Prepared};
@@ -97,6 +99,7 @@ impl Desk {
         let checkpoints = Checkpoints::start(schema::open_checkpointer(&path).unwrap()).unwrap();
         Self {
             writer: Writer {
+                high_water: Arc::new(HighWater::read(&connection).unwrap()),
                 connection,
                 jobs: queue,
                 board: Arc::new(Board::new(1_000, Tally::default())),

@@ -17,6 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use super::acting;
 use super::actions::Act;
 use super::checkpoint::Checkpoints;
+use super::highwater::{HighWater, Raise};
 use super::lock::StoreLock;
 use super::retention::Keeper;
 use super::step::{self, Kept, Prepared};
@@ -55,6 +56,8 @@ pub(super) enum Job {
         )]
         permit: OwnedSemaphorePermit,
     },
+    /// A claim waits for the high-water mark.
+    Raise(Raise),
     /// An operator's action.
     Act(Box<Act>),
     /// Finish what is queued and end.
@@ -71,6 +74,7 @@ pub(super) struct Writer {
     pub keeper: Keeper,
     /// Settlements that found no place in a batch yet. Bounded by the places in their queue, which they keep.
     pub marks: VecDeque<Job>,
+    pub high_water: Arc<HighWater>,
     #[expect(dead_code, reason = "held for as long as the writer runs")]
     pub lock: StoreLock,
 }
@@ -241,6 +245,10 @@ impl Writer {
                     mark.write(&transaction)?;
                     Done::Marked
                 }
+                Job::Raise(raise) => {
+                    raise.write(&transaction)?;
+                    Done::Marked
+                }
                 Job::Act(_) | Job::Stop => Done::Marked,
             });
         }
@@ -255,24 +263,30 @@ impl Writer {
         let mut committed = Vec::new();
         let mut answers = Vec::new();
         for (job, done) in done {
-            if let (
-                Job::Accept {
-                    prepared,
-                    answer,
-                    permit,
-                },
-                Done::Accepted(kept),
-            ) = (job, done)
-            {
-                let receipts = kept.receipts.iter().flatten();
-                for ((part, seqs), receipt) in
-                    prepared.parts.into_iter().zip(kept.seqs).zip(receipts)
-                {
-                    if !matches!(receipt, Receipt::Duplicate { .. }) {
-                        committed.push((seqs, part.acceptance.deliveries));
+            match (job, done) {
+                (
+                    Job::Accept {
+                        prepared,
+                        answer,
+                        permit,
+                    },
+                    Done::Accepted(kept),
+                ) => {
+                    let receipts = kept.receipts.iter().flatten();
+                    for ((part, seqs), receipt) in
+                        prepared.parts.into_iter().zip(kept.seqs).zip(receipts)
+                    {
+                        if !matches!(receipt, Receipt::Duplicate { .. }) {
+                            committed.push((seqs, part.acceptance.deliveries));
+                        }
                     }
+                    answers.push((answer, kept.receipts, permit));
                 }
-                answers.push((answer, kept.receipts, permit));
+                (Job::Raise(raise), _) => {
+                    self.high_water.rise(&raise);
+                    drop(raise.answer.send(Ok(())));
+                }
+                _ => {}
             }
         }
         self.board.enter(committed);
@@ -304,11 +318,15 @@ fn probe(connection: &mut Connection) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
-/// Answers an acceptance; keeps a mark for later.
+/// Answers an acceptance or a raise; keeps a mark for later.
 fn refuse(job: Job, error: Error) -> Option<Job> {
     match job {
         Job::Accept { answer, .. } => {
             drop(answer.send(Err(error)));
+            None
+        }
+        Job::Raise(raise) => {
+            drop(raise.answer.send(Err(error)));
             None
         }
         Job::Settle { .. } => Some(job),
