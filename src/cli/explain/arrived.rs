@@ -8,7 +8,7 @@ use crate::verify::handshake::{Reply, Unanswered};
 
 impl Explanation {
     /// A question to the endpoint is answered and is no event.
-    pub(super) fn shake(&mut self, reply: Result<Reply, Unanswered>) -> Result<Verdict, Refused> {
+    pub(super) fn shake(&mut self, reply: &Result<Reply, Unanswered>) -> Result<Verdict, Refused> {
         match reply {
             Ok(_) => {
                 self.well(
@@ -19,7 +19,7 @@ impl Explanation {
             }
             Err(why) => {
                 self.failed("handshake", why.to_string());
-                Err((why.reason(), Failure::from(why)))
+                Err((why.reason(), Failure::from(*why)))
             }
         }
     }

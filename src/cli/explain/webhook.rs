@@ -138,7 +138,7 @@ impl Explanation {
         }
         let request = captured.request();
         if let Some(reply) = verify::challenge(source, &request) {
-            return self.shake(reply);
+            return self.shake(&reply);
         }
         match verify::receive(source, &request, ground.now) {
             Ok(Arrived::One(event)) => {
@@ -151,7 +151,7 @@ impl Explanation {
             }
             Ok(Arrived::Handshake(reply)) => {
                 self.proven(ground, source, &request, None);
-                self.shake(reply)
+                self.shake(&reply)
             }
             Err(refusal) => {
                 self.refuse(ground, source, &request, &refusal);

@@ -12,9 +12,15 @@ use crate::inbox::Error;
 
 /// Held as long as it lives.
 #[derive(Debug)]
-pub(super) struct StoreLock(
-    #[expect(dead_code, reason = "the lock goes when the file is closed")] File,
-);
+pub(super) struct StoreLock(File);
+
+/// Closing the file is not enough: a child that is being started holds a copy until its program begins, and the lock with it.
+impl Drop for StoreLock {
+    fn drop(&mut self) {
+        // What cannot be unlocked is closed at once.
+        self.0.unlock().ok();
+    }
+}
 
 impl StoreLock {
     pub(super) fn acquire(store: &Path) -> Result<Self, Error> {
