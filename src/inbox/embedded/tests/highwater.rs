@@ -229,11 +229,11 @@ fn marks_that_cover_nothing_pending_go() {
     }
     let left = |desk: &Desk| -> Vec<u64> {
         let connection = &desk.writer.connection;
-        let mut marks = connection
-            .prepare("SELECT seq - 4096 FROM claimed")
-            .unwrap();
+        let mut marks = connection.prepare("SELECT seq FROM claimed").unwrap();
         let marks = marks.query_map([], |row| row.get::<_, i64>(0)).unwrap();
-        marks.map(|seq| seq.unwrap().unsigned_abs()).collect()
+        marks
+            .map(|seq| seq.unwrap().unsigned_abs() - AHEAD)
+            .collect()
     };
     for seq in [1, 10_000, 20_000] {
         raise(&desk, seq, NOW);
