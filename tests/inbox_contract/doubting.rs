@@ -49,7 +49,7 @@ pub(super) async fn what_was_pending_before_a_restart_may_have_been_sent(home: i
 
 pub(super) async fn what_was_never_claimed_is_in_no_doubt_after_a_restart(home: impl Home) {
     /// The embedded home keeps no account of single claims: so many places above the last one may be in doubt as well.
-    const AHEAD: usize = 4_096;
+    const AHEAD: usize = 512;
     const EVENTS: usize = 50;
     let inbox = home.open().await;
     let workflows: Vec<_> = (0..100).map(|n| format!("order-{n}")).collect();

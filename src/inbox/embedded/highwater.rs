@@ -18,7 +18,7 @@ use crate::inbox::Error;
 use crate::inbox::lanes::Seq;
 
 /// How far above the claim that needs it a mark is set.
-pub(super) const AHEAD: u64 = 4_096;
+pub(super) const AHEAD: u64 = 512;
 
 /// Marks that cover nothing pending, but for the highest. What covers only parked ones may go too: one of these that an
 /// operator sends for the first time is claimed later than any mark that is left.
