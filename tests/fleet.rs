@@ -7,6 +7,7 @@
 mod handover;
 mod plan;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -171,7 +172,7 @@ async fn replicas_lose_nothing_repeat_nothing_and_keep_the_order_while_everythin
     let workflows = fleet.server.workflows().await;
     let mut runs = 0;
     for order in &orders {
-        runs += ledger::compare(&workflows, order, each).await;
+        runs += ledger::compare(&workflows, order, each, &HashSet::new()).await;
     }
     eprintln!(
         "fleet: {} events, 0 lost, 0 twice, 0 reordered; {runs} runs of {WORKFLOWS} live workflows; \

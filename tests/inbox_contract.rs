@@ -96,6 +96,28 @@ impl Home for RedisHome {
     }
 }
 
+/// A server that knows WAITAOF and syncs by itself only every second: each yes waits for the disk by that command. Where none
+/// can be had, a Redis that syncs always.
+struct ValkeyHome(RedisHome);
+
+impl Home for ValkeyHome {
+    async fn fresh() -> Self {
+        let valkey = Redis::valkey(&["--appendfsync", "everysec"]).await;
+        match valkey {
+            Some(valkey) => Self(RedisHome(valkey)),
+            None => Self(RedisHome::fresh().await),
+        }
+    }
+
+    async fn open_as(&self, max_backlog: u64, retention: Retention) -> Inbox {
+        self.0.open_as(max_backlog, retention).await
+    }
+
+    async fn shared_bodies(&self) -> usize {
+        self.0.shared_bodies().await
+    }
+}
+
 macro_rules! contract_suite {
     ($name:ident, $home:ty: $($file:ident { $($case:ident)+ })+) => {
         mod $name {
@@ -206,3 +228,4 @@ macro_rules! contract_suite {
 
 contract_suite!(embedded_home, super::Embedded);
 contract_suite!(redis_home, super::RedisHome);
+contract_suite!(valkey_home, super::ValkeyHome);

@@ -71,8 +71,42 @@ fn braintree(body: &[u8]) -> Option<Value> {
 }
 
 /// The parser itself refuses more than 127 levels.
+///
+/// It refuses half of a surrogate pair too, which senders write that cut a text inside an emoji (RFC 8259 §8.2): here such a
+/// half reads as U+FFFD. The bytes stay as they are.
 fn json(body: &[u8]) -> Option<Value> {
-    serde_json::from_slice(body).ok()
+    let read = serde_json::from_slice(body).ok();
+    read.or_else(|| serde_json::from_slice(&with_whole_pairs(body)?).ok())
+}
+
+/// Each half pair among the escapes replaced; none if there is none.
+fn with_whole_pairs(body: &[u8]) -> Option<Vec<u8>> {
+    let mut whole = Vec::with_capacity(body.len());
+    let (mut at, mut halves) = (0, 0_usize);
+    while let Some(&byte) = body.get(at) {
+        let (len, half) = match (byte, unit(body, at)) {
+            (_, Some(0xD800..=0xDBFF)) => match unit(body, at + 6) {
+                Some(0xDC00..=0xDFFF) => (12, false),
+                _ => (6, true),
+            },
+            (_, Some(0xDC00..=0xDFFF)) => (6, true),
+            (b'\\', _) => (2, false),
+            _ => (1, false),
+        };
+        let end = body.len().min(at + len);
+        whole.extend_from_slice(if half { b"\\ufffd" } else { body.get(at..end)? });
+        halves += usize::from(half);
+        at = end;
+    }
+    (halves > 0).then_some(whole)
+}
+
+/// What `\uXXXX` at this place stands for.
+fn unit(body: &[u8], at: usize) -> Option<u16> {
+    let digits = body.get(at..at + 6)?.strip_prefix(b"\\u")?;
+    let text = std::str::from_utf8(digits).ok()?;
+    let plain = text.bytes().all(|digit| digit.is_ascii_hexdigit());
+    plain.then(|| u16::from_str_radix(text, 16).ok())?
 }
 
 fn text(body: &[u8]) -> Content {
@@ -149,6 +183,25 @@ mod tests {
             );
             assert_eq!(by(BodyRule::Json, None, body), Err(Refusal::Unparsable));
         }
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_is_no_reason_to_lose_an_event() {
+        let read = |text: &str| by(BodyRule::Json, None, text.as_bytes());
+        for (sent, read_as) in [
+            (r#"{"a":"\ud83d"}"#, "\u{fffd}"),
+            (r#"{"a":"x\udc00y"}"#, "x\u{fffd}y"),
+            (r#"{"a":"\ud83d\ud83d\ude00"}"#, "\u{fffd}\u{1f600}"),
+            (r#"{"a":"\\ud83d\ud83d"}"#, "\\ud83d\u{fffd}"),
+        ] {
+            assert_eq!(
+                read(sent),
+                Ok(Content::Json(json!({ "a": read_as }))),
+                "{sent}"
+            );
+        }
+        assert_eq!(read(r#"{"a":"\ud83d"#), Err(Refusal::Unparsable));
+        assert_eq!(read(r#"{"a":"\ud83"}"#), Err(Refusal::Unparsable));
     }
 
     #[test]

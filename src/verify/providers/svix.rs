@@ -8,9 +8,8 @@ use crate::verify::spec::{
     Copies, Encoding, KeyForm, Layout, Names, Place, SignatureSpec, TimestampSpec, Unit,
 };
 
-pub(super) static PRESET: Preset = Preset {
-    name: "svix",
-    title: "Svix",
+/// What Svix sends, in whosever name.
+pub(super) const COMMON: Preset = Preset {
     scheme: SchemeSpec::Signature {
         signature: SignatureSpec {
             header: "svix-signature",
@@ -39,9 +38,15 @@ pub(super) static PRESET: Preset = Preset {
     },
     key: Some("'svix-id' in headers ? headers['svix-id'] : headers['webhook-id']"),
     kind: Some("body.type"),
-    body: BodyRule::ByMediaType,
     confidence: Confidence::Library,
+    ..Preset::BASE
+};
+
+pub(super) static PRESET: Preset = Preset {
+    name: "svix",
+    title: "Svix",
+    body: BodyRule::ByMediaType,
     source: "https://docs.svix.com/receiving/verifying-payloads/how-manual",
     setup: "the sender's portal → the endpoint → Signing Secret: `whsec_…`",
-    ..Preset::BASE
+    ..COMMON
 };
