@@ -21,6 +21,8 @@ pub(in crate::cli) struct Kept {
     pub(in crate::cli) query: Vec<(String, String)>,
     pub(in crate::cli) claims: Option<Value>,
     pub(in crate::cli) body: Bytes,
+    /// It is one of several of a request, whose whole body is not shown.
+    pub(in crate::cli) is_item: bool,
 }
 
 /// Asks the ops listener for an event; why not, as a sentence.
@@ -56,5 +58,6 @@ fn read(event: Event) -> Option<Kept> {
         query: event.query?,
         claims: event.claims,
         body: body.into(),
+        is_item: event.item.is_some(),
     })
 }

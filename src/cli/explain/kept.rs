@@ -46,7 +46,15 @@ pub(super) fn explain(ground: Ground<'_>, kept: Kept) -> Result<Explanation, Str
     let at = kept.received_at.to_rfc3339();
     let text = format!("{}, accepted at {at}", kept.id);
     explanation.steps.push(Step::well("kept", text));
-    explanation.steps.push(again(ground, source, &captured));
+    let proof = if kept.is_item {
+        Step::aside(
+            "proof",
+            "not checked again: it is one of several events of a request, and the proof was the whole's",
+        )
+    } else {
+        again(ground, source, &captured)
+    };
+    explanation.steps.push(proof);
     let event = event(source, &captured, kept)?;
     let result = explanation.route(ground, source, &event, None);
     explanation.end(result);
