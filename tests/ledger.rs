@@ -124,7 +124,7 @@ async fn nothing_is_lost_twice_or_out_of_order_while_everything_dies() {
     let workflows = stage.server.workflows().await;
     let unknown = ledger::unknown(&stage.gateway).await;
     assert!(
-        unknown.len() * 20 <= each * WORKFLOWS,
+        unknown.len() * 10 <= each * WORKFLOWS,
         "{} are parked, for nobody knows whether they arrived",
         unknown.len()
     );
