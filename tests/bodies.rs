@@ -59,7 +59,6 @@ async fn what_is_proven_and_no_json_is_400_and_not_kept() {
         b"{",
         b"\xef\xbb\xbf{\"id\":\"bom\"}",
         b"{\"id\":\"\xff\"}",
-        b"{\"id\":\"\\ud800\"}",
         b"{\"id\":\"t\"} {}",
         b"{\"id\":\"t\"}\0",
         b"{\"id\":NaN}",
@@ -75,6 +74,9 @@ async fn what_is_proven_and_no_json_is_400_and_not_kept() {
             "{shown}"
         );
     }
+    // Half a surrogate pair is bad style, and no reason to lose an event.
+    let half = stripe(&gateway, br#"{"id":"half","x":"\ud800"}"#).await;
+    assert_eq!(half.status, 200, "{}", half.text);
     for body in [
         "[]",
         "7",
