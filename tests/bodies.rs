@@ -74,9 +74,6 @@ async fn what_is_proven_and_no_json_is_400_and_not_kept() {
             "{shown}"
         );
     }
-    // Half a surrogate pair is bad style, and no reason to lose an event.
-    let half = stripe(&gateway, br#"{"id":"half","x":"\ud800"}"#).await;
-    assert_eq!(half.status, 200, "{}", half.text);
     for body in [
         "[]",
         "7",
@@ -111,6 +108,8 @@ async fn odd_but_good_json_is_kept_under_its_exact_key() {
         ),
         (r#"{"id":1e2}"#.to_owned(), "1e2"),
         (r#"{"id":"a\u0000b"}"#.to_owned(), "a\0b"),
+        // Half a surrogate pair is bad style, and no reason to lose an event.
+        (r#"{"id":"half","x":"\ud800"}"#.to_owned(), "half"),
         (r#"{"id":"\"\n\u2028é"}"#.to_owned(), "\"\n\u{2028}é"),
         (String::from_utf8(nested(127)).expect("text"), "n127"),
     ] {
