@@ -1,35 +1,13 @@
 //! GitLab, signing token: Standard Webhooks: a list `v1,<base64> …` over `id.timestamp.body`.
 
-use std::time::Duration;
-
-use super::{Confidence, Preset, SchemeSpec, days};
-use crate::verify::spec::{
-    Copies, Encoding, KeyForm, Layout, Place, SignatureSpec, TimestampSpec, Unit,
-};
+use super::{Confidence, Preset, SchemeSpec, days, standard_webhooks};
 
 pub(super) static PRESET: Preset = Preset {
     name: "gitlab-signing",
     title: "GitLab, signing token",
     scheme: SchemeSpec::Signature {
-        signature: SignatureSpec {
-            header: "webhook-signature",
-            layout: Layout::Tagged {
-                separator: ' ',
-                assign: ',',
-                tag: "v1",
-            },
-            copies: Copies::Several,
-            encoding: Encoding::Base64,
-            signed: "{id}.{timestamp}.{body}",
-            id_header: Some("webhook-id"),
-            key_form: KeyForm::Whsec,
-            ..SignatureSpec::BODY
-        },
-        timestamp: Some(TimestampSpec {
-            place: Place::Header("webhook-timestamp"),
-            unit: Unit::Seconds,
-            tolerance: Some(Duration::from_mins(5)),
-        }),
+        signature: standard_webhooks::SIGNATURE,
+        timestamp: Some(standard_webhooks::TIMESTAMP),
     },
     key: Some("headers['webhook-id']"),
     kind: Some("has(body.object_kind) ? body.object_kind : body.event_name"),

@@ -242,6 +242,40 @@ impl Preset {
         ..Self::BASE
     };
 
+    /// A token that the operator chose, in `Authorization` unless the source names another header.
+    const AUTHORIZATION: Self = Self {
+        scheme: SchemeSpec::Code {
+            secrets: true,
+            signs_time: false,
+            signed_headers: &[],
+            build: |given| Credential::token(given, Some("authorization")),
+        },
+        words: Words {
+            headers: &["authorization"],
+            ..Words::TOKEN
+        },
+        settings: &["header", "prefix"],
+        ..Self::TOKEN
+    };
+
+    /// `Authorization: Basic`.
+    const BASIC: Self = Self {
+        scheme: SchemeSpec::Code {
+            secrets: true,
+            signs_time: false,
+            signed_headers: &[],
+            build: Credential::basic,
+        },
+        words: Words {
+            headers: &["authorization"],
+            algorithm: "none: a user and a password, compared in constant time",
+            encoding: "base64 behind `Basic `",
+            key: "`user:password`",
+            ..Words::TOKEN
+        },
+        ..Self::TOKEN
+    };
+
     /// Whether the signature covers a time.
     #[must_use]
     pub fn signs_time(&self) -> bool {

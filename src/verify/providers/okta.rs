@@ -1,22 +1,10 @@
 //! Okta event hooks: the value that you chose, in `Authorization` unless the hook names another header. Okta signs nothing.
 
-use super::{Batch, Confidence, Preset, SchemeSpec, Words};
-use crate::verify::schemes::credential::Credential;
+use super::{Batch, Confidence, Preset};
 
 pub(super) static PRESET: Preset = Preset {
     name: "okta",
     title: "Okta event hooks",
-    scheme: SchemeSpec::Code {
-        secrets: true,
-        signs_time: false,
-        signed_headers: &[],
-        build: |given| Credential::token(given, Some("authorization")),
-    },
-    words: Words {
-        headers: &["authorization"],
-        ..Words::TOKEN
-    },
-    settings: &["header", "prefix"],
     key: Some("body.eventId"),
     kind: Some("body.eventType"),
     batch: Some(Batch {
@@ -27,5 +15,5 @@ pub(super) static PRESET: Preset = Preset {
     confidence: Confidence::Documentation,
     source: "https://developer.okta.com/docs/concepts/event-hooks/",
     setup: "Workflow → Event Hooks → the hook → Authentication secret: the whole value of the header",
-    ..Preset::TOKEN
+    ..Preset::AUTHORIZATION
 };

@@ -9,7 +9,8 @@ use crate::verify::spec::{
     Copies, Encoding, KeyForm, Layout, Place, SignatureSpec, TimestampSpec, Unit,
 };
 
-const SIGNATURE: SignatureSpec<'static> = SignatureSpec {
+/// The symmetric half, which others use by itself.
+pub(super) const SIGNATURE: SignatureSpec<'static> = SignatureSpec {
     header: "webhook-signature",
     layout: Layout::Tagged {
         separator: ' ',
@@ -24,7 +25,7 @@ const SIGNATURE: SignatureSpec<'static> = SignatureSpec {
     ..SignatureSpec::BODY
 };
 
-const TIMESTAMP: TimestampSpec<'static> = TimestampSpec {
+pub(super) const TIMESTAMP: TimestampSpec<'static> = TimestampSpec {
     place: Place::Header("webhook-timestamp"),
     unit: Unit::Seconds,
     tolerance: Some(Duration::from_mins(5)),
