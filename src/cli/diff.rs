@@ -14,11 +14,12 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use super::events::client::{Client, Error};
-use super::events::export;
+use super::events::{Connection, export};
 use super::flags::RoutingFile;
 use super::{End, Output, complain, print};
 use crate::config::Plan;
 use crate::config::change::{How, RuleChange};
+use crate::settings::values;
 use report::{Blast, Report};
 use stored::Stored;
 
@@ -58,18 +59,12 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "WHAT")]
     expect: Option<Expected>,
 
-    /// Where the gateway's ops listener is, for `last:N`.
-    #[arg(
-        long,
-        env = "SIGNALPOST_OPS_URL",
-        value_name = "URL",
-        default_value = "http://127.0.0.1:8081"
-    )]
-    ops_url: reqwest::Url,
+    /// As `serve --public-url` has it: a source whose provider signs the address may have none of its own.
+    #[arg(long, env = "SIGNALPOST_PUBLIC_URL", value_name = "URL", value_parser = values::public_url)]
+    public_url: Option<String>,
 
-    /// Print for people or for programs.
-    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
-    output: Output,
+    #[command(flatten)]
+    connection: Connection,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,7 +96,7 @@ pub(super) async fn run(arguments: Arguments) -> End {
     let read = |routes: &PathBuf| {
         let file = RoutingFile {
             routes: routes.clone(),
-            public_url: None,
+            public_url: arguments.public_url.clone(),
         };
         file.load(true).and_then(|loaded| loaded.plan)
     };
@@ -119,7 +114,7 @@ pub(super) async fn run(arguments: Arguments) -> End {
             }
         },
         Some(Events::Last(count)) => {
-            match from_gateway(arguments.ops_url.clone(), *count, &old, &new).await {
+            match from_gateway(arguments.connection.ops_url.clone(), *count, &old, &new).await {
                 Ok(blast) => Some(blast),
                 Err(error) => {
                     complain(&error.to_string());
@@ -129,7 +124,7 @@ pub(super) async fn run(arguments: Arguments) -> End {
         }
     };
     let report = Report::new(old.change_to(&new), blast);
-    match arguments.output {
+    match arguments.connection.output {
         Output::Text => report.text().iter().for_each(|line| print(line)),
         Output::Json => print(&report.json()),
     }

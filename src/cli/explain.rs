@@ -19,7 +19,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::flags::{Printed, RoutingFile};
+use super::events::Connection;
+use super::flags::RoutingFile;
 use super::{End, Output, complain, print};
 use crate::clock::{self, Timestamp};
 use crate::config::{Loaded, Plan};
@@ -63,20 +64,11 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "OUTCOME")]
     expect: Vec<String>,
 
-    /// Where the gateway's ops listener is.
-    #[arg(
-        long,
-        env = "SIGNALPOST_OPS_URL",
-        value_name = "URL",
-        default_value = "http://127.0.0.1:8081"
-    )]
-    ops_url: reqwest::Url,
-
     #[command(flatten)]
     routing: RoutingFile,
 
     #[command(flatten)]
-    printed: Printed,
+    connection: Connection,
 }
 
 fn time(text: &str) -> Result<Timestamp, &'static str> {
@@ -107,7 +99,7 @@ pub(super) async fn run(arguments: Arguments) -> End {
     };
     match webhook(&arguments, ground).await {
         Ok(explanation) => {
-            match arguments.printed.output {
+            match arguments.connection.output {
                 Output::Text => print(&page::text(&explanation)),
                 Output::Json => print(&explanation.json()),
             }
@@ -126,7 +118,7 @@ async fn webhook(arguments: &Arguments, ground: Ground<'_>) -> Result<Explanatio
         webhook::check_expected(expected).map_err(usage)?;
     }
     if let Some(id) = &arguments.event {
-        let event = super::events::kept(arguments.ops_url.clone(), id)
+        let event = super::events::kept(arguments.connection.ops_url.clone(), id)
             .await
             .map_err(|sentence| (End::Problem, sentence))?;
         return kept::explain(ground, event).map_err(|sentence| (End::Problem, sentence));

@@ -48,7 +48,7 @@ pub(super) struct Connection {
     )]
     pub(super) ops_url: reqwest::Url,
 
-    /// Print for people, or the API's JSON for programs.
+    /// Print for people or for programs: what the API says, where it is asked.
     #[arg(
         short,
         long,
