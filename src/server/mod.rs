@@ -29,7 +29,7 @@ mod pace;
 mod queries;
 mod record;
 mod refused;
-mod webhooks;
+pub mod webhooks;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

@@ -33,7 +33,7 @@ use crate::verify::handshake::{Reply, Unanswered};
 use crate::verify::{self, Arrived, Source, WebhookRequest};
 
 /// Of all events of one request: they are one step of the store.
-const MAX_DELIVERIES: usize = 10_000;
+pub const MAX_DELIVERIES: usize = 10_000;
 
 /// What a request came to.
 enum Done {

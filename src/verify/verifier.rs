@@ -94,6 +94,18 @@ pub trait Verifier: fmt::Debug + Send + Sync {
         Credentials::default()
     }
 
+    /// The address that a proof covers, as the source gives it; none where it covers none.
+    fn address(&self) -> Option<String> {
+        None
+    }
+
+    /// The same keys for a provider that calls another address, or none; for `diagnosis` alone. What the scheme takes of
+    /// a request stays: `query` is for one that takes nothing.
+    fn moved(&self, address: &str, query: &str) -> Option<Box<dyn Verifier>> {
+        let _ = (address, query);
+        None
+    }
+
     /// Keys that are to be at hand before the first request.
     fn keys(&self) -> Option<&PublishedKeys> {
         None

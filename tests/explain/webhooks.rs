@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::cli::signalpost;
+use crate::support::exchange::mac;
 use crate::support::gateway::Gateway;
 use crate::support::operator::NO_TEMPORAL;
 use crate::support::sender::{self, CARRIER_SECRET, IdentityProvider, STRIPE_SECRET};
@@ -199,6 +202,45 @@ fn what_an_editor_did_to_a_capture_is_said() {
     let (_, text, _) = desk.run(&[&REQUEST[..], &THEN].concat());
     assert!(text.contains("Content-Length says"), "{text}");
     assert!(text.contains("body_newline_added"), "{text}");
+}
+
+/// The gateway was given the address that it has behind its proxy.
+#[test]
+fn an_address_that_the_gateway_does_not_know_as_its_own_is_named() {
+    let desk = Desk::new();
+    let source = "[sources.square]\nprovider = \"square\"\nsecrets = [\"env:SECRET\"]\n";
+    desk.write("routes.toml", source.as_bytes());
+    let (url, body) = (
+        "https://hooks.example.com/hooks/square",
+        r#"{"event_id":"1"}"#,
+    );
+    let signed = [url.as_bytes(), body.as_bytes()].concat();
+    let signature = STANDARD.encode(mac(STRIPE_SECRET.as_bytes(), &signed));
+    let request =
+        format!("POST {url} HTTP/1.1\r\nX-Square-HmacSha256-Signature: {signature}\r\n\r\n{body}");
+    desk.write("square.http", request.as_bytes());
+    let of = |base: &str| desk.json(&["--request", "square.http", "--public-url", base]);
+    let shown = of("http://gateway:8080");
+    assert_eq!(shown["reason"], "bad_signature", "{shown}");
+    let advice = &shown["diagnosis"][0];
+    assert_eq!(advice["cause"], "url_differs", "{shown}");
+    let text = advice["text"].as_str().expect("a text");
+    for part in [
+        "matches for https://hooks.example.com/hooks/square,",
+        "its address is http://gateway:8080/hooks/square:",
+        "SIGNALPOST_PUBLIC_URL=https://hooks.example.com for the process",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert_eq!(of("https://hooks.example.com")["verdict"], "unrouted");
+    // The same file, compared with itself: its address may come from the process alone.
+    let compared = signalpost(&["diff", "routes.toml", "routes.toml"])
+        .current_dir(desk.folder.path())
+        .env("SIGNALPOST_PUBLIC_URL", "https://hooks.example.com")
+        .output()
+        .expect("the binary runs");
+    let said = String::from_utf8_lossy(&compared.stderr);
+    assert_eq!(compared.status.code(), Some(0), "{said}");
 }
 
 #[test]

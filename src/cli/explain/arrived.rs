@@ -3,6 +3,7 @@
 use super::webhook::{Explanation, Ground, Refused, Verdict};
 use crate::event::Event;
 use crate::server::error::Failure;
+use crate::server::webhooks::MAX_DELIVERIES;
 use crate::verify::Source;
 use crate::verify::handshake::{Reply, Unanswered};
 
@@ -24,7 +25,7 @@ impl Explanation {
         }
     }
 
-    /// Each item is routed by itself; the first one that is refused refuses all.
+    /// Each item is routed by itself; the first one that is refused refuses all, and so does that none has a route.
     pub(super) fn several(
         &mut self,
         ground: Ground<'_>,
@@ -33,14 +34,23 @@ impl Explanation {
         roles: Option<&[String]>,
     ) -> Result<Verdict, Refused> {
         self.well("each", format!("{} events in one request", events.len()));
-        let (mut verdict, mut deliveries) = (Verdict::Unrouted, Vec::new());
+        if events.is_empty() {
+            return Ok(Verdict::Accepted);
+        }
+        let mut deliveries = Vec::new();
         for event in events {
-            if self.route(ground, source, event, roles)? == Verdict::Accepted {
-                verdict = Verdict::Accepted;
-            }
+            self.resolve(ground, source, event, roles)?;
             deliveries.append(&mut self.deliveries);
         }
         self.deliveries = deliveries;
-        Ok(verdict)
+        if events.len() > 1 && self.deliveries.len() > MAX_DELIVERIES {
+            let text = format!(
+                "{} deliveries, and one request may have {MAX_DELIVERIES}",
+                self.deliveries.len()
+            );
+            self.failed("each", text);
+            return Err(("too_many_deliveries", Failure::NoItems));
+        }
+        self.routed(source)
     }
 }

@@ -61,6 +61,8 @@ pub(in crate::cli) fn header(text: &str) -> Result<(HeaderName, HeaderValue), &'
 pub(in crate::cli) struct Captured {
     pub(in crate::cli) method: Method,
     pub(in crate::cli) path: String,
+    /// `https://hooks.example.com`, where the capture has a whole address; else empty.
+    pub(in crate::cli) origin: String,
     /// As sent, without the `?`.
     pub(in crate::cli) query: String,
     pub(in crate::cli) headers: HeaderMap,
@@ -128,12 +130,13 @@ impl Captured {
         headers: HeaderMap,
         body: Vec<u8>,
     ) -> Result<Self, String> {
-        let (path, query) = target(url);
+        let (origin, path, query) = target(url);
         let mut captured = Self {
             method: method
                 .parse()
                 .map_err(|_| format!("{method:?} is no method"))?,
             path,
+            origin,
             query,
             headers,
             body: body.into(),
@@ -208,14 +211,21 @@ impl Captured {
     }
 }
 
-fn target(url: &str) -> (String, String) {
-    let path = match url.split_once("://") {
-        Some((_, rest)) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/"),
-        None => url,
+/// Origin, path and query.
+fn target(url: &str) -> (String, String, String) {
+    let (origin, path) = match url.find("://") {
+        Some(mark) => {
+            let host = mark + "://".len();
+            let rest = url.get(host..).unwrap_or_default();
+            let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+            let (origin, path) = url.split_at(host + end);
+            (origin, if path.is_empty() { "/" } else { path })
+        }
+        None => ("", url),
     };
     let path = path.split('#').next().unwrap_or_default();
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
-    (path.to_owned(), query.to_owned())
+    (origin.to_owned(), path.to_owned(), query.to_owned())
 }
 
 fn without_remarks(mut bytes: &[u8]) -> &[u8] {

@@ -33,6 +33,7 @@ pub(super) fn explain(ground: Ground<'_>, kept: Kept) -> Result<Explanation, Str
     let captured = Captured {
         method: Method::POST,
         path: format!("/hooks/{}", kept.source),
+        origin: String::new(),
         query,
         headers,
         body: kept.body.clone(),
@@ -57,7 +58,7 @@ pub(super) fn explain(ground: Ground<'_>, kept: Kept) -> Result<Explanation, Str
     explanation.steps.push(proof);
     let event = event(source, &captured, kept)?;
     let result = explanation.route(ground, source, &event, None);
-    explanation.end(result);
+    explanation.end(result, source.answers);
     Ok(explanation)
 }
 

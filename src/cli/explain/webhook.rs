@@ -17,6 +17,7 @@ use crate::config::Plan;
 use crate::event::{Event, State};
 use crate::routing;
 use crate::server::error::Failure;
+use crate::verify::answers::Answers;
 use crate::verify::diagnosis::{self, Candidate, Known};
 use crate::verify::examine;
 use crate::verify::{self, Arrived, Proof, Refusal, Source, WebhookRequest};
@@ -67,7 +68,8 @@ pub(in crate::cli) fn explain(
         explanation.steps.push(Step::aside("capture", note));
     }
     let result = explanation.walk(ground, source, captured, roles);
-    explanation.end(result);
+    let answers = ground.plan.sources.get(source).map(|it| it.answers);
+    explanation.end(result, answers.unwrap_or(Answers::DEFAULT));
     explanation
 }
 
@@ -89,7 +91,8 @@ impl Explanation {
         }
     }
 
-    pub(super) fn end(&mut self, result: Result<Verdict, Refused>) {
+    /// `answers`: a provider may want another status for what is not proven.
+    pub(super) fn end(&mut self, result: Result<Verdict, Refused>, answers: Answers) {
         match result {
             Ok(verdict) => {
                 self.verdict = verdict;
@@ -101,7 +104,10 @@ impl Explanation {
             Err((reason, failure)) => {
                 let problem = failure.problem();
                 self.reason = Some(reason);
-                self.status = Some(problem.status.as_u16());
+                self.status = Some(match failure {
+                    Failure::NotProven => answers.unproven,
+                    _ => problem.status.as_u16(),
+                });
                 self.code = Some(problem.code);
             }
         }
@@ -154,7 +160,8 @@ impl Explanation {
                 self.shake(&reply)
             }
             Err(refusal) => {
-                self.refuse(ground, source, &request, &refusal);
+                let called = format!("{}{}", captured.origin, captured.path);
+                self.refuse(ground, source, (&request, &called), &refusal);
                 if matches!(refusal, Refusal::Stale | Refusal::Future) {
                     self.would_follow = later(ground, source, &request, captured, roles);
                 }
@@ -224,7 +231,7 @@ impl Explanation {
         &mut self,
         ground: Ground<'_>,
         source: &Source,
-        request: &WebhookRequest,
+        (request, called): (&WebhookRequest, &str),
         refusal: &Refusal,
     ) {
         self.proven(ground, source, request, None);
@@ -250,6 +257,7 @@ impl Explanation {
         let known = Known {
             sources: &sources,
             secrets: ground.secrets,
+            called,
         };
         let advice = diagnosis::diagnose(source, request, refusal, known, ground.now);
         self.diagnosis = advice.into_iter().map(ShownAdvice::from).collect();
@@ -263,6 +271,18 @@ impl Explanation {
         event: &Event,
         roles: Option<&[String]>,
     ) -> Result<Verdict, Refused> {
+        self.resolve(ground, source, event, roles)?;
+        self.routed(source)
+    }
+
+    /// What the routes make of it; none of them may.
+    pub(super) fn resolve(
+        &mut self,
+        ground: Ground<'_>,
+        source: &Source,
+        event: &Event,
+        roles: Option<&[String]>,
+    ) -> Result<(), Refused> {
         let speaker = source.speaker(event);
         let who = speaker.as_ref().map(ToString::to_string);
         self.well("event", of_event(source, event));
@@ -289,7 +309,12 @@ impl Explanation {
             (refusal.reason(), Failure::from(&refusal))
         })?;
         self.deliveries = deliveries.iter().map(ShownDelivery::from).collect();
-        if !deliveries.is_empty() {
+        Ok(())
+    }
+
+    /// Of a whole request: one delivery is enough.
+    pub(super) fn routed(&mut self, source: &Source) -> Result<Verdict, Refused> {
+        if !self.deliveries.is_empty() {
             return Ok(Verdict::Accepted);
         }
         if source.refuse_unrouted {

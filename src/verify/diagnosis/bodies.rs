@@ -2,11 +2,13 @@
 //!
 //! Made one at a time, so that a large body is not held fifty times.
 
-use std::io::Read as _;
+use std::io::Read;
 
-use flate2::read::GzDecoder;
+use flate2::read::{MultiGzDecoder, ZlibDecoder};
+use http::header::CONTENT_ENCODING;
 
-use super::json;
+use super::super::WebhookRequest;
+use super::{Advice, json};
 
 /// Of a body that is unpacked.
 const MAX_UNPACKED: u64 = 16 * 1024 * 1024;
@@ -69,19 +71,13 @@ fn ends(body: &[u8]) -> Vec<Sentence> {
             rest.to_vec(),
         )
     }));
-    if body.starts_with(b"\x1f\x8b") {
-        let mut plain = Vec::new();
-        let unpacked = GzDecoder::new(body)
-            .take(MAX_UNPACKED)
-            .read_to_end(&mut plain);
-        if unpacked.is_ok() {
-            forms.push((
-                "body_gzip",
-                "the signature matches the body once it is unpacked: something compressed it (gzip) after it was signed; have that switched off for webhooks",
-                plain,
-            ));
-        }
-    }
+    forms.extend(unpacked(body).map(|plain| {
+        (
+            "body_gzip",
+            "the signature matches the body once it is unpacked: something compressed it (gzip, deflate) after it was signed; have that switched off for webhooks",
+            plain,
+        )
+    }));
     if std::str::from_utf8(body).is_err() {
         let text: String = body.iter().map(|&byte| char::from(byte)).collect();
         forms.push((
@@ -91,6 +87,78 @@ fn ends(body: &[u8]) -> Vec<Sentence> {
         ));
     }
     forms
+}
+
+/// Of a body that looks packed; no more than [`MAX_UNPACKED`] bytes, and none where it holds more.
+fn unpacked(body: &[u8]) -> Option<Vec<u8>> {
+    let read = |packed: &mut dyn Read| {
+        let mut plain = Vec::new();
+        packed
+            .take(MAX_UNPACKED + 1)
+            .read_to_end(&mut plain)
+            .ok()
+            .filter(|&length| length as u64 <= MAX_UNPACKED)
+            .map(|_| plain)
+    };
+    if is_gzip(body) {
+        return read(&mut MultiGzDecoder::new(body));
+    }
+    if is_zlib(body) {
+        return read(&mut ZlibDecoder::new(body));
+    }
+    None
+}
+
+fn is_gzip(body: &[u8]) -> bool {
+    body.starts_with(b"\x1f\x8b")
+}
+
+/// RFC 1950 §2.2: the method, and a check over the two bytes.
+fn is_zlib(body: &[u8]) -> bool {
+    let [first, second, ..] = body else {
+        return false;
+    };
+    first & 0x0f == 8 && u16::from_be_bytes([*first, *second]).is_multiple_of(31)
+}
+
+/// What `Content-Encoding` says, and the body is not.
+fn encoding_left(request: &WebhookRequest) -> Option<&str> {
+    let said = request.headers.get(CONTENT_ENCODING)?.to_str().ok()?.trim();
+    let packed = match said.to_ascii_lowercase().as_str() {
+        "gzip" | "x-gzip" => is_gzip(&request.body),
+        "deflate" => is_zlib(&request.body),
+        // Nothing in its first bytes tells.
+        _ => true,
+    };
+    (!packed).then_some(said)
+}
+
+/// For a signature that holds over a body that is said to be packed.
+pub(super) fn of_encoding(request: &WebhookRequest) -> Advice {
+    if let Some(said) = encoding_left(request) {
+        let text = format!(
+            "the signature holds over the body as it is, and `Content-Encoding: {said}` stands beside a body that is not packed so: something unpacked it and left the header; it must take the header away"
+        );
+        return Advice::new("body_encoding_header", text);
+    }
+    Advice::new(
+        "body_encoded",
+        "the signature holds, and the body is still compressed: have whatever compresses it (a proxy, the sender's client) send it plain",
+    )
+}
+
+/// What cannot be proven, for no packing can be repeated to the byte: said where nothing that can be was found.
+pub(super) fn may_be_unpacked(request: &WebhookRequest, found: &[Advice]) -> Option<Advice> {
+    let said = encoding_left(request)?;
+    if found.iter().any(|advice| advice.cause != "no_match") {
+        return None;
+    }
+    Some(Advice::new(
+        "body_unpacked",
+        format!(
+            "perhaps: `Content-Encoding: {said}` stands beside a body that is not packed so; if the sender signs the packed bytes, whatever unpacked them (a proxy, a load balancer) broke the signature and must pass them on as they came"
+        ),
+    ))
 }
 
 fn texts(text: &str) -> Vec<Sentence> {

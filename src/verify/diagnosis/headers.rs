@@ -86,11 +86,24 @@ pub(super) fn of_signature(
     if let Some(advice) = renamed(name, &request.headers) {
         return vec![advice];
     }
+    let advice = of_another_source(source, scheme, request, known);
+    if !advice.is_empty() {
+        return advice;
+    }
+    vec![missing(name, request)]
+}
+
+fn of_another_source(
+    source: &Source,
+    scheme: &Scheme,
+    request: &WebhookRequest,
+    known: Known<'_>,
+) -> Vec<Advice> {
     let others = known
         .sources
         .iter()
         .filter(|other| other.name != source.name);
-    let advice: Vec<_> = others
+    others
         .filter_map(|other| {
             let Proof::Signature(other_scheme) = &other.proof else {
                 return None;
@@ -101,8 +114,12 @@ pub(super) fn of_signature(
                 Advice::new("header_of_another_source", text)
             })
         })
-        .collect();
-    if !advice.is_empty() {
+        .collect()
+}
+
+/// Renamed, in the place of another provider's, or not there at all.
+pub(super) fn missing(name: &str, request: &WebhookRequest) -> Advice {
+    if let Some(advice) = renamed(name, &request.headers) {
         return advice;
     }
     let foreign = PROVIDERS
@@ -111,19 +128,19 @@ pub(super) fn of_signature(
     if let Some((header, provider)) = foreign {
         let text =
             format!("there is `{header}`, which looks like {provider}: this source reads `{name}`");
-        return vec![Advice::new("header_of_another_provider", text)];
+        return Advice::new("header_of_another_provider", text);
     }
     let proxies = if name.contains('_') {
         "; proxies drop names with `_` unless told otherwise (nginx: `underscores_in_headers on`)"
     } else {
         "; see whether a proxy passes on only headers that it knows"
     };
-    vec![Advice::new(
+    Advice::new(
         "header_missing",
         format!(
             "nothing stands in place of `{name}`: the request is no webhook of this provider, signing is off there, or something between took the header away{proxies}"
         ),
-    )]
+    )
 }
 
 /// The same letters under another name: `stripe_signature`, `X-Forwarded-Stripe-Signature`.

@@ -4,7 +4,9 @@
 //! Pure, and for `explain` and `test` alone: `serve` never calls it, for each answer here would help a forger. Bounded
 //! by [`MAX_TRIALS`] hashes. No secret and no signature stands in an advice, only references and names.
 
+mod addresses;
 mod bodies;
+mod coded;
 mod headers;
 mod json;
 mod secrets;
@@ -15,6 +17,7 @@ mod trials;
 #[cfg(test)]
 mod tests;
 
+use super::verifier::Verifier;
 use super::{Proof, Refusal, Source, WebhookRequest};
 use crate::clock::Timestamp;
 use crate::secret::Secret;
@@ -48,11 +51,13 @@ impl Advice {
     }
 }
 
-/// What is known beside the request: the other sources of the file, and every secret that it names.
+/// What is known beside the request: the other sources of the file, every secret that it names, and what was called.
 #[derive(Clone, Copy, Debug)]
 pub struct Known<'a> {
     pub sources: &'a [&'a Source],
     pub secrets: &'a [Candidate],
+    /// Path or whole address without its query, as a capture has it; empty where nobody knows.
+    pub called: &'a str,
 }
 
 /// Most likely first; never empty for a signature that does not match.
@@ -64,19 +69,17 @@ pub fn diagnose(
     known: Known<'_>,
     now: Timestamp,
 ) -> Vec<Advice> {
-    let Proof::Signature(scheme) = &source.proof else {
-        return headers::of_token(request, refusal);
+    let scheme = match &source.proof {
+        Proof::Signature(scheme) => scheme,
+        Proof::Scheme(scheme) => {
+            return of_scheme(source, &**scheme, request, refusal, known, now);
+        }
+        Proof::Token { .. } | Proof::None => return headers::of_token(request, refusal),
     };
     match refusal {
         Refusal::Stale | Refusal::Future => times::judge(source, scheme, request, now),
-        Refusal::DuplicateHeader(name) => vec![Advice::new(
-            "header_twice",
-            format!("`{name}` stands twice: a proxy adds its own copy, or two middlewares sign"),
-        )],
-        Refusal::Encoding => vec![Advice::new(
-            "body_encoded",
-            "the signature holds, and the body is still compressed: have whatever compresses it (a proxy, the sender's client) send it plain",
-        )],
+        Refusal::DuplicateHeader(name) => vec![twice(name)],
+        Refusal::Encoding => vec![bodies::of_encoding(request)],
         Refusal::MissingHeader(_) | Refusal::Malformed(_) | Refusal::BadSignature => {
             let mut advice = trials::run(source, scheme, request, known);
             if advice.is_empty() {
@@ -88,10 +91,43 @@ pub fn diagnose(
             if advice.is_empty() {
                 advice.push(nothing(request, refusal));
             }
+            if *refusal == Refusal::BadSignature {
+                advice.extend(bodies::may_be_unpacked(request, &advice));
+            }
             advice
         }
         _ => Vec::new(),
     }
+}
+
+/// For a scheme that is code.
+fn of_scheme(
+    source: &Source,
+    scheme: &dyn Verifier,
+    request: &WebhookRequest,
+    refusal: &Refusal,
+    known: Known<'_>,
+    now: Timestamp,
+) -> Vec<Advice> {
+    match refusal {
+        Refusal::BadSignature => {
+            let mut advice = coded::run(source, scheme, request, known, now);
+            advice.extend(bodies::may_be_unpacked(request, &advice));
+            advice
+        }
+        Refusal::MissingHeader(name) => vec![headers::missing(name, request)],
+        Refusal::DuplicateHeader(name) => vec![twice(name)],
+        Refusal::Encoding => vec![bodies::of_encoding(request)],
+        Refusal::Token(_) => headers::of_token(request, refusal),
+        _ => Vec::new(),
+    }
+}
+
+fn twice(name: &str) -> Advice {
+    Advice::new(
+        "header_twice",
+        format!("`{name}` stands twice: a proxy adds its own copy, or two middlewares sign"),
+    )
 }
 
 /// When no trial matched.

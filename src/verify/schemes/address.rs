@@ -23,14 +23,17 @@ impl Address {
             let message = "without a query: that is taken from each request as it was sent";
             return Err(Fault::new("public_url", message));
         }
-        let Some((scheme, rest)) = url.split_once("://") else {
-            let message = "an address begins with `https://`";
-            return Err(Fault::new("public_url", message));
-        };
+        let message = "an address begins with `https://`";
+        Self::parse(url).ok_or_else(|| Fault::new("public_url", message))
+    }
+
+    /// A query that is written belongs to the path.
+    pub(super) fn parse(url: &str) -> Option<Self> {
+        let (scheme, rest) = url.split_once("://")?;
         let (place, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let host = place.rfind('@').map_or(0, |at| at + 1);
         let (user, authority) = place.split_at(host);
-        Ok(Self {
+        Some(Self {
             scheme: scheme.to_ascii_lowercase(),
             user: user.to_owned(),
             authority: authority.to_owned(),

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use http::Method;
 use http::header::AUTHORIZATION;
@@ -20,10 +21,9 @@ use super::token_keys::TokenKeys;
 
 #[derive(Debug)]
 struct Connect {
-    keys: TokenKeys,
+    keys: Arc<TokenKeys>,
     client_key: String,
-    /// In canonical form.
-    path: String,
+    url: http::Uri,
 }
 
 pub(in super::super) fn build(given: &Given) -> Result<Box<dyn Verifier>, Fault> {
@@ -38,9 +38,9 @@ pub(in super::super) fn build(given: &Given) -> Result<Box<dyn Verifier>, Fault>
         Fault::new("public_url", message)
     })?;
     Ok(Box::new(Connect {
-        keys: TokenKeys::shared(&given.secrets, &[Algorithm::HS256])?,
+        keys: Arc::new(TokenKeys::shared(&given.secrets, &[Algorithm::HS256])?),
         client_key,
-        path: canonical_path(url.path()),
+        url,
     }))
 }
 
@@ -70,6 +70,18 @@ impl Verifier for Connect {
         })
     }
 
+    fn address(&self) -> Option<String> {
+        Some(self.url.to_string())
+    }
+
+    fn moved(&self, address: &str, _: &str) -> Option<Box<dyn Verifier>> {
+        Some(Box::new(Self {
+            keys: Arc::clone(&self.keys),
+            client_key: self.client_key.clone(),
+            url: address.parse().ok()?,
+        }))
+    }
+
     fn sign(&self, draft: Draft<'_>) -> Option<Signed> {
         let now = draft.now.seconds();
         let claims = json!({
@@ -89,7 +101,8 @@ impl Verifier for Connect {
 impl Connect {
     /// SHA-256 in hex over the canonical request.
     fn hash(&self, method: &Method, query: &str) -> String {
-        let canonical = format!("{method}&{}&{}", self.path, canonical_query(query));
+        let path = canonical_path(self.url.path());
+        let canonical = format!("{method}&{path}&{}", canonical_query(query));
         hex::encode(Sha256::digest(canonical))
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Only listed headers are protected; that the time and the list itself are among them is demanded.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
@@ -27,7 +28,7 @@ const IN_QUERY: &[u8] = b"-_.!~*'()";
 
 #[derive(Debug)]
 pub(in crate::verify) struct Contentful {
-    keys: Keys,
+    keys: Arc<Keys>,
     address: Address,
     tolerance: Duration,
 }
@@ -36,7 +37,7 @@ impl Contentful {
     pub(in crate::verify) fn build(given: &Given) -> Result<Box<dyn Verifier>, Fault> {
         Ok(Box::new(Self {
             address: Address::of(given)?,
-            keys: Keys::prepare(given, Algorithm::Sha256, KeyForm::Plain)?,
+            keys: Arc::new(Keys::prepare(given, Algorithm::Sha256, KeyForm::Plain)?),
             tolerance: given.tolerance.unwrap_or(TOLERANCE),
         }))
     }
@@ -72,6 +73,18 @@ impl Verifier for Contentful {
             signed_at: Some(at),
             ..Seal::default()
         })
+    }
+
+    fn address(&self) -> Option<String> {
+        Some(self.address.called(""))
+    }
+
+    fn moved(&self, address: &str, _: &str) -> Option<Box<dyn Verifier>> {
+        Some(Box::new(Self {
+            keys: Arc::clone(&self.keys),
+            address: Address::parse(address)?,
+            tolerance: self.tolerance,
+        }))
     }
 
     fn sign(&self, draft: Draft<'_>) -> Option<Signed> {

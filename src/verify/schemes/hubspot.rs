@@ -3,6 +3,7 @@
 //! Nothing stands between the parts, so each is read so narrowly that they cannot be cut elsewhere: a
 //! query holds only what an address may, which no JSON object or list begins with, and the time is 13 digits.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
@@ -39,7 +40,7 @@ const DECODED: [(&str, char); 12] = [
 
 #[derive(Debug)]
 pub(in crate::verify) struct HubSpot {
-    keys: Keys,
+    keys: Arc<Keys>,
     address: Address,
     tolerance: Duration,
 }
@@ -48,7 +49,7 @@ impl HubSpot {
     pub(in crate::verify) fn build(given: &Given) -> Result<Box<dyn Verifier>, Fault> {
         Ok(Box::new(Self {
             address: Address::of(given)?,
-            keys: Keys::prepare(given, Algorithm::Sha256, KeyForm::Plain)?,
+            keys: Arc::new(Keys::prepare(given, Algorithm::Sha256, KeyForm::Plain)?),
             tolerance: given.tolerance.unwrap_or(TOLERANCE),
         }))
     }
@@ -84,6 +85,18 @@ impl Verifier for HubSpot {
             signed_at: Some(at),
             ..Seal::default()
         })
+    }
+
+    fn address(&self) -> Option<String> {
+        Some(self.address.called(""))
+    }
+
+    fn moved(&self, address: &str, _: &str) -> Option<Box<dyn Verifier>> {
+        Some(Box::new(Self {
+            keys: Arc::clone(&self.keys),
+            address: Address::parse(address)?,
+            tolerance: self.tolerance,
+        }))
     }
 
     fn sign(&self, draft: Draft<'_>) -> Option<Signed> {

@@ -3,6 +3,8 @@
 //! The whole text of the address is signed, with a query if one is registered: nothing of it comes from
 //! the request.
 
+use std::sync::Arc;
+
 use http::HeaderName;
 
 use super::super::given::{Fault, Given};
@@ -17,7 +19,7 @@ const SIGNATURE: HeaderName = HeaderName::from_static("x-square-hmacsha256-signa
 
 #[derive(Debug)]
 pub(in crate::verify) struct Square {
-    keys: Keys,
+    keys: Arc<Keys>,
     url: String,
 }
 
@@ -25,7 +27,7 @@ impl Square {
     pub(in crate::verify) fn build(given: &Given) -> Result<Box<dyn Verifier>, Fault> {
         Ok(Box::new(Self {
             url: address::text(given)?.to_owned(),
-            keys: Keys::prepare(given, Algorithm::Sha256, KeyForm::Plain)?,
+            keys: Arc::new(Keys::prepare(given, Algorithm::Sha256, KeyForm::Plain)?),
         }))
     }
 }
@@ -42,6 +44,18 @@ impl Verifier for Square {
             secret: Some(secret),
             ..Seal::default()
         })
+    }
+
+    fn address(&self) -> Option<String> {
+        Some(self.url.clone())
+    }
+
+    fn moved(&self, address: &str, query: &str) -> Option<Box<dyn Verifier>> {
+        let mark = if query.is_empty() { "" } else { "?" };
+        Some(Box::new(Self {
+            keys: Arc::clone(&self.keys),
+            url: format!("{address}{mark}{query}"),
+        }))
     }
 
     fn sign(&self, draft: Draft<'_>) -> Option<Signed> {

@@ -4,6 +4,8 @@
 //! Form bodies are bound as fields, not as bytes, and nothing stands between a name and its value. So
 //! the signed text is what makes two requests equal: a captured one written differently is a duplicate.
 
+use std::sync::Arc;
+
 use http::HeaderName;
 use sha2::{Digest, Sha256};
 
@@ -22,7 +24,7 @@ const BODY_HASH: &str = "bodySHA256";
 
 #[derive(Debug)]
 pub(in crate::verify) struct Twilio {
-    keys: Keys,
+    keys: Arc<Keys>,
     address: Address,
     /// Signed with a shared key, under SHA-256, in place of the account's token.
     shared_key: bool,
@@ -44,7 +46,7 @@ impl Twilio {
     ) -> Result<Box<dyn Verifier>, Fault> {
         Ok(Box::new(Self {
             address: Address::of(given)?,
-            keys: Keys::prepare(given, algorithm, KeyForm::Plain)?,
+            keys: Arc::new(Keys::prepare(given, algorithm, KeyForm::Plain)?),
             shared_key,
         }))
     }
@@ -82,6 +84,18 @@ impl Verifier for Twilio {
             digest: Some(signed.finalize().into()),
             ..Seal::default()
         })
+    }
+
+    fn address(&self) -> Option<String> {
+        Some(self.address.called(""))
+    }
+
+    fn moved(&self, address: &str, _: &str) -> Option<Box<dyn Verifier>> {
+        Some(Box::new(Self {
+            address: Address::parse(address)?,
+            keys: Arc::clone(&self.keys),
+            shared_key: self.shared_key,
+        }))
     }
 
     /// A body of JSON is signed by its hash, any other as a form.

@@ -125,6 +125,7 @@ impl Plant {
         let known = Known {
             sources: &[&source, &other],
             secrets: &secrets,
+            called: "",
         };
         match authenticate(&source, &request, NOW) {
             Ok(_) => (None, Vec::new()),

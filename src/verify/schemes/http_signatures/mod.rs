@@ -8,6 +8,7 @@ mod components;
 mod digest;
 mod keys;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, HeaderName};
@@ -36,8 +37,8 @@ const DEFAULT: [&str; 4] = ["@method", "@authority", "@path", "content-digest"];
 
 #[derive(Debug)]
 pub(in crate::verify) struct HttpSignatures {
-    keys: KeyTable,
-    required: Vec<Component>,
+    keys: Arc<KeyTable>,
+    required: Arc<[Component]>,
     address: Address,
     tolerance: Duration,
 }
@@ -59,7 +60,7 @@ impl HttpSignatures {
             })
             .collect::<Result<_, _>>()?;
         Ok(Box::new(Self {
-            keys: KeyTable::prepare(given)?,
+            keys: Arc::new(KeyTable::prepare(given)?),
             required,
             address: Address::of(given)?,
             tolerance: given.tolerance.unwrap_or(TOLERANCE),
@@ -159,6 +160,19 @@ impl Verifier for HttpSignatures {
             }
         }
         Err(refusal)
+    }
+
+    fn address(&self) -> Option<String> {
+        Some(self.address.called(""))
+    }
+
+    fn moved(&self, address: &str, _: &str) -> Option<Box<dyn Verifier>> {
+        Some(Box::new(Self {
+            keys: Arc::clone(&self.keys),
+            required: Arc::clone(&self.required),
+            address: Address::parse(address)?,
+            tolerance: self.tolerance,
+        }))
     }
 
     fn sign(&self, draft: Draft<'_>) -> Option<Signed> {
