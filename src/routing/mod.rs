@@ -6,6 +6,7 @@
 
 mod delivery;
 mod matcher;
+mod recursion;
 mod request_id;
 pub mod schema;
 

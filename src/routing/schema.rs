@@ -13,6 +13,8 @@ use jsonschema::{PatternOptions, Retrieve, Uri, ValidationError, Validator};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::recursion::Recursion;
+
 /// Faults that are named; the first ones say enough.
 const MAX_FAULTS: usize = 10;
 /// A place or a demand is cut here, in characters: both hold names that a sender or a schema chose.
@@ -28,6 +30,7 @@ pub struct Schema {
     /// The file as the routing file names it.
     pub name: String,
     validator: Validator,
+    recursion: Recursion,
 }
 
 /// `schema` of one route, and what becomes of an event that does not fit.
@@ -78,6 +81,7 @@ impl Schema {
         Ok(Self {
             name: name.to_owned(),
             validator,
+            recursion: Recursion::of(schema),
         })
     }
 
@@ -87,7 +91,7 @@ impl Schema {
             return Ok(());
         }
         let mut faults = Vec::new();
-        if size <= MAX_EXPLAINED {
+        if size <= MAX_EXPLAINED && self.recursion.is_cheap(value) {
             let errors = self.validator.iter_errors(value).take(MAX_FAULTS);
             faults.extend(errors.map(|error| fault(&error)));
         }

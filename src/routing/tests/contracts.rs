@@ -143,6 +143,29 @@ fn faults_are_few_and_large_arguments_are_only_judged() {
     assert_eq!(large, ["does not fit, and is too large to say where"]);
 }
 
+/// A hundred bytes took a worker for minutes: the faults of each branch were looked for at each level.
+#[test]
+fn a_schema_that_leads_back_to_itself_is_judged_in_no_time() {
+    let branch = r##"{"type":"object","properties":{"n":{"$ref":"#"},"l":{"items":{"$ref":"#"}}},"required":["n"]}"##;
+    let chain = format!("{}1{}", r#"{"n":"#.repeat(100), "}".repeat(100));
+    let list = vec![chain.as_str(); (1 << 20) / chain.len()].join(",");
+    let wide = format!(r#"{{"n":1,"l":[{list}]}}"#);
+    let flat = format!(r#"{{"n":1,"l":[{}1]}}"#, "{},".repeat(300_000));
+    for combined in ["anyOf", "oneOf", "allOf"] {
+        let text = format!(r#"{{"{combined}":[{branch},{branch}]}}"#);
+        for value in [&chain, &wide, &flat] {
+            let start = std::time::Instant::now();
+            let found = faults(&text, value);
+            // Far from seconds in a release, and from the minutes that it was.
+            assert!(start.elapsed().as_secs() < 20, "{combined}");
+            let said = found[0].as_str();
+            assert_eq!(said, "does not fit, and is too large to say where");
+        }
+        let shallow = faults(&text, r#"{"n":{"n":1}}"#);
+        assert!(!shallow[0].contains("too large"), "{shallow:?}");
+    }
+}
+
 #[test]
 fn a_schema_is_one_file_and_its_patterns_are_linear() {
     for (text, part) in [
