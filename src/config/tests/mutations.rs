@@ -5,28 +5,42 @@
 
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
 
 use super::super::{Files, Loaded, Options, Plan, Problem, compile_bytes};
 use crate::clock::Timestamp;
+use crate::secret::Secret;
 use crate::verify::Proof;
 use crate::verify::verifier::Draft;
 
-/// What stands in the files for people, with all secrets in the environment.
+/// Two secrets in files, one as long as the other: a slip in one name is not to find the other.
+static SECRETS: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["carrier", "changed"] {
+        let held = format!("{name}-0123456789abcdef0123456789abcdef");
+        std::fs::write(folder.path().join(name), held).unwrap();
+    }
+    folder
+});
+
+/// What stands in the files for people, with a list of secrets of both kinds in it.
 fn text_of(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     let text = std::fs::read_to_string(path).unwrap();
-    text.replace("file:/run/secrets/carrier", "env:CARRIER_SECRET")
+    let file = |name: &str| format!("file:{}", SECRETS.path().join(name).display());
+    let list = format!("\"env:STRIPE_WEBHOOK_SECRET\", \"{}\"", file("changed"));
+    text.replace("file:/run/secrets/carrier", &file("carrier"))
+        .replace("env:CARRIER_SECRET", &file("carrier"))
+        .replace("env:ROTATED_OLD", &file("changed"))
+        .replacen("\"env:STRIPE_WEBHOOK_SECRET\"", &list, 1)
 }
 
 fn options() -> Options {
     let known = [
         "STRIPE_WEBHOOK_SECRET",
-        "CARRIER_SECRET",
         "OWN_NEW",
-        "ROTATED_OLD",
         "TOKENS_SHARED",
         "PARTNER_KEY",
         "VERIFY_TOKEN",
@@ -105,6 +119,13 @@ fn proof(plan: &Plan, name: &str) -> String {
     }
 }
 
+/// Every secret of a source with its name in the file, in order.
+fn held(loaded: &Loaded, name: &str) -> Vec<(String, Secret)> {
+    let own = loaded.secrets.iter().filter(|it| it.source == name);
+    own.map(|it| (it.reference.clone(), it.secret.clone()))
+        .collect()
+}
+
 /// From a source's heading to the next one.
 fn own_lines(text: &str, name: &str) -> Range<usize> {
     let start = text.find(&format!("[sources.{name}]")).unwrap();
@@ -120,10 +141,11 @@ fn no_source_changes_in_silence(text: &str, at: usize, slip: Slip) -> Result<(),
     for problem in &loaded.problems {
         prop_assert!(problem.to_string().contains(&problem.message));
     }
-    let Some(plan) = loaded.plan else {
+    let Some(plan) = &loaded.plan else {
         return Ok(());
     };
-    let before = judge(text.as_bytes().to_vec()).plan.expect("a good file");
+    let known = judge(text.as_bytes().to_vec());
+    let before = known.plan.as_ref().expect("a good file");
     let (old, new): (toml::Table, toml::Table) = (
         text.parse().unwrap(),
         String::from_utf8(bytes).unwrap().parse().unwrap(),
@@ -137,7 +159,8 @@ fn no_source_changes_in_silence(text: &str, at: usize, slip: Slip) -> Result<(),
     {
         prop_assert_eq!(trust(&old, name), trust(&new, name), "{}", name);
         if !own_lines(text, name).contains(&at) && !matches!(slip, Slip::Cut) {
-            prop_assert_eq!(proof(&before, name), proof(&plan, name), "{}", name);
+            prop_assert_eq!(proof(before, name), proof(plan, name), "{}", name);
+            prop_assert!(held(&known, name) == held(&loaded, name), "{}", name);
         }
     }
     Ok(())
@@ -192,6 +215,23 @@ proptest! {
     }
 }
 
+/// Lists and files are held against what they were, not only against themselves.
+#[test]
+fn all_secrets_of_a_file_are_watched() {
+    for path in ["routes.toml", "tests/fixtures/every-key.toml"] {
+        let loaded = judge(text_of(path).into_bytes());
+        let plan = loaded.plan.as_ref().expect("a good file");
+        let lists = plan.sources.keys().map(|name| held(&loaded, name));
+        let lists: Vec<_> = lists.collect();
+        assert!(lists.iter().any(|list| list.len() > 1), "{path}: a list");
+        let mut all = lists.iter().flatten();
+        assert!(
+            all.any(|(name, _)| name.starts_with("file:")),
+            "{path}: a file"
+        );
+    }
+}
+
 /// Every byte of the lines that say who is believed, and the slips that people make.
 #[test]
 fn no_slip_in_a_table_of_sources_changes_another_secret() {
@@ -200,7 +240,7 @@ fn no_slip_in_a_table_of_sources_changes_another_secret() {
     for start in ["[sources", "provider", "secrets"] {
         for (line, _) in text.match_indices(start).filter(|(at, _)| *at < end) {
             let length = text.get(line..).unwrap().find('\n').unwrap();
-            for at in line..=line + length.min(45) {
+            for at in line..=line + length.min(80) {
                 for slip in [Slip::Change(b'#'), Slip::Delete] {
                     no_source_changes_in_silence(&text, at, slip).unwrap();
                 }
