@@ -6,7 +6,7 @@
 use super::suggest;
 
 /// For a key that is absent or of the wrong type.
-const EXAMPLES: [&str; 36] = [
+const EXAMPLES: [&str; 37] = [
     "provider = \"stripe\"",
     "secrets = [\"env:NAME\"]",
     "signature = { header = \"X-Signature\", algorithm = \"sha256\", encoding = \"hex\" }",
@@ -15,6 +15,7 @@ const EXAMPLES: [&str; 36] = [
     "event = { key = \"body.id\", type = \"body.type\" }",
     "dedup = \"7d\"",
     "rate = \"500/s\"",
+    "max_body = \"64KiB\"",
     "header = \"X-Signature\"",
     "algorithm = \"sha256\"",
     "encoding = \"hex\"",
@@ -108,20 +109,30 @@ pub(super) fn heading(key: &str) -> Option<&'static str> {
     }
 }
 
-/// TOML's fault at a place in words, and what to write.
-pub(super) fn syntax(message: &str, at: Option<char>) -> (&str, Option<&'static str>) {
-    match at {
-        Some('“' | '”' | '„' | '‘' | '’') => {
-            let help = "the quotes of TOML are `\"` and `'`";
-            return ("these are no quotes", Some(help));
-        }
-        Some(':') if message.starts_with("invalid unquoted key") => {
-            let help = "as in `signal = \"paid\"`";
-            return ("key and value are joined by `=`, not by `:`", Some(help));
-        }
-        _ => {}
+/// TOML's fault at a place of a line in words, and what to write.
+pub(super) fn syntax(message: &str, line: &str, at: usize) -> (String, Option<&'static str>) {
+    let (before, rest) = line.split_at_checked(at).unwrap_or((line, ""));
+    let at = rest.chars().next();
+    if let Some((said, help)) = habit(message, line, before, rest) {
+        return (said.to_owned(), Some(help));
     }
-    if message.starts_with("duplicate key") {
+    if let Some(odd) = at.filter(|c| !c.is_ascii() || (c.is_control() && !c.is_whitespace())) {
+        let number = u32::from(odd);
+        return if odd.is_alphanumeric() {
+            let help = "write it anew: the letters of keys are those of ASCII";
+            let said =
+                format!("`{odd}` (U+{number:04X}) is no letter of ASCII, whatever it looks like");
+            (said, Some(help))
+        } else {
+            let help =
+                "delete it, or write the line anew: it may have been copied from a page or a chat";
+            let said = format!(
+                "a character that TOML does not take (U+{number:04X}) stands here, perhaps unseen"
+            );
+            (said, Some(help))
+        };
+    }
+    let (said, help) = if message.starts_with("duplicate key") {
         let help = "a key or a table stands once; only `[[routes]]` and `[[queries]]` repeat";
         ("this stands in the file already", Some(help))
     } else if message.starts_with("string values must be quoted") {
@@ -134,7 +145,69 @@ pub(super) fn syntax(message: &str, at: Option<char>) -> (&str, Option<&'static 
         ("this text has no closing quote", None)
     } else {
         (message, None)
+    };
+    (said.to_owned(), help)
+}
+
+/// What people are used to from elsewhere.
+fn habit(
+    message: &str,
+    line: &str,
+    before: &str,
+    rest: &str,
+) -> Option<(&'static str, &'static str)> {
+    let start = line.trim_start();
+    let is_value = before.trim_end().ends_with('=');
+    let word = rest.split(|c: char| !c.is_alphanumeric()).next();
+    match rest.chars().next() {
+        Some('“' | '”' | '„' | '‘' | '’') => {
+            return Some(("these are no quotes", "the quotes of TOML are `\"` and `'`"));
+        }
+        Some(':') if message.starts_with("invalid unquoted key") => {
+            let said = "key and value are joined by `=`, not by `:`";
+            return Some((said, "as in `signal = \"paid\"`"));
+        }
+        _ => {}
     }
+    if ["//", "/*", ";"].iter().any(|sign| start.starts_with(sign)) {
+        return Some(("this is no comment of TOML", "a comment begins with `#`"));
+    }
+    if ["<<<<<<<", "=======", ">>>>>>>"]
+        .iter()
+        .any(|mark| start.starts_with(mark))
+    {
+        let help =
+            "keep one of the two sides, and delete the lines of `<<<<<<<`, `=======` and `>>>>>>>`";
+        return Some(("a merge was not brought to its end here", help));
+    }
+    match word.filter(|_| is_value) {
+        Some("null" | "nil" | "None" | "NULL" | "undefined") => {
+            return Some(("TOML has no null", "leave the key away"));
+        }
+        Some("True" | "False" | "TRUE" | "FALSE" | "yes" | "no" | "on" | "off") => {
+            let help = "`true` or `false`, in small letters; text stands in quotes";
+            return Some(("this is no value of TOML", help));
+        }
+        _ => {}
+    }
+    if message.contains("inline table") && line.contains("{{") {
+        let help = "have Helm, Jinja or whatever reads `{{ }}` render the file first";
+        return Some(("this is a template of another program", help));
+    }
+    if message.starts_with("unexpected key or value") {
+        let quote = before.chars().next_back();
+        if quote == Some('\'') {
+            let help =
+                "text that holds `'` stands between double quotes, or between three single ones";
+            return Some(("the `'` before this has ended the text", help));
+        }
+        if quote == Some('"') {
+            let help =
+                "text that holds `\"` stands between single quotes, or has `\\\"` in its place";
+            return Some(("the `\"` before this has ended the text", help));
+        }
+    }
+    None
 }
 
 #[cfg(test)]

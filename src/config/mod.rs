@@ -280,13 +280,14 @@ fn syntax_errors(errors: &[toml::de::Error], text: &str) -> Findings {
         }
         let rest = text.get(span.start..).unwrap_or("");
         let line_start = text.get(..span.start).and_then(|before| before.rfind('\n'));
-        let is_heading = text
-            .get(line_start.map_or(0, |at| at + 1)..)
-            .is_some_and(|line| line.trim_start().starts_with('['));
+        let line_start = line_start.map_or(0, |at| at + 1);
+        let line = text.get(line_start..).unwrap_or("");
+        let line = line.lines().next().unwrap_or("");
+        let is_heading = line.trim_start().starts_with('[');
         let twice = is_heading && error.message().starts_with("duplicate key");
         let end = rest.find(if twice { "\n[" } else { "\n" });
         said_until = end.map_or(text.len(), |end| span.start + end);
-        let (message, help) = hints::syntax(error.message(), rest.chars().next());
+        let (message, help) = hints::syntax(error.message(), line, span.start - line_start);
         findings
             .push(Finding::error(codes::SYNTAX, span, message).maybe_help(help.map(str::to_owned)));
     }

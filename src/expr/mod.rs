@@ -10,6 +10,7 @@
 
 mod exact;
 mod expression;
+mod foreign;
 mod items;
 mod names;
 mod node;

@@ -9,7 +9,7 @@ use cel::common::ast::{EntryExpr, Expr as Node, SourceInfo};
 use cel::{Env, IdedExpr, ParseError, ParseErrors};
 
 use super::names::{self, Kind, Reads, Unknown};
-use super::{Fault, Scope};
+use super::{Fault, Scope, foreign};
 
 /// Bounds what one line of the file can make the parser do.
 const MAX_TEXT: usize = 4096;
@@ -135,6 +135,13 @@ fn syntax_fault(text: &str, errors: &ParseErrors) -> Fault {
             ..word
         };
     }
+    if let Some(sign) = foreign::sign(text) {
+        let fault = fault(text, sign.at.start, sign.at.len(), sign.message);
+        return Fault {
+            help: Some(sign.help.to_owned()),
+            ..fault
+        };
+    }
     let mut fault = fault(text, at, token.len(), message);
     fault.help = match token {
         "=" => Some("write `==` to compare".to_owned()),
@@ -142,7 +149,13 @@ fn syntax_fault(text: &str, errors: &ParseErrors) -> Fault {
         "or" | "OR" | "|" => Some("write `||`".to_owned()),
         "$" => Some("the whole text is an expression: leave `${` and `}` away".to_owned()),
         "," => Some("a list stands in square brackets: `x in ['a', 'b']`".to_owned()),
-        _ => None,
+        "" => foreign::ending(text).map(str::to_owned),
+        _ => foreign::word(token, before)
+            .or_else(|| {
+                let unsaid = !first.msg.starts_with("Syntax error");
+                unsaid.then(|| foreign::ending(text)).flatten()
+            })
+            .map(str::to_owned),
     };
     fault
 }
@@ -193,6 +206,16 @@ fn unknown_fault(text: &str, source: &SourceInfo, scope: Scope, unknown: &Unknow
         Kind::Construction => (format!("there is no type `{name}`"), None),
     };
     let mut fault = fault(text, at, name.len(), message);
+    let before = text.get(..fault.at).unwrap_or_default();
+    let foreign = match unknown.kind {
+        Kind::Variable => foreign::variable(name, before),
+        Kind::Function => foreign::function(name),
+        Kind::Construction => None,
+    };
+    if let Some(help) = foreign {
+        fault.help = Some(help.to_owned());
+        return fault;
+    }
     fault.help = match (meant, unknown.kind) {
         (Some(meant), _) => Some(format!("did you mean `{meant}`?")),
         (None, Kind::Variable) => Some(format!(

@@ -24,6 +24,14 @@ impl Compiler<'_> {
             self.error(codes::EXPRESSION, text, message);
             return None;
         }
+        if let Some(found) = unfilled(text.get_ref()) {
+            let span = self.text.inside(&text.span(), found.start, found.len());
+            let message = "this is a template of another program, and was not filled in";
+            let help = "have Helm, Jinja or whatever reads `{{ }}` render the file first";
+            self.findings
+                .push(Finding::error(codes::EXPRESSION, span, message).help(help));
+            return None;
+        }
         self.within_limits(key, text, text.get_ref())
             .then(|| text.get_ref().clone())
     }
@@ -102,6 +110,14 @@ impl Compiler<'_> {
 }
 
 /// The sign of another template language before a name that an expression could read, up to that name's end.
+/// `{{ … }}`, whatever stands in it; behind a `$` it may be a map of CEL.
+fn unfilled(text: &str) -> Option<Range<usize>> {
+    let mut starts = text.match_indices("{{").map(|(at, _)| at);
+    let start = starts.find(|at| !text.get(..*at).is_some_and(|it| it.ends_with('$')))?;
+    let end = text.get(start..)?.find("}}")?;
+    Some(start..start + end + 2)
+}
+
 fn foreign_template(text: &str, scope: Scope) -> Option<Range<usize>> {
     let mut from = 0;
     while let Some(at) = text.get(from..)?.find(['{', '$']).map(|at| from + at) {
@@ -118,7 +134,7 @@ fn foreign_template(text: &str, scope: Scope) -> Option<Range<usize>> {
         }
         from = at + 1;
     }
-    None
+    unfilled(text)
 }
 
 #[cfg(test)]

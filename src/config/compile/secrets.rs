@@ -190,6 +190,11 @@ impl Compiler<'_> {
                 "`file:` needs an absolute path",
                 "as in \"file:/run/secrets/stripe\"",
             ),
+            t if is_reference_in_capitals(t) => (
+                codes::BAD_VALUE,
+                "`env:` and `file:` are written in small letters",
+                "as in \"env:STRIPE_WEBHOOK_SECRET\" or \"file:/run/secrets/stripe\"",
+            ),
             _ => (
                 codes::LITERAL_SECRET,
                 "a secret stands in the file: it can be read by everybody who reads the file",
@@ -199,6 +204,13 @@ impl Compiler<'_> {
         self.findings
             .push(Finding::error(code, text.span(), message).help(help));
     }
+}
+
+fn is_reference_in_capitals(text: &str) -> bool {
+    let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
+    ["env", "file"]
+        .iter()
+        .any(|known| scheme.eq_ignore_ascii_case(known))
 }
 
 /// The same for schemes whose secret is a pair, `user:password`.
