@@ -143,9 +143,9 @@ fn faults_are_few_and_large_arguments_are_only_judged() {
     assert_eq!(large, ["does not fit, and is too large to say where"]);
 }
 
-/// A hundred bytes took a worker for minutes: the faults of each branch were looked for at each level.
+/// The faults of each branch were looked for at each level: this test would not have come to its end.
 #[test]
-fn a_schema_that_leads_back_to_itself_is_judged_in_no_time() {
+fn a_schema_that_leads_back_to_itself_is_judged_and_not_searched() {
     let branch = r##"{"type":"object","properties":{"n":{"$ref":"#"},"l":{"items":{"$ref":"#"}}},"required":["n"]}"##;
     let chain = format!("{}1{}", r#"{"n":"#.repeat(100), "}".repeat(100));
     let list = vec![chain.as_str(); (1 << 20) / chain.len()].join(",");
@@ -154,12 +154,8 @@ fn a_schema_that_leads_back_to_itself_is_judged_in_no_time() {
     for combined in ["anyOf", "oneOf", "allOf"] {
         let text = format!(r#"{{"{combined}":[{branch},{branch}]}}"#);
         for value in [&chain, &wide, &flat] {
-            let start = std::time::Instant::now();
             let found = faults(&text, value);
-            // Far from seconds in a release, and from the minutes that it was.
-            assert!(start.elapsed().as_secs() < 20, "{combined}");
-            let said = found[0].as_str();
-            assert_eq!(said, "does not fit, and is too large to say where");
+            assert_eq!(found, ["does not fit, and is too large to say where"]);
         }
         let shallow = faults(&text, r#"{"n":{"n":1}}"#);
         assert!(!shallow[0].contains("too large"), "{shallow:?}");

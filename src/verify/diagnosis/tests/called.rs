@@ -8,7 +8,7 @@ use http::{HeaderMap, Method, Uri};
 use super::plant::{self, NOW};
 use super::*;
 use crate::verify::given::Given;
-use crate::verify::providers::{ALL, SchemeSpec};
+use crate::verify::providers::{ALL, Preset, SchemeSpec};
 use crate::verify::verifier::{Draft, Verifier};
 use crate::verify::{Proof, Source, WebhookRequest};
 
@@ -124,7 +124,7 @@ impl Way {
     }
 }
 
-/// Whoever adds one has its address tried too.
+/// Whoever adds one has its address tried too. Google's audience is an address by default, and is no signature's.
 #[test]
 fn all_that_sign_the_address_say_so() {
     let signs = |name: &str| scheme(name, HERE).is_some_and(|it| it.address().is_some());
@@ -135,6 +135,10 @@ fn all_that_sign_the_address_say_so() {
         .collect();
     found.sort_unstable();
     assert_eq!(found, SIGNERS);
+    let asks = |it: &&&Preset| it.settings.contains(&"public_url") && it.name != "google-pubsub";
+    let mut asked: Vec<_> = ALL.iter().filter(asks).map(|it| it.name).collect();
+    asked.sort_unstable();
+    assert_eq!(asked, SIGNERS);
     for name in SIGNERS {
         let (refusal, advice) = Way::default().diagnose(name);
         // The one signs its own content as JSON, and this is a form.
