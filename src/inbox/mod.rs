@@ -24,6 +24,7 @@ mod history;
 mod lanes;
 mod lease;
 mod mark;
+mod partition;
 pub mod redis;
 
 pub use actions::{Action, ActionError, Note, NoteRecord};

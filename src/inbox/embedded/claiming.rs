@@ -1,6 +1,6 @@
 //! Waiting for lanes that are ready, and handing out their heads.
 //!
-//! None is handed out before the high-water mark that covers it is on disk.
+//! None is handed out before a high-water mark that covers it is on disk.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -32,17 +32,36 @@ struct Heads<'s> {
 
 impl Heads<'_> {
     /// Those that fit wait in their lanes until then.
-    fn put_back(&mut self, until: Timestamp, fits: impl Fn(Seq) -> bool) {
-        let fitting = self.heads.extract_if(.., |(hold, _)| fits(hold.seq));
+    fn put_back(&mut self, until: Timestamp, fits: impl Fn(Seq, Option<&Delivery>) -> bool) {
+        let fitting = self
+            .heads
+            .extract_if(.., |(hold, delivery)| fits(hold.seq, delivery.as_ref()));
         for (hold, delivery) in fitting {
             self.board.put_back(hold, delivery, until);
         }
+    }
+
+    /// Hands them out.
+    fn claims(mut self) -> Vec<Claim> {
+        let handed = self
+            .heads
+            .extract_if(.., |(_, delivery)| delivery.is_some());
+        handed
+            .filter_map(|(hold, delivery)| {
+                Some(Claim {
+                    delivery: delivery?,
+                    doubtful: hold.doubtful,
+                    lease: Lease::default(),
+                    ticket: Ticket::Embedded(hold),
+                })
+            })
+            .collect()
     }
 }
 
 impl Drop for Heads<'_> {
     fn drop(&mut self) {
-        self.put_back(clock::now(), |_| true);
+        self.put_back(clock::now(), |_, _| true);
     }
 }
 
@@ -70,91 +89,77 @@ impl Store {
                 board: &self.board,
                 heads,
             };
+            self.load(&mut heads).await;
             self.cover(&mut heads, now).await;
-            if heads.heads.is_empty() {
+            let claims = heads.claims();
+            if claims.is_empty() {
                 // Other lanes may be ready, and the disk would refuse those too.
                 tokio::time::sleep(REFUSED).await;
                 continue;
             }
-            let claims = self.load(heads).await;
-            if !claims.is_empty() {
-                crash::point("claim.taken");
-                return claims;
-            }
+            crash::point("claim.taken");
+            return claims;
         }
-    }
-
-    /// Has the high-water mark cover all of them. Those that it does not, for the disk refuses, go back.
-    async fn cover(&self, heads: &mut Heads<'_>, now: Timestamp) {
-        let last = heads.heads.iter().map(|(hold, _)| hold.seq).max();
-        let Some(last) = last.filter(|&last| !self.high_water.covers(last)) else {
-            return;
-        };
-        // That the disk refuses is the writer's to tell.
-        if self.raise(last, now).await.is_err() {
-            let until = clock::now().plus(REFUSED);
-            heads.put_back(until, |seq| !self.high_water.covers(seq));
-        }
-    }
-
-    async fn raise(&self, seq: Seq, at: Timestamp) -> Result<(), Error> {
-        let turn = Arc::clone(&self.high_water.turn);
-        let permit = turn.acquire_owned().await.map_err(|_| closed())?;
-        // Another claim may have raised it meanwhile.
-        if self.high_water.covers(seq) {
-            return Ok(());
-        }
-        let (answer, answered) = oneshot::channel();
-        self.jobs
-            .try_send(Job::Raise(Raise {
-                seq,
-                at,
-                answer,
-                permit,
-            }))
-            .map_err(|_| closed())?;
-        answered.await.map_err(|_| closed())?
     }
 
     /// Those that cannot be read return to their lanes.
-    async fn load(&self, mut heads: Heads<'_>) -> Vec<Claim> {
+    async fn load(&self, heads: &mut Heads<'_>) {
         let missing: Vec<_> = heads
             .heads
             .iter()
             .filter(|(_, delivery)| delivery.is_none())
             .map(|(hold, _)| (hold.seq, hold.doubtful))
             .collect();
-        let mut read = if missing.is_empty() {
+        if missing.is_empty() {
+            return;
+        }
+        let mut read = self.read(missing).await.unwrap_or_else(|error| {
+            self.board.set_trouble(Some(error.to_string()));
             HashMap::new()
-        } else {
-            match self.read(missing).await {
-                Ok(read) => read,
-                Err(error) => {
-                    self.board.set_trouble(Some(error.to_string()));
-                    HashMap::new()
-                }
-            }
-        };
+        });
         for (hold, delivery) in &mut heads.heads {
             if delivery.is_none() {
                 *delivery = read.remove(&hold.seq);
             }
         }
-        let mut claims = Vec::with_capacity(heads.heads.len());
-        for (hold, delivery) in std::mem::take(&mut heads.heads) {
-            let Some(delivery) = delivery else {
-                let until = clock::now().plus(REFUSED);
-                self.board.put_back(hold, None, until);
-                continue;
-            };
-            claims.push(Claim {
-                delivery,
-                doubtful: hold.doubtful,
-                lease: Lease::default(),
-                ticket: Ticket::Embedded(hold),
-            });
+        heads.put_back(clock::now().plus(REFUSED), |_, delivery| delivery.is_none());
+    }
+
+    /// Has the high-water marks cover all of them. Those that they do not, for the disk refuses, go back.
+    async fn cover(&self, heads: &mut Heads<'_>, now: Timestamp) {
+        let mut covered = true;
+        for (hold, delivery) in &heads.heads {
+            if let Some(delivery) = delivery {
+                covered &= self.high_water.asks(highwater::part_of(delivery), hold.seq);
+            }
         }
-        claims
+        // That the disk refuses is the writer's to tell.
+        if covered || self.raise(now).await.is_ok() {
+            return;
+        }
+        heads.put_back(clock::now().plus(REFUSED), |seq, delivery| {
+            delivery.is_none_or(|it| !self.high_water.covers(highwater::part_of(it), seq))
+        });
+    }
+
+    async fn raise(&self, at: Timestamp) -> Result<(), Error> {
+        let turn = Arc::clone(&self.high_water.turn);
+        let permit = turn.acquire_owned().await.map_err(|_| closed())?;
+        // Another claim may have raised them meanwhile.
+        let marks = self.high_water.due();
+        if marks.is_empty() {
+            return Ok(());
+        }
+        let (answer, answered) = oneshot::channel();
+        self.jobs
+            .try_send(Job::Raise(Raise {
+                marks,
+                at,
+                answer,
+                permit,
+            }))
+            .map_err(|_| closed())?;
+        answered.await.map_err(|_| closed())?
     }
 
     /// From the disk; beside each, whether it is in doubt.

@@ -19,6 +19,7 @@ use crate::clock::Timestamp;
 use crate::event::{Delivery, DeliveryId, EventId};
 use crate::inbox::board::{Board, Tally};
 use crate::inbox::lanes::{Arrival, Seq};
+use crate::inbox::partition::{PARTITIONS, partition};
 use crate::inbox::{Error, EventRecord, SOON};
 
 /// A few connections, opened when first needed.
@@ -112,10 +113,12 @@ pub(super) fn restore(
     while let Some(row) = found.next()? {
         let seq = rows::seq_from(row.get(0)?)?;
         let tried: bool = row.get(8)?;
+        let (namespace, workflow) = (row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_str()?);
+        let part = partition(namespace, workflow, PARTITIONS);
         board.restore(&Arrival {
             seq,
-            namespace: row.get_ref(1)?.as_str()?,
-            workflow: row.get_ref(2)?.as_str()?,
+            namespace,
+            workflow,
             source: &Arc::from(row.get_ref(3)?.as_str()?),
             accepted_at: Timestamp::from_millis(row.get(4)?),
             due: row
@@ -125,7 +128,7 @@ pub(super) fn restore(
             pace: row
                 .get::<_, Option<u32>>(6)?
                 .map(|ms| Duration::from_millis(ms.into())),
-            doubtful: tried || high_water.covers(seq),
+            doubtful: tried || high_water.covers(part, seq),
             held: row.get(7)?,
         });
     }

@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::inbox::Error;
 
 /// Raised with every change of the tables; a file from a newer program is refused.
-const VERSION: i64 = 4;
+const VERSION: i64 = 5;
 
 const TABLES: &str = "
 CREATE TABLE event (
@@ -100,17 +100,31 @@ CREATE TABLE note (
 CREATE INDEX note_event ON note(event);
 ";
 
-/// From `at` on, deliveries up to `seq` may have been claimed.
+/// From `at` on, deliveries of the partition up to `seq` may have been claimed.
 const CLAIMED: &str = "
 CREATE TABLE claimed (
-    seq  INTEGER PRIMARY KEY,
-    at   INTEGER NOT NULL
-);
+    part  INTEGER NOT NULL,
+    seq   INTEGER NOT NULL,
+    at    INTEGER NOT NULL,
+    PRIMARY KEY (part, seq)
+) WITHOUT ROWID;
 ";
 
 /// Version 3 did not write down what it claimed, nor when: everything in it may have been, from the beginning of time on.
-const FROM_3: &str =
-    "INSERT INTO claimed (seq, at) SELECT seq, 0 FROM delivery ORDER BY seq DESC LIMIT 1";
+const FROM_3: &str = "
+INSERT INTO claimed (part, seq, at)
+    WITH RECURSIVE every(part) AS (SELECT 0 UNION ALL SELECT part + 1 FROM every WHERE part < 63)
+    SELECT part, seq, 0 FROM every JOIN (SELECT seq FROM delivery ORDER BY seq DESC LIMIT 1);
+";
+
+/// Version 4 had one line of marks for all partitions.
+const AWAY: &str = "ALTER TABLE claimed RENAME TO claimed_by_all;";
+const FROM_4: &str = "
+INSERT INTO claimed (part, seq, at)
+    WITH RECURSIVE every(part) AS (SELECT 0 UNION ALL SELECT part + 1 FROM every WHERE part < 63)
+    SELECT part, seq, at FROM every JOIN claimed_by_all;
+DROP TABLE claimed_by_all;
+";
 
 /// The writing connection: settings checked, tables in place.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, Error> {
@@ -197,8 +211,10 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Error> {
         transaction.pragma_update(None, "user_version", VERSION)?;
         transaction.commit()
     };
-    if found == 3 {
-        return write(connection, &[CLAIMED, FROM_3]).map_err(failed);
+    match found {
+        3 => return write(connection, &[CLAIMED, FROM_3]).map_err(failed),
+        4 => return write(connection, &[AWAY, CLAIMED, FROM_4]).map_err(failed),
+        _ => {}
     }
     if (1..VERSION).contains(&found) {
         return Err(Error::Open(format!(

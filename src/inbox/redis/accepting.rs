@@ -6,11 +6,11 @@ use ::redis::Cmd;
 use tokio::sync::oneshot;
 
 use super::job::{Job, Sent};
-use super::keys::partition;
 use super::{Store, rows, scripts};
 use crate::clock::Timestamp;
 use crate::event::{Delivery, Event, Reason, State};
 use crate::inbox::dedup;
+use crate::inbox::partition::partition;
 use crate::inbox::{Acceptance, Error, Receipt};
 
 /// What a key, the rows and the indexes of an event weigh beside what was sent, about; and of a delivery.

@@ -10,9 +10,10 @@ use ::redis::{RedisResult, Script, Value, cmd};
 
 use super::durability::Durability;
 use super::failure::Failure;
-use super::keys::{Keys, PARTITIONS, SCHEMA};
+use super::keys::{Keys, SCHEMA};
 use super::standing::{Facts, Wrong};
 use crate::clock;
+use crate::inbox::partition::PARTITIONS;
 
 /// What stands in `meta` under `program`.
 const PROGRAM: &str = "signalpost";

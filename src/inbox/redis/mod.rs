@@ -55,6 +55,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::board::Board;
+use super::partition::partition;
 use super::{Error, Retention};
 use crate::event::Delivery;
 use crate::secret::Secret;
@@ -230,7 +231,7 @@ impl Store {
         let partitions: BTreeSet<_> = deliveries
             .iter()
             .map(|it| {
-                keys::partition(
+                partition(
                     &it.target.namespace,
                     &it.target.workflow,
                     standing.partitions,

@@ -5,11 +5,11 @@ use std::sync::LazyLock;
 use ::redis::Script;
 
 use super::acting::{noted, script, unwritable};
-use super::keys::partition;
 use super::rows;
 use super::{Error, Store};
 use crate::clock::{self, Timestamp};
 use crate::event::{Delivery, Event, EventId, Reason};
+use crate::inbox::partition::partition;
 use crate::inbox::{Action, ActionError, Note};
 
 static REPLAY: LazyLock<Script> = LazyLock::new(|| script(include_str!("lua/replay.lua")));

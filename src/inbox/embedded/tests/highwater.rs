@@ -5,7 +5,8 @@ use rusqlite::Connection;
 use super::*;
 use crate::clock;
 use crate::inbox::Claim;
-use crate::inbox::embedded::highwater::{self, AHEAD, Raise};
+use crate::inbox::embedded::highwater::{self, AHEAD, KEPT, Raise, part_of};
+use crate::inbox::partition::{PARTITIONS, partition};
 
 const LANES: usize = 10;
 /// Ten thousand and some.
@@ -58,16 +59,34 @@ async fn polled_once(future: impl Future<Output = Vec<Claim>>) {
     }
 }
 
-fn raise(desk: &Desk, seq: u64, at: Timestamp) {
+/// The partition of the one workflow of `acceptance`.
+fn part() -> u16 {
+    part_of(&acceptance("1", 10).deliveries[0])
+}
+
+fn raise(desk: &Desk, mark: u64, at: Timestamp) {
     let (answer, _) = oneshot::channel();
     let permit = Arc::clone(&desk.room).try_acquire_owned().unwrap();
     let raise = Raise {
-        seq: place(seq),
+        marks: vec![(part(), mark)],
         at,
         answer,
         permit,
     };
     raise.write(&desk.writer.connection).unwrap();
+}
+
+/// The marks of that partition on disk, and their times.
+fn left(desk: &Desk) -> Vec<(u64, i64)> {
+    let connection = &desk.writer.connection;
+    let marks = "SELECT seq, at FROM claimed WHERE part = ? ORDER BY seq";
+    let mut marks = connection.prepare(marks).unwrap();
+    let marks = marks
+        .query_map([part()], |row| {
+            Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?))
+        })
+        .unwrap();
+    marks.map(Result::unwrap).collect()
 }
 
 #[tokio::test]
@@ -84,8 +103,14 @@ async fn only_what_lies_below_the_mark_is_in_doubt_after_a_restart() {
     drop(begun);
 
     let store = open(&folder);
-    let top = LANES as u64 + AHEAD;
+    // Each lane's first was claimed, and some of the lanes share a partition: the mark is that of the later one.
+    let parts: Vec<_> = (0..LANES)
+        .map(|lane| partition("default", &format!("order-{lane}"), PARTITIONS))
+        .collect();
     for seq in 1..=BACKLOG {
+        let own = parts[usize::try_from(seq - 1).unwrap() % LANES];
+        let last = parts.iter().rposition(|part| *part == own).unwrap();
+        let top = last as u64 + 1 + AHEAD;
         assert_eq!(store.board.is_doubtful(place(seq)), seq <= top, "{seq}");
     }
     let mut again = claim(&store, 1).await;
@@ -162,7 +187,8 @@ async fn nothing_is_handed_out_while_the_mark_cannot_be_written() {
     assert!(!claims.is_empty() && claims.iter().all(|claim| !claim.doubtful));
     let marks = "SELECT count(*) FROM claimed";
     let marks: i64 = other.query_row(marks, [], |row| row.get(0)).unwrap();
-    assert_eq!(marks, 1);
+    // One for each partition that was asked for.
+    assert!((1..=10).contains(&marks), "{marks}");
 }
 
 #[tokio::test]
@@ -205,9 +231,12 @@ fn the_first_attempt_is_not_before_the_marks_that_cover_it_nor_before_acceptance
     let mut desk = Desk::new();
     let (job, _answered) = desk.accept(acceptance("1", 10));
     desk.writer.commit(vec![job]);
-    let marks = "INSERT INTO claimed VALUES (10, 500000), (20, 3000000), (30, 2000000)";
+    let (own, other) = (part(), (part() + 1) % PARTITIONS);
+    let marks = format!(
+        "INSERT INTO claimed VALUES ({own}, 10, 500000), ({own}, 20, 3000000), ({own}, 30, 2000000), ({other}, 40, 1)"
+    );
     let connection = &desk.writer.connection;
-    connection.execute(marks, []).unwrap();
+    connection.execute(&marks, []).unwrap();
     let dated = |seq| {
         let mut delivery = acceptance("1", 10).deliveries.remove(0);
         highwater::date(connection, place(seq), &mut delivery).unwrap();
@@ -221,26 +250,66 @@ fn the_first_attempt_is_not_before_the_marks_that_cover_it_nor_before_acceptance
 }
 
 #[test]
-fn marks_that_cover_nothing_pending_go() {
+fn marks_below_all_that_is_pending_go() {
     let mut desk = Desk::new();
     for key in ["1", "2"] {
         let (job, _answered) = desk.accept(acceptance(key, 10));
         desk.writer.commit(vec![job]);
     }
-    let left = |desk: &Desk| -> Vec<u64> {
-        let connection = &desk.writer.connection;
-        let mut marks = connection.prepare("SELECT seq FROM claimed").unwrap();
-        let marks = marks.query_map([], |row| row.get::<_, i64>(0)).unwrap();
-        marks
-            .map(|seq| seq.unwrap().unsigned_abs() - AHEAD)
-            .collect()
-    };
-    for seq in [1, 10_000, 20_000] {
-        raise(&desk, seq, NOW);
+    for mark in [1, 10_000, 20_000] {
+        raise(&desk, mark, NOW);
     }
-    assert_eq!(left(&desk), [1, 20_000]);
-    let settled = (1..=2).map(|seq| desk.settle(seq)).collect();
-    desk.writer.commit(settled);
+    let marks = |desk: &Desk| {
+        left(desk)
+            .into_iter()
+            .map(|(seq, _)| seq)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(marks(&desk), [1, 10_000, 20_000]);
+    let first = vec![desk.settle(1)];
+    desk.writer.commit(first);
     raise(&desk, 30_000, NOW);
-    assert_eq!(left(&desk), [30_000]);
+    assert_eq!(marks(&desk), [10_000, 20_000, 30_000]);
+    let second = vec![desk.settle(2)];
+    desk.writer.commit(second);
+    raise(&desk, 40_000, NOW);
+    assert_eq!(marks(&desk), [40_000]);
+}
+
+#[test]
+fn the_marks_of_a_partition_are_bounded_and_the_oldest_of_them_dates_too_early_rather_than_too_late()
+ {
+    let mut desk = Desk::new();
+    let (job, _answered) = desk.accept(acceptance("1", 10));
+    desk.writer.commit(vec![job]);
+    let kept = u64::from(KEPT);
+    for number in 1..=kept + 5 {
+        let at = 1_000 + i64::try_from(number).unwrap();
+        raise(&desk, number * 10, Timestamp::from_millis(at));
+    }
+    let marks = left(&desk);
+    assert_eq!(marks.len() as u64, kept);
+    assert_eq!(marks[0], (60, 1_001));
+    assert_eq!(marks[1], (70, 1_007));
+}
+
+#[tokio::test]
+async fn one_line_of_marks_for_all_becomes_one_for_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder);
+    accept(&store, "1", 20).await;
+    store.close().await;
+    file(&folder)
+        .execute_batch(
+            "DROP TABLE claimed; CREATE TABLE claimed (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL); \
+             INSERT INTO claimed VALUES (5, 3000000), (8, 2000000); PRAGMA user_version = 4",
+        )
+        .unwrap();
+    let store = open(&folder);
+    for seq in 1..=20 {
+        assert_eq!(store.board.is_doubtful(place(seq)), seq <= 8, "{seq}");
+    }
+    let claims = claim(&store, LANES).await;
+    let first = claims[0].delivery.first_attempt_at;
+    assert_eq!(first, Some(at(2_000_000).max(NOW)));
 }
