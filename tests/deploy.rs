@@ -1,9 +1,10 @@
 //! What stands in deploy/ fits together and fits the program: settings, ports, paths, secrets, times.
 //!
-//! Whether Kubernetes knows the fields is tests/kubernetes.sh's to say, and whether the manifests are what the chart gives
-//! tests/helm.sh's; here it is what they mean.
+//! Whether Kubernetes and Compose know the fields is tests/kubernetes.sh's and tests/compose.sh's to say, and whether the manifests
+//! are what the chart gives tests/helm.sh's; here it is what they mean.
 
 mod chart;
+mod compose;
 mod contained;
 mod image;
 mod pods;
@@ -64,8 +65,13 @@ fn routes(name: &str) -> String {
 
 #[test]
 fn the_routes_that_stand_there_would_be_served() {
-    for name in ["one-machine.yaml", "replicas.yaml", "check.yaml"] {
-        let (routes, folder) = (routes(name), "/run/secrets/webhooks");
+    let all = ["one-machine.yaml", "replicas.yaml", "check.yaml"].map(routes);
+    let compose = page("deploy/compose/routes/routes.toml");
+    for (routes, folder) in all
+        .iter()
+        .map(|routes| (routes, "/run/secrets/webhooks"))
+        .chain([(&compose, "/run/secrets")])
+    {
         let here = tempfile::tempdir().expect("a folder");
         let secrets = here.path().display().to_string();
         std::fs::write(here.path().join("stripe"), "whsec_of_sixteen_bytes_or_more")

@@ -18,6 +18,8 @@ fn it_is_of_the_programs_version_and_the_manifests_are_too() {
     for (file, kind) in SHAPES {
         assert_eq!(container(&pod(file, kind))["image"], image);
     }
+    let compose = &documents("deploy/compose.yaml")[0];
+    assert_eq!(compose["services"]["gateway"]["image"], image);
 }
 
 #[test]
