@@ -40,6 +40,7 @@ fn help_is_complete_for_every_command() {
         "send",
         "providers",
         "events",
+        "healthcheck",
         "keys",
         "dev",
     ] {

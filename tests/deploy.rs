@@ -1,9 +1,14 @@
 //! What stands in deploy/ fits together and fits the program: settings, ports, paths, secrets, times.
 //!
-//! Whether Kubernetes knows the fields is tests/kubernetes.sh's to say; here it is what they mean.
+//! Whether Kubernetes and Compose know the fields is tests/kubernetes.sh's and tests/compose.sh's to say, and whether the manifests
+//! are what the chart gives tests/helm.sh's; here it is what they mean.
 
+mod chart;
+mod compose;
+mod contained;
 mod image;
 mod pods;
+mod ways;
 
 use std::path::PathBuf;
 
@@ -16,15 +21,21 @@ pub(crate) fn page(name: &str) -> String {
         .unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// The resources of one file of deploy/kubernetes. A key that stands twice is an error.
-fn resources(name: &str) -> Vec<Value> {
+/// The documents of a file of YAML. A key that stands twice is an error.
+fn documents(name: &str) -> Vec<Value> {
     use serde::Deserialize;
-    serde_yaml_ng::Deserializer::from_str(&page(&format!("deploy/kubernetes/{name}")))
+    serde_yaml_ng::Deserializer::from_str(&page(name))
         .map(|document| {
             let yaml = serde_yaml_ng::Value::deserialize(document).expect("YAML");
-            serde_json::to_value(yaml).expect("a resource is JSON too")
+            serde_json::to_value(yaml).expect("a document is JSON too")
         })
+        .filter(|document| !document.is_null())
         .collect()
+}
+
+/// The resources of one file of deploy/kubernetes.
+fn resources(name: &str) -> Vec<Value> {
+    documents(&format!("deploy/kubernetes/{name}"))
 }
 
 /// The one resource of that kind in a file.
@@ -35,8 +46,17 @@ fn resource(name: &str, kind: &str) -> Value {
     found.remove(0)
 }
 
-fn routes() -> String {
-    let map = resource("routes.yaml", "ConfigMap");
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("text: {value}"))
+}
+
+/// The routing file of a ConfigMap.
+fn routes(name: &str) -> String {
+    let map = resource(name, "ConfigMap");
     map["data"]["routes.toml"]
         .as_str()
         .expect("routes.toml")
@@ -44,22 +64,27 @@ fn routes() -> String {
 }
 
 #[test]
-fn the_routes_of_the_config_map_would_be_served() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let secrets = folder.path().display().to_string();
-    std::fs::write(
-        folder.path().join("stripe"),
-        "whsec_of_sixteen_bytes_or_more",
-    )
-    .expect("stripe");
-    let path = folder.path().join("routes.toml");
-    std::fs::write(&path, routes().replace("/run/secrets/webhooks", &secrets)).expect("routes");
-    let output = signalpost(&["check", "--secrets", "--deny-warnings"])
-        .arg(&path)
-        .output()
-        .expect("the binary runs");
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}");
+fn the_routes_that_stand_there_would_be_served() {
+    let all = ["one-machine.yaml", "replicas.yaml", "check.yaml"].map(routes);
+    let compose = page("deploy/compose/routes/routes.toml");
+    for (routes, folder) in all
+        .iter()
+        .map(|routes| (routes, "/run/secrets/webhooks"))
+        .chain([(&compose, "/run/secrets")])
+    {
+        let here = tempfile::tempdir().expect("a folder");
+        let secrets = here.path().display().to_string();
+        std::fs::write(here.path().join("stripe"), "whsec_of_sixteen_bytes_or_more")
+            .expect("stripe");
+        let path = here.path().join("routes.toml");
+        std::fs::write(&path, routes.replace(folder, &secrets)).expect("routes");
+        let output = signalpost(&["check", "--secrets", "--deny-warnings"])
+            .arg(&path)
+            .output()
+            .expect("the binary runs");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{said}");
+    }
 }
 
 #[test]

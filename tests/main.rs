@@ -34,6 +34,7 @@ mod faults;
 mod fleet;
 mod fuzz;
 mod handshakes;
+mod healthcheck;
 mod inbox_contract;
 mod intake;
 mod keys;

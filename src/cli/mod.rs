@@ -10,6 +10,7 @@ mod events;
 mod explain;
 mod flags;
 mod handshake;
+mod healthcheck;
 mod keys;
 mod providers;
 mod routes;
@@ -53,6 +54,7 @@ enum Command {
     Providers(providers::Arguments),
     Events(events::Arguments),
     Handshake(handshake::Arguments),
+    Healthcheck(healthcheck::Arguments),
     Keys(keys::Arguments),
     Schema(schema::Arguments),
     Dev(dev::Arguments),
@@ -126,6 +128,7 @@ pub fn run() -> ExitCode {
             Command::Send(arguments) => send::run(&arguments).await,
             Command::Events(arguments) => events::run(arguments).await,
             Command::Handshake(arguments) => handshake::run(arguments).await,
+            Command::Healthcheck(arguments) => healthcheck::run(&arguments).await,
             Command::Keys(arguments) => keys::run(&arguments),
             Command::Schema(schema::Arguments {}) => schema::run(),
             Command::Dev(arguments) => dev::run(arguments).await,

@@ -37,7 +37,7 @@ pub fn size(text: &str) -> Result<Size, &'static str> {
     size::parse(text).map(Size).ok_or(SIZE)
 }
 
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub fn duration(text: &str) -> Result<Duration, String> {
     duration::parse(text).map_err(|fault| format!("{fault}; {DURATION}"))
 }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use signalpost::settings::environment;
 
 use super::page;
+use crate::cli::signalpost;
 use crate::settings::program;
 
 /// Instruction and rest, with continued lines joined and comments left out.
@@ -35,7 +36,7 @@ fn the_last(of: &str) -> String {
 }
 
 #[test]
-fn every_copy_has_its_source_and_the_context_lets_it_in() {
+fn every_copy_has_its_source_and_the_context_lets_in_nothing_else() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let ignore = page(".dockerignore");
     let copies = all("COPY");
@@ -47,17 +48,20 @@ fn every_copy_has_its_source_and_the_context_lets_it_in() {
         words.pop();
         for source in words {
             assert!(root.join(source).exists(), "{source}");
-            let top = source
-                .trim_start_matches("./")
-                .split('/')
-                .next()
-                .expect("a name");
+            let source = source.trim_start_matches("./");
             assert!(
-                ignore.lines().any(|line| line == format!("!{top}")),
-                "{top}"
+                ignore.lines().any(|line| line == format!("!{source}")),
+                "{source}"
             );
         }
     }
+    let let_in = ignore.lines().filter(|line| line.starts_with('!')).count();
+    let sources: usize = copies
+        .iter()
+        .filter(|copy| !copy.starts_with("--from"))
+        .map(|copy| copy.split(' ').count() - 1)
+        .sum();
+    assert_eq!(let_in, sources, "{ignore}");
     let made = all("RUN").join(" ");
     for copy in of_build {
         let source = copy
@@ -113,7 +117,8 @@ fn the_binary_is_the_programs_and_its_user_is_a_number_that_is_not_root() {
     let folder = binary.rsplit_once('/').expect("a folder").0;
     let made = all("RUN").join(" ");
     assert!(made.contains("cargo build --release --locked --bin signalpost"));
-    assert!(made.contains(&format!("/out/root{folder}/")), "{made}");
+    assert!(made.contains(&format!("/out/root{binary} ")), "{made}");
+    assert!(made.contains(&format!("mkdir -p /out/store /out/root{folder} ")));
     assert!(all("COPY").contains(&"--from=build /out/root /".to_owned()));
     let user = the_last("USER");
     assert!(
@@ -128,7 +133,47 @@ fn the_binary_is_the_programs_and_its_user_is_a_number_that_is_not_root() {
         last("RUN") < last("FROM"),
         "there is no shell to run anything in"
     );
-    assert!(!names.iter().any(|name| name == "HEALTHCHECK"));
+}
+
+#[test]
+fn its_health_is_asked_by_the_program_itself_and_it_is_told_to_stop_as_it_understands() {
+    assert_eq!(the_last("STOPSIGNAL"), "SIGTERM");
+    let check = the_last("HEALTHCHECK");
+    let (flags, command) = check.split_once(" CMD ").expect("a command");
+    let command: Vec<String> = serde_json::from_str(command).expect("no shell is needed");
+    let binary = format!("[\"{}\"]", command[0]);
+    assert_eq!(the_last("ENTRYPOINT"), binary);
+    let flag = |name: &str| {
+        let value = flags
+            .split(' ')
+            .find_map(|flag| flag.strip_prefix(&format!("--{name}=")));
+        signalpost::duration::parse(value.unwrap_or_else(|| panic!("{name}"))).expect("a duration")
+    };
+    // Its own patience of five seconds ends first, and then it says why.
+    assert!(flag("timeout") > std::time::Duration::from_secs(5));
+    assert!(flag("interval") > flag("timeout"));
+    // Nothing listens there: it is a no, and no mistake in how it was asked.
+    let arguments: Vec<&str> = command[1..].iter().map(String::as_str).collect();
+    let output = signalpost(&[&arguments, &["--ops-url", "http://127.0.0.1:1"][..]].concat())
+        .output()
+        .expect("the binary runs");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+/// What the image holds beside the program, as its own command puts it there.
+pub(super) fn furnish(root: &Path) {
+    let furnishing = all("RUN").pop().expect("the last command");
+    let command = furnishing.replace("/out/root", &root.display().to_string());
+    let status = std::process::Command::new("sh")
+        .args(["-ec", &command])
+        .status()
+        .expect("a shell");
+    assert!(status.success(), "{command}");
+}
+
+/// Who runs in the image: `UID:GID`.
+pub(super) fn user() -> String {
+    the_last("USER")
 }
 
 #[test]

@@ -7,27 +7,19 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use signalpost::settings::environment;
 
-use super::{page, resource, resources, routes};
+use super::{list, page, resource, resources, routes, text};
 use crate::settings::{options, program};
 
-const SHAPES: [(&str, &str); 2] = [
+pub(super) const SHAPES: [(&str, &str); 2] = [
     ("replicas.yaml", "Deployment"),
     ("one-machine.yaml", "StatefulSet"),
 ];
 
-fn list(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_else(|| panic!("text: {value}"))
-}
-
-fn pod(file: &str, kind: &str) -> Value {
+pub(super) fn pod(file: &str, kind: &str) -> Value {
     resource(file, kind)["spec"]["template"]["spec"].clone()
 }
 
-fn container(pod: &Value) -> &Value {
+pub(super) fn container(pod: &Value) -> &Value {
     let containers = list(&pod["containers"]);
     assert_eq!(containers.len(), 1);
     &containers[0]
@@ -54,12 +46,21 @@ fn every_variable_is_a_setting_and_well_formed() {
         let ours = ours.map(|(name, value)| (OsString::from(name), OsString::from(value)));
         assert_eq!(environment::check(&program(), ours), Ok(()), "{file}");
     }
-    // What the pages tell to add, too.
-    for name in ["deploy/kubernetes/README.md", "deploy/README.md"] {
+    // What the pages tell to add, and what the chart can set, too.
+    for name in [
+        "deploy/kubernetes/README.md",
+        "deploy/README.md",
+        "deploy/helm/signalpost/README.md",
+        "deploy/helm/signalpost/values.yaml",
+        "deploy/helm/signalpost/ci/everything.yaml",
+        "deploy/helm/signalpost/templates/_env.tpl",
+        "deploy/helm/signalpost/templates/tests/ready.yaml",
+    ] {
         let page = page(name);
         let named = page.split(|c: char| !c.is_ascii_uppercase() && c != '_');
         let program = program();
-        let known = environment::names(&program);
+        let mut known = environment::names(&program);
+        known.extend(["SIGNALPOST_OPS_URL"]);
         for name in named.filter(|word| word.starts_with("SIGNALPOST_") && word.len() > 11) {
             assert!(known.contains(&name), "{name} is no setting");
         }
@@ -122,7 +123,8 @@ fn ports_of_settings_containers_probes_and_services_agree() {
             &resource(file, kind)["spec"]["selector"]["matchLabels"],
             labels
         );
-        let services = resources("services.yaml");
+        let mut services = resources(file);
+        services.retain(|resource| resource["kind"] == "Service");
         assert_eq!(services.len(), 2);
         for service in services {
             assert_eq!(&service["spec"]["selector"], labels);
@@ -136,13 +138,24 @@ fn ports_of_settings_containers_probes_and_services_agree() {
 }
 
 /// Every path that a setting or the routes name.
-fn named_paths(pod: &Value) -> Vec<String> {
+fn named_paths(file: &str, pod: &Value) -> Vec<String> {
     let of_settings = variables(pod).into_values();
     let mut paths: Vec<String> = of_settings.filter(|value| value.starts_with('/')).collect();
-    let routes = routes();
+    let routes = routes(file);
     let files = routes.split("\"file:").skip(1);
     paths.extend(files.filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())));
     paths
+}
+
+/// The name of the one Secret of a volume.
+fn secret(volume: &Value) -> Option<&str> {
+    let sources = list(&volume["projected"]["sources"]);
+    let projected = sources
+        .first()
+        .map_or(&Value::Null, |one| &one["secret"]["name"]);
+    volume["secret"]["secretName"]
+        .as_str()
+        .or(projected.as_str())
 }
 
 #[test]
@@ -155,7 +168,7 @@ fn every_file_is_mounted_as_a_folder_and_comes_from_where_the_pages_say() {
             assert_eq!(mount.get("subPath"), None, "such a mount never changes");
         }
         let claims = &resource(file, kind)["spec"]["volumeClaimTemplates"];
-        for path in named_paths(&pod) {
+        for path in named_paths(file, &pod) {
             let (folder, key) = path.rsplit_once('/').expect("a path");
             let mount = mounts.iter().find(|mount| mount["mountPath"] == folder);
             let mount = mount.unwrap_or_else(|| panic!("{file}: {path} is not mounted"));
@@ -165,14 +178,15 @@ fn every_file_is_mounted_as_a_folder_and_comes_from_where_the_pages_say() {
                 assert!(list(claims).iter().any(claimed), "{file}: {path}");
                 continue;
             };
-            if let Some(secret) = volume["secret"]["secretName"].as_str() {
+            if let Some(secret) = secret(volume) {
                 let created = format!("kubectl create secret generic {secret} --from-");
                 let line = readme.lines().find(|line| line.contains(&created));
                 let line = line.unwrap_or_else(|| panic!("no command makes {secret}"));
                 assert!(line.contains(&format!("={key}=")), "{line} makes no {key}");
-                assert_eq!(volume["secret"]["defaultMode"], 0o440);
+                let mode = ["secret", "projected"].map(|kind| volume[kind]["defaultMode"].as_u64());
+                assert!(mode.contains(&Some(0o440)), "{volume}");
             } else {
-                let map = resource("routes.yaml", "ConfigMap");
+                let map = resource(file, "ConfigMap");
                 assert_eq!(volume["configMap"]["name"], map["metadata"]["name"]);
                 assert!(map["data"].get(key).is_some(), "{key}");
             }
@@ -192,6 +206,7 @@ fn pods_give_up_what_they_do_not_need() {
             "runAsUser": 65532,
             "runAsGroup": 65532,
             "fsGroup": 65532,
+            "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": { "type": "RuntimeDefault" },
         });
         assert_eq!(pod["securityContext"], security, "{file}");
