@@ -29,6 +29,7 @@ mod pace;
 mod queries;
 mod record;
 mod refused;
+mod traced;
 mod webhooks;
 
 use std::sync::Arc;
