@@ -65,4 +65,5 @@ mod support;
 mod temporal;
 mod tls;
 mod tokens;
+mod tracing;
 mod webhooks;
