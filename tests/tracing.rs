@@ -1,5 +1,6 @@
 //! Traces: what a receiver of OTLP gets of a webhook, of its deliveries and of a question; and what it never gets.
 
+mod finding;
 mod outages;
 mod worker;
 
