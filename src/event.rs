@@ -7,6 +7,7 @@
 mod reason;
 #[cfg(test)]
 pub(crate) mod samples;
+mod trace;
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,6 +21,7 @@ use uuid::Uuid;
 
 use crate::clock::Timestamp;
 pub use reason::Reason;
+pub use trace::TraceContext;
 
 /// Temporal's limit on ids and names, in bytes.
 pub const MAX_NAME: usize = 1000;
@@ -154,6 +156,8 @@ pub struct Delivery {
     pub request_id: String,
     pub run_id: Option<String>,
     pub settled_at: Option<Timestamp>,
+    /// What the attempts belong to; none: nobody traced its acceptance.
+    pub trace: Option<TraceContext>,
 }
 
 impl Delivery {
@@ -178,6 +182,7 @@ impl Delivery {
             request_id,
             run_id: None,
             settled_at: None,
+            trace: None,
         }
     }
 }

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -32,6 +32,9 @@ use crate::server::{self, Ops, Public, body, listener};
 use crate::telemetry::Telemetry;
 use crate::telemetry::audit::{self, Subject};
 use crate::temporal::Temporal;
+
+/// For the export of the last spans, where draining has left less.
+const LAST_SPANS: Duration = Duration::from_secs(1);
 
 /// Everything that a gateway is made of.
 #[derive(Debug)]
@@ -321,6 +324,7 @@ impl Gateway {
         };
         // The listeners cut their connections at the same limit; a little more lets them say so.
         let limit = self.drain + Duration::from_secs(1);
+        let ends = Instant::now() + self.drain;
         if tokio::time::timeout(limit, all).await.is_err() {
             tracing::warn!(
                 "the time to drain is over; deliveries in flight stay pending and are repeated at the next start"
@@ -328,6 +332,8 @@ impl Gateway {
         }
         self.background.shutdown().await;
         self.inbox.close().await;
+        let left = ends.saturating_duration_since(Instant::now());
+        self.telemetry.tracer().close(left.max(LAST_SPANS)).await;
         tracing::info!("stopped");
     }
 }

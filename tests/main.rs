@@ -66,4 +66,5 @@ mod support;
 mod temporal;
 mod tls;
 mod tokens;
+mod tracing;
 mod webhooks;

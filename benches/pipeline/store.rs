@@ -114,6 +114,7 @@ fn acceptance(body: &Bytes) -> Acceptance {
         request_id: "0123456789abcdef0123456789abcdef".to_owned(),
         run_id: None,
         settled_at: None,
+        trace: None,
     };
     Acceptance {
         event,

@@ -6,7 +6,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::{End, complain};
 use crate::gateway::{Gateway, Options};
 use crate::inbox::{self, embedded, redis};
-use crate::settings::{ServeOptions, ServeSettings, Store};
+use crate::settings::{ServeOptions, ServeSettings, Store, traces};
 use crate::telemetry::{Telemetry, log};
 use crate::temporal::{self, Temporal};
 use crate::{config, delivery};
@@ -17,6 +17,11 @@ use crate::{config, delivery};
 /// `TEMPORAL_API_KEY`, `TEMPORAL_TLS_*`, `TEMPORAL_PROFILE`; `TEMPORAL_UI_URL` is for links. Temporal away is no reason not to start:
 /// events are kept and delivered once it answers. Neither is Redis, where it is the store: webhooks are answered 503 until it is there. The routing file is read again when it changes or on
 /// SIGHUP, which also looks for a moved audit file; SIGTERM drains, and a second one cuts the drain delay short. Exit code 1 if it cannot start, 2 if a setting is malformed.
+///
+/// Traces go where OpenTelemetry's own variables say, and nowhere unless `OTEL_EXPORTER_OTLP_ENDPOINT` or
+/// `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` gives an address: `OTEL_EXPORTER_OTLP_*` (`HEADERS`, `PROTOCOL`: http/protobuf,
+/// `TIMEOUT`, `COMPRESSION`), `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_TRACES_SAMPLER` and its `_ARG`, `OTEL_BSP_*`,
+/// `OTEL_TRACES_EXPORTER`, `OTEL_SDK_DISABLED`. `--trusted-proxies` are whose `traceparent` is gone on with.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -40,7 +45,7 @@ pub(super) async fn run(arguments: Arguments) -> End {
         complain("the system takes no signal handlers");
         return End::Problem;
     };
-    let telemetry = match Telemetry::open(&settings.audit) {
+    let telemetry = match telemetry(&settings) {
         Ok(telemetry) => telemetry,
         Err(error) => {
             complain(&error.to_string());
@@ -62,6 +67,11 @@ pub(super) async fn run(arguments: Arguments) -> End {
             End::Problem
         }
     }
+}
+
+fn telemetry(settings: &ServeOptions) -> Result<Telemetry, Box<dyn std::error::Error>> {
+    let traces = traces(|name| std::env::var(name).ok())?;
+    Ok(Telemetry::open(&settings.audit)?.traced(traces)?)
 }
 
 /// The settings, cut up for the gateway.

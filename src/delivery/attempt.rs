@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::chance;
 use crate::clock::{self, Timestamp};
 use crate::crash;
-use crate::event::{Closed, Delivery, Missing, Reason};
+use crate::event::{Closed, Delivery, Missing, Reason, TraceContext};
 use crate::inbox::{Lease, Settlement};
 use crate::temporal::{CLOCK_SKEW, Failure, FailureKind, Search, Temporal};
 
@@ -35,6 +35,8 @@ pub struct Attempt<'a> {
     pub deadline: Duration,
     /// For how long anything may be sent.
     pub lease: &'a Lease,
+    /// Its own, which the signal tells the workflow's worker.
+    pub trace: Option<TraceContext>,
 }
 
 /// How an attempt ended.
@@ -122,12 +124,12 @@ impl Attempt<'_> {
                 .map_or_else(Answer::Failed, Answer::Found),
             (Call::StartMissing, Missing::Start(start), _)
             | (Call::StartClosed, _, Closed::Start(start)) => temporal
-                .signal_with_start(delivery, start, deadline)
+                .signal_with_start(delivery, start, self.trace, deadline)
                 .await
                 .map_or_else(Answer::Failed, Answer::Done),
             // The table asks for a start only where the rule has one.
             (Call::Signal | Call::StartMissing | Call::StartClosed, _, _) => temporal
-                .signal(delivery, deadline)
+                .signal(delivery, self.trace, deadline)
                 .await
                 .map_or_else(Answer::Failed, Answer::Done),
         };

@@ -9,6 +9,7 @@ mod admission;
 mod attempt;
 mod pressure;
 pub mod retry;
+mod traced;
 mod waits;
 
 use std::sync::Arc;
@@ -16,12 +17,14 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinSet};
+use tracing::Instrument;
 
 use crate::clock::{self, Timestamp};
 use crate::crash;
 use crate::event::Delivery;
 use crate::inbox::{Claim, Inbox, Settlement};
 use crate::telemetry::Telemetry;
+use crate::telemetry::trace::Span;
 use crate::temporal::Temporal;
 use admission::{Admission, Admitted, Place};
 pub use attempt::{Attempt, End};
@@ -143,6 +146,13 @@ impl Courier {
         place: Place,
         _slot: OwnedSemaphorePermit,
     ) {
+        let span = traced::begin(&self.telemetry, &claim);
+        let lines = traced::lines(&span, &claim.delivery);
+        let attempted = self.attempt(claim, known_missing, place, span);
+        attempted.instrument(lines).await;
+    }
+
+    async fn attempt(&self, claim: Claim, known_missing: bool, place: Place, span: Span) {
         let attempt = Attempt {
             temporal: &self.temporal,
             delivery: &claim.delivery,
@@ -150,10 +160,12 @@ impl Courier {
             known_missing,
             deadline: self.deadline,
             lease: &claim.lease,
+            trace: span.context(),
         };
         let end = attempt
             .make(&|failure, took| place.observe(Sign::of(failure), took))
             .await;
+        let waiting = matches!(end, End::Waiting { .. });
         let settlement = match end {
             End::Settled(settlement) => settlement,
             End::Waiting { at, described } => Settlement::Retry {
@@ -166,6 +178,7 @@ impl Courier {
             self.admission.waits_no_more(&claim.delivery);
         }
         report(&self.telemetry, &claim.delivery, &settlement, clock::now());
+        traced::end(span, &settlement, waiting);
         // The place is free before claims look at the lanes again, which a settlement has them do.
         drop(place);
         self.settle(claim, settlement).await;

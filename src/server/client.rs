@@ -47,7 +47,7 @@ impl Proxies {
     #[must_use]
     pub fn client(&self, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.ip().to_canonical();
-        if !self.trusts(client) {
+        if !self.trust(client) {
             return client;
         }
         let name = match self.header {
@@ -69,14 +69,17 @@ impl Proxies {
             // Unreadable: the last proxy that was readable is all we know.
             let Some(address) = read else { return client };
             client = address;
-            if !self.trusts(client) {
+            if !self.trust(client) {
                 return client;
             }
         }
         client
     }
 
-    fn trusts(&self, address: IpAddr) -> bool {
+    /// Whether what it says of others is believed.
+    #[must_use]
+    pub fn trust(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
         self.trusted.iter().any(|network| network.contains(address))
     }
 }

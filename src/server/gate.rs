@@ -17,6 +17,7 @@ use super::error::Failure;
 use super::limits::TurnedAway;
 use super::refused;
 use super::request_id::RequestId;
+use super::traced;
 use crate::telemetry::audit::{Entry, Subject};
 
 pub(super) async fn pass(
@@ -26,6 +27,10 @@ pub(super) async fn pass(
     next: Next,
 ) -> Response {
     let client = gateway.proxies.client(peer, request.headers());
+    if gateway.telemetry.tracer().is_on() {
+        let incoming = traced::incoming(request.headers(), gateway.proxies.trust(peer.ip()));
+        request.extensions_mut().insert(incoming);
+    }
     let extensions = request.extensions_mut();
     extensions.insert(ConnectInfo(SocketAddr::new(client, peer.port())));
     if let Err(TurnedAway { wait, first }) = gateway.rates.address(client, Instant::now()) {

@@ -29,6 +29,7 @@ mod pace;
 mod queries;
 mod record;
 mod refused;
+mod traced;
 pub mod webhooks;
 
 use std::sync::Arc;

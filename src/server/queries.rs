@@ -19,6 +19,7 @@ use super::fresh_keys::{self, Doubt};
 use super::limits::Realm;
 use super::refused::Refused;
 use super::request_id::RequestId;
+use super::traced::{self, stage};
 use super::{Public, body};
 use crate::access::{self, Asked, Principal, Rule};
 use crate::clock;
@@ -27,6 +28,7 @@ use crate::event::Content;
 use crate::expr::Body;
 use crate::telemetry::audit::{self, Subject};
 use crate::telemetry::report::QueryOutcome;
+use crate::telemetry::trace::Span;
 use crate::token::{self, Token, Trust};
 use crate::verify::verifier::Wanted;
 
@@ -35,6 +37,7 @@ use crate::verify::verifier::Wanted;
 struct Record {
     who: Option<String>,
     workflow: Option<String>,
+    span: Span,
 }
 
 pub(super) async fn answer(State(gateway): State<Public>, request: Request) -> Response {
@@ -48,7 +51,10 @@ pub(super) async fn answer(State(gateway): State<Public>, request: Request) -> R
     let mut record = Record {
         who: Some(peer.to_string()),
         workflow: None,
+        span: traced::begin(&gateway, &request, &rule.path),
     };
+    record.span.note("client.address", peer);
+    record.span.note("signalpost.query", &rule.name);
     let result = ask(&gateway, &plan, rule, &path, request, &mut record).await;
 
     let recorded = report(
@@ -62,10 +68,16 @@ pub(super) async fn answer(State(gateway): State<Public>, request: Request) -> R
     if !recorded {
         return Failure::AuditAway.into_response();
     }
-    match result {
+    if let Some(workflow) = &record.workflow {
+        record.span.note("signalpost.workflow_id", workflow);
+    }
+    let refused = result.as_ref().err().map(|refused| refused.reason);
+    let response = match result {
         Ok(answer) => respond(answer, rule.cache.is_some()),
         Err(refused) => refused.into_response(),
-    }
+    };
+    traced::answered(&mut record.span, response.status(), refused);
+    response
 }
 
 /// The connection's other end, or whom a trusted proxy names.
@@ -134,7 +146,8 @@ async fn ask(
         return Err(Refused::new(Failure::QueryMethod, "method"));
     }
     let peer = address(&request);
-    let token = authenticate(gateway, plan, rule, peer, request.headers()).await?;
+    let proving = authenticate(gateway, plan, rule, peer, request.headers());
+    let token = stage(&record.span, "verify", proving).await?;
     let principal = Principal::from(token);
     record.who = Some(format!("{}:{}", principal.issuer, principal.subject));
     gateway
@@ -166,8 +179,11 @@ async fn ask(
     // The log lines of a question that many share bear the id of the first of them.
     let span = tracing::Span::current();
     let call = move |time| async move { temporal.ask(&permit, time).await }.instrument(span);
-    let answer = gateway.answers.ask(question, call).await;
-    answer.map_err(|error| Refused::query(error, expose))
+    let asking = gateway.answers.ask(question, call);
+    stage(&record.span, "ask", async {
+        asking.await.map_err(|error| Refused::query(error, expose))
+    })
+    .await
 }
 
 async fn authenticate(

@@ -64,6 +64,9 @@ pub(super) struct ShownDelivery<'a> {
     request_id: &'a str,
     run_id: Option<&'a str>,
     settled_at: Option<String>,
+    /// Of the webhook's trace, where it was traced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<String>,
     #[serde(flatten)]
     proven: Option<Proven>,
 }
@@ -158,6 +161,7 @@ pub(super) fn delivery(delivery: &Delivery) -> ShownDelivery<'_> {
         request_id: &delivery.request_id,
         run_id: delivery.run_id.as_deref(),
         settled_at: delivery.settled_at.map(Timestamp::to_rfc3339),
+        trace_id: delivery.trace.map(|trace| trace.trace_id()),
         proven: None,
     }
 }

@@ -15,6 +15,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue};
 use tracing::Instrument;
+use tracing::field::Empty;
 use uuid::Uuid;
 
 use super::error::Failure;
@@ -50,7 +51,8 @@ pub async fn assign(mut request: Request, next: Next) -> Response {
     let id = RequestId::at(clock::now());
     request.extensions_mut().insert(id);
     // At the error level, so that no filter takes the id away from the lines that it lets through.
-    let span = tracing::error_span!("request", request = %id);
+    // The others are for traces, and stay empty where there are none.
+    let span = tracing::error_span!("request", request = %id, trace_id = Empty, event = Empty);
     let mut response = answered(next.run(request)).instrument(span).await;
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
         failure.write_body(&mut response, id);

@@ -5,6 +5,7 @@
 //! module does not know.
 
 mod answer;
+mod span;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,13 +21,15 @@ use super::fresh_keys::{self, Doubt};
 use super::limits::{Realm, Shown};
 use super::refused::Refused;
 use super::request_id::RequestId;
+use super::traced::{self, stage};
 use super::{Public, body};
 use crate::clock;
 use crate::config::Plan;
-use crate::event::{Delivery, Event, State};
+use crate::event::{Delivery, Event, State, TraceContext};
 use crate::inbox::{Acceptance, Receipt};
 use crate::telemetry::audit::{self, Subject};
 use crate::telemetry::report::WebhookOutcome;
+use crate::telemetry::trace::Span;
 use crate::token::{self, Speaker};
 use crate::verify::answers::Answers;
 use crate::verify::handshake::{Reply, Unanswered};
@@ -52,6 +55,8 @@ struct Record {
     /// How many events a request of several holds.
     events: Option<usize>,
     handshake: bool,
+    /// Of the whole request; deliveries go on from it.
+    span: Span,
 }
 
 pub(super) async fn receive(
@@ -66,13 +71,17 @@ pub(super) async fn receive(
     let source = name.ok().and_then(|Path(name)| plan.sources.get(&*name));
     let source = source.map(AsRef::as_ref);
     let id = RequestId::of(request.extensions());
-    let mut record = Record::default();
+    let mut record = Record {
+        span: traced::begin(&gateway, &request, "/hooks/{source}"),
+        ..Record::default()
+    };
     let result = handle(&gateway, &plan, source, peer, request, &mut record).await;
 
     let answers = source.map_or(Answers::DEFAULT, |source| source.answers);
     let source = source.map(|source| &*source.name);
+    span::describe(&mut record, source, peer.ip(), &result);
     report(&gateway, source, &record, &result, started);
-    let refused = result.as_ref().err();
+    let refused = result.as_ref().err().map(|refused| refused.reason);
     let recorded = gateway.telemetry.audit(audit::Entry {
         request: &id,
         action: if record.handshake {
@@ -85,16 +94,18 @@ pub(super) async fn receive(
         subject: Subject::Source(source.unwrap_or("unknown")),
         workflow: record.workflow.as_deref(),
         events: record.events,
-        reason: refused.map(|refused| refused.reason),
+        reason: refused,
     });
     if !recorded {
         // What was accepted stays so; the provider comes again and is told that it is a duplicate.
         return Failure::AuditAway.into_response();
     }
-    match result {
+    let response = match result {
         Ok(done) => answer::of(done, answers),
         Err(refused) => refused.told(answers).into_response(),
-    }
+    };
+    traced::answered(&mut record.span, response.status(), refused);
+    response
 }
 
 fn report(
@@ -178,11 +189,13 @@ async fn handle(
     let share = gateway.in_flight.share(&source.name);
     let _share = share.ok_or(Refused::new(Failure::SourceBusy, "source_busy"))?;
     let shown = stranger(gateway, source, peer, request.headers())?;
-    let request = read(gateway, source, peer, request).await?;
+    let reading = read(gateway, source, peer, request);
+    let request = stage(&record.span, "read", reading).await?;
     if let Some(reply) = verify::challenge(source, &request) {
         return shake(gateway, source, reply, record).await;
     }
-    let events = match prove(gateway, source, &request, shown).await? {
+    let proving = prove(gateway, source, &request, shown);
+    let events = match stage(&record.span, "verify", proving).await? {
         Arrived::Handshake(reply) => return shake(gateway, source, reply, record).await,
         Arrived::One(event) => vec![*event],
         Arrived::Several(events) => {
@@ -215,11 +228,9 @@ async fn accept(
     let speaker = events.first().and_then(|event| source.speaker(event));
     record.who = speaker.as_ref().map(Speaker::to_string);
     let roles = speaker.map_or_else(Vec::new, |speaker| speaker.roles);
-    let mut acceptances = Vec::with_capacity(events.len());
-    for event in events {
-        let deliveries = plan.routes.resolve(&event, &roles)?;
-        acceptances.push(Acceptance { event, deliveries });
-    }
+    let trace = record.span.context();
+    let routing = async { route(plan, events, &roles, trace) };
+    let acceptances = stage(&record.span, "route", routing).await?;
     let all = || acceptances.iter().flat_map(|it| &it.deliveries);
     record.fill(all());
     if acceptances.len() > 1 && all().count() > MAX_DELIVERIES {
@@ -232,7 +243,8 @@ async fn accept(
         .iter()
         .map(|it| ended_at_birth(&it.deliveries))
         .collect();
-    let receipts = gateway.inbox.accept_all(acceptances).await?;
+    let keeping = async { Ok(gateway.inbox.accept_all(acceptances).await?) };
+    let receipts = stage(&record.span, "accept", keeping).await?;
     for (receipt, ended) in receipts.iter().zip(&ended) {
         if matches!(receipt, Receipt::Accepted { .. }) {
             for delivery in ended {
@@ -241,6 +253,24 @@ async fn accept(
         }
     }
     Ok(receipts)
+}
+
+/// All of them belong to the trace of the request.
+fn route(
+    plan: &Plan,
+    events: Vec<Event>,
+    roles: &[String],
+    trace: Option<TraceContext>,
+) -> Result<Vec<Acceptance>, Refused> {
+    let mut acceptances = Vec::with_capacity(events.len());
+    for event in events {
+        let mut deliveries = plan.routes.resolve(&event, roles)?;
+        for delivery in &mut deliveries {
+            delivery.trace = trace;
+        }
+        acceptances.push(Acceptance { event, deliveries });
+    }
+    Ok(acceptances)
 }
 
 /// Does what the answer to a handshake promises; it never becomes an event.

@@ -9,10 +9,12 @@ mod encryption;
 pub mod environment;
 mod redis;
 mod tokens;
+pub mod traces;
 pub mod values;
 
 pub use callers::CallerSettings;
 pub use redis::RedisSettings;
+pub use traces::traces;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU64;

@@ -99,6 +99,7 @@ pub(super) struct Metrics {
     pub(super) tls_expiry: Family<ByListener, Gauge>,
     pub(super) tls_handshake_failures: Family<ByReason, Counter>,
     pub(super) audit_failures: Counter,
+    pub(super) spans_dropped: Family<ByReason, Counter>,
     pub(super) overloaded: Counter,
     pub(super) turned_away: Counter,
 }
@@ -142,6 +143,7 @@ impl Metrics {
             tls_expiry: Family::default(),
             tls_handshake_failures: Family::default(),
             audit_failures: Counter::default(),
+            spans_dropped: Family::default(),
             overloaded: Counter::default(),
             turned_away: Counter::default(),
         };
@@ -279,6 +281,11 @@ impl Metrics {
             "audit_failures",
             "Audit lines that could not be written",
             &self.audit_failures,
+        );
+        add.metric(
+            "spans_dropped",
+            "Spans that no receiver of traces took, by cause",
+            &self.spans_dropped,
         );
         add.metric(
             "overloaded",

@@ -1,4 +1,4 @@
-//! What the process says about itself: log, metrics, audit.
+//! What the process says about itself: log, metrics, audit, traces.
 //!
 //! [`Telemetry`] is the one handle; [`report`] gives it a method for each fact, which writes the log
 //! line and moves the metric together, so that the two cannot disagree. Stages return reasons and
@@ -9,18 +9,21 @@ pub mod audit;
 pub mod log;
 mod metrics;
 pub mod report;
+pub mod trace;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::clock;
 use metrics::Metrics;
+use trace::Tracer;
 
 /// The handle that everything reports through. Cheap to clone; clones share the metrics.
 #[derive(Clone, Debug)]
 pub struct Telemetry {
     metrics: Arc<Metrics>,
     audit: Arc<audit::Sink>,
+    tracer: Tracer,
 }
 
 impl Telemetry {
@@ -46,7 +49,22 @@ impl Telemetry {
         Self {
             metrics: Arc::new(Metrics::new()),
             audit: Arc::new(sink),
+            tracer: Tracer::default(),
         }
+    }
+
+    /// The same, with spans that go where `options` say; none: nowhere. Clones made before know nothing of it.
+    pub fn traced(self, options: Option<trace::Options>) -> Result<Self, trace::Error> {
+        let tracer = match options {
+            Some(options) => Tracer::start(options, Arc::clone(&self.metrics))?,
+            None => Tracer::default(),
+        };
+        Ok(Self { tracer, ..self })
+    }
+
+    #[must_use]
+    pub const fn tracer(&self) -> &Tracer {
+        &self.tracer
     }
 
     /// All metrics as OpenMetrics text, media type [`METRICS_MEDIA_TYPE`].

@@ -1,7 +1,7 @@
 //! Signal and signal-with-start.
 //!
 //! Every attempt of a delivery carries the same request id and the same two header fields, by which
-//! a repeat can be known. Arguments go out as the JSON text they are. Imports `event`.
+//! a repeat can be known; a third names the trace, where there is one. Arguments go out as the JSON text they are. Imports `event`.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -19,14 +19,22 @@ use tonic::Status;
 
 use super::run::present_run;
 use super::{Done, Failure, FailureKind, Temporal, error};
-use crate::event::{Delivery, IdReuse, MAX_NAME, Start, Target};
+use crate::event::{Delivery, IdReuse, MAX_NAME, Start, Target, TraceContext};
 
 /// The header field by which a signal is found in history.
 pub(super) const DELIVERY_HEADER: &str = "signalpost-delivery";
 
+/// Where Temporal's SDKs look for the trace, with W3C's fields in it.
+const TRACE_HEADER: &str = "_tracer-data";
+
 impl Temporal {
     /// One attempt to signal the present run.
-    pub async fn signal(&self, delivery: &Delivery, deadline: Duration) -> Result<Done, Failure> {
+    pub async fn signal(
+        &self,
+        delivery: &Delivery,
+        trace: Option<TraceContext>,
+        deadline: Duration,
+    ) -> Result<Done, Failure> {
         check_ids(&delivery.target)?;
         let message = SignalWorkflowExecutionRequest {
             namespace: delivery.target.namespace.clone(),
@@ -35,7 +43,7 @@ impl Temporal {
             input: Some(payloads(&delivery.args)?),
             identity: self.link.identity().to_owned(),
             request_id: delivery.request_id.clone(),
-            header: Some(header(delivery)),
+            header: Some(header(delivery, trace)),
             ..Default::default()
         };
         let answer = self
@@ -60,6 +68,7 @@ impl Temporal {
         &self,
         delivery: &Delivery,
         start: &Start,
+        trace: Option<TraceContext>,
         deadline: Duration,
     ) -> Result<Done, Failure> {
         check_ids(&delivery.target)?;
@@ -80,7 +89,7 @@ impl Temporal {
             workflow_id_reuse_policy: reuse_policy(start.id_reuse).into(),
             signal_name: delivery.target.signal.clone(),
             signal_input: Some(payloads(&delivery.args)?),
-            header: Some(header(delivery)),
+            header: Some(header(delivery, trace)),
             ..Default::default()
         };
         let answer = self
@@ -138,16 +147,19 @@ fn reuse_policy(id_reuse: IdReuse) -> WorkflowIdReusePolicy {
     }
 }
 
-/// Kept in history with the signal: the proof of delivery, and how a workflow knows a repeat.
-fn header(delivery: &Delivery) -> Header {
+/// Kept in history with the signal: the proof of delivery, how a workflow knows a repeat, and the trace it is part of.
+fn header(delivery: &Delivery, trace: Option<TraceContext>) -> Header {
     // A UUID needs no escaping in JSON.
     let field = |name: &str, id: String| (name.to_owned(), json_payload(&format!("\"{id}\"")));
-    Header {
-        fields: HashMap::from([
-            field("signalpost-event", delivery.event.to_string()),
-            field(DELIVERY_HEADER, delivery.id.to_string()),
-        ]),
+    let mut fields = HashMap::from([
+        field("signalpost-event", delivery.event.to_string()),
+        field(DELIVERY_HEADER, delivery.id.to_string()),
+    ]);
+    if let Some(trace) = trace {
+        let carrier = format!(r#"{{"traceparent":"{trace}"}}"#);
+        fields.insert(TRACE_HEADER.to_owned(), json_payload(&carrier));
     }
+    Header { fields }
 }
 
 /// A signal to a workflow id beyond the limit is answered like one to a workflow that does not exist, so

@@ -88,6 +88,7 @@ async fn settlement(
         known_missing: false,
         deadline,
         lease,
+        trace: None,
     };
     match attempt.make(&|_, _| {}).await {
         End::Settled(settlement) => settlement,

@@ -2,6 +2,7 @@
 
 pub(crate) mod authority;
 pub(crate) mod chaos;
+pub(crate) mod collector;
 pub(crate) mod deliveries;
 pub(crate) mod devserver;
 pub(crate) mod dice;

@@ -47,6 +47,7 @@ pub(super) struct Delivery {
     pub(super) request_id: String,
     pub(super) run_id: Option<String>,
     pub(super) settled_at: Option<String>,
+    pub(super) trace_id: Option<String>,
     pub(super) proof: Option<Proof>,
     pub(super) proof_unknown: Option<String>,
 }

@@ -125,6 +125,9 @@ fn of_delivery(delivery: &Delivery) -> Vec<String> {
     if let Some(run) = &delivery.run_id {
         add("run", run);
     }
+    if let Some(trace) = &delivery.trace_id {
+        add("trace", trace);
+    }
     lines
 }
 

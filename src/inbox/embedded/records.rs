@@ -127,7 +127,7 @@ pub(super) fn insert(
     event: &KeptEvent,
     delivery: &Delivery,
 ) -> rusqlite::Result<Seq> {
-    let rules = serde_json::to_string(&delivery.rules)
+    let rules = rows::rules_doc(delivery)
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     rows::insert_delivery(
         connection,

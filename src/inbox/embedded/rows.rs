@@ -9,11 +9,13 @@ use bytes::Bytes;
 use rusqlite::types::Type;
 use rusqlite::{Connection, Row, ToSql, params};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::event::{
-    Content, DedupKey, Delivery, DeliveryId, Event, EventId, Item, Reason, State, Target,
+    Content, DedupKey, Delivery, DeliveryId, Event, EventId, Item, Reason, Rules, State, Target,
+    TraceContext,
 };
 use crate::inbox::lanes::Seq;
 use crate::inbox::{Acceptance, EventRecord};
@@ -85,9 +87,32 @@ impl Encoded {
             rules: acceptance
                 .deliveries
                 .iter()
-                .map(|delivery| serde_json::to_string(&delivery.rules))
+                .map(rules_doc)
                 .collect::<serde_json::Result<_>>()?,
         })
+    }
+}
+
+/// What the column `rules` holds: the rules and, where there is one, the trace.
+#[derive(Serialize)]
+struct RulesDoc<'a> {
+    #[serde(flatten)]
+    rules: &'a Rules,
+    trace: TraceContext,
+}
+
+/// The trace of that column. Programs that know nothing of traces leave it out, and read over it.
+#[derive(Default, Deserialize)]
+struct TraceDoc {
+    #[serde(default)]
+    trace: Option<TraceContext>,
+}
+
+pub(super) fn rules_doc(delivery: &Delivery) -> serde_json::Result<String> {
+    let rules = &delivery.rules;
+    match delivery.trace {
+        Some(trace) => serde_json::to_string(&RulesDoc { rules, trace }),
+        None => serde_json::to_string(rules),
     }
 }
 
@@ -270,6 +295,7 @@ pub(super) fn delivery_from(row: &Row<'_>) -> rusqlite::Result<Delivery> {
         request_id: row.get("request_id")?,
         run_id: row.get("run_id")?,
         settled_at: time(row, "settled_at")?,
+        trace: parsed::<TraceDoc>(row, "rules")?.trace,
     })
 }
 

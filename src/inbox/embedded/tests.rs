@@ -19,9 +19,11 @@ use super::lock::StoreLock;
 use super::retention::Keeper;
 use super::step::{self, Prepared};
 use super::writer::{Job, Writer};
-use super::{Options, Store, page, reader, schema};
+use super::{Options, Store, page, reader, rows, schema};
 use crate::clock::Timestamp;
-use crate::event::{Content, DedupKey, Delivery, DeliveryId, Event, EventId, Rules, State, Target};
+use crate::event::{
+    Content, DedupKey, Delivery, DeliveryId, Event, EventId, Rules, Target, TraceContext,
+};
 use crate::inbox::{
     Acceptance, ActionError, Error, EventFilter, Note, Receipt, Retention, Settlement,
     board::{Board, Tally},
@@ -52,29 +54,12 @@ fn acceptance(key: &str, body_bytes: usize) -> Acceptance {
         secret: None,
         item: None,
     };
-    let delivery = Delivery {
-        id: DeliveryId::at(NOW),
-        event: event.id,
-        source: Arc::clone(&event.source),
-        route: Arc::from("payments"),
-        target: Target {
-            namespace: "default".to_owned(),
-            workflow: key.to_owned(),
-            signal: "paid".to_owned(),
-        },
-        args: "[]".to_owned(),
-        rules: Rules::default(),
-        state: State::Pending,
-        reason: None,
-        attempts: 0,
-        accepted_at: NOW,
-        first_attempt_at: None,
-        next_attempt_at: None,
-        last_error: None,
-        request_id: String::new(),
-        run_id: None,
-        settled_at: None,
+    let target = Target {
+        namespace: "default".to_owned(),
+        workflow: key.to_owned(),
+        signal: "paid".to_owned(),
     };
+    let delivery = Delivery::pending(&event, Arc::from("payments"), target, String::new());
     Acceptance {
         event,
         deliveries: vec![delivery],
@@ -396,4 +381,18 @@ fn a_step_of_retention_is_small_and_goes_on_where_it_ended() {
     assert_eq!(left, [150, 50, 0]);
     assert_eq!(desk.writer.board.stats().unrouted, 0);
     assert_eq!(desk.count("SELECT count(*) FROM dedup"), 250);
+}
+
+#[test]
+fn a_program_that_knows_no_traces_reads_over_them() {
+    let mut delivery = acceptance("k", 1).deliveries.remove(0);
+    let rules = serde_json::to_string(&delivery.rules).unwrap();
+    assert_eq!(rows::rules_doc(&delivery).unwrap(), rules, "as ever");
+    delivery.trace = TraceContext::new([1; 16], [2; 8], true);
+    let traced = rows::rules_doc(&delivery).unwrap();
+    assert_ne!(traced, rules);
+    assert_eq!(
+        serde_json::from_str::<Rules>(&traced).unwrap(),
+        delivery.rules
+    );
 }

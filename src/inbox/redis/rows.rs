@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::clock::Timestamp;
 use crate::event::{
     Content, DedupKey, Delivery, DeliveryId, Event, EventId, Item, Reason, Rules, State, Target,
+    TraceContext,
 };
 use crate::inbox::{Action, EventRecord, Note, NoteRecord};
 
@@ -79,6 +80,9 @@ struct DeliveryDoc<'a> {
     #[serde(borrow)]
     request_id: Cow<'a, str>,
     accepted_at: Timestamp,
+    /// Programs that know nothing of traces leave it out, and read over it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trace: Option<TraceContext>,
 }
 
 /// Of a [`DeliveryDoc`], what lanes must know: a long backlog is read much faster so.
@@ -183,6 +187,7 @@ pub(super) fn delivery_doc(delivery: &Delivery) -> serde_json::Result<String> {
         rules: Cow::Borrowed(&delivery.rules),
         request_id: Cow::Borrowed(&delivery.request_id),
         accepted_at: delivery.accepted_at,
+        trace: delivery.trace,
     })
 }
 
@@ -328,6 +333,7 @@ pub(super) fn delivery_from(
         request_id: doc.request_id.into_owned(),
         run_id: text(fields, "run")?.map(str::to_owned),
         settled_at: time(fields, "settled")?,
+        trace: doc.trace,
     })
 }
 

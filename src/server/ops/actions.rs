@@ -148,6 +148,11 @@ pub(super) async fn replay_event(
         return Err(Failure::EventErased.into());
     }
     let mut deliveries = ops.plan.current().route_kept(&found.event);
+    // What is sent anew is still because of that webhook.
+    let trace = found.deliveries.iter().find_map(|known| known.trace);
+    for delivery in &mut deliveries {
+        delivery.trace = trace;
+    }
     if again {
         let nonce = clock::now().uuid().to_string();
         for delivery in &mut deliveries {
