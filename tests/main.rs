@@ -11,6 +11,7 @@ mod allow;
 mod ambiguity;
 mod architecture;
 mod audit;
+mod backup;
 mod batches;
 mod bodies;
 mod cases;

@@ -17,6 +17,7 @@ mod schema;
 mod send;
 mod serve;
 pub mod stack;
+mod store;
 mod test;
 
 use std::ffi::OsString;
@@ -52,6 +53,7 @@ enum Command {
     Send(send::Arguments),
     Providers(providers::Arguments),
     Events(events::Arguments),
+    Store(store::Arguments),
     Handshake(handshake::Arguments),
     Keys(keys::Arguments),
     Schema(schema::Arguments),
@@ -125,6 +127,7 @@ pub fn run() -> ExitCode {
             Command::Providers(arguments) => providers::run(&arguments),
             Command::Send(arguments) => send::run(&arguments).await,
             Command::Events(arguments) => events::run(arguments).await,
+            Command::Store(arguments) => store::run(arguments).await,
             Command::Handshake(arguments) => handshake::run(arguments).await,
             Command::Keys(arguments) => keys::run(&arguments),
             Command::Schema(schema::Arguments {}) => schema::run(),

@@ -8,11 +8,13 @@ mod callers;
 mod encryption;
 pub mod environment;
 mod redis;
+mod store;
 mod tokens;
 pub mod values;
 
 pub use callers::CallerSettings;
 pub use redis::RedisSettings;
+pub use store::StoreSettings;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
