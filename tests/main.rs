@@ -57,6 +57,7 @@ mod redis_actions;
 mod redis_gateway;
 mod redis_server;
 mod reload;
+mod runbook;
 mod schema;
 mod secrets;
 mod settings;
