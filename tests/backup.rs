@@ -149,3 +149,41 @@ async fn what_a_backup_holds_as_pending_is_delivered_once_whatever_has_happened_
         pending.expect("a count")
     );
 }
+
+/// The store itself knows that they were never sent; a copy of it would say so for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_never_claimed_when_a_backup_was_made_is_not_delivered_twice() {
+    let server = PrivateServer::quick().await;
+    let _worker = LiveWorker::start(server.address());
+    let workflows = server.workflows().await;
+    let orders = [unique("never")];
+    workflows.start_all_live(&orders, &[3]).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("store.db");
+    let copy = folder.path().join("copy.db");
+    let copy = copy.to_str().expect("a path");
+    let gateway = |temporal: &str| {
+        Setup::new(ledger::ROUTES, temporal)
+            .env("SECRET", sender::STRIPE_SECRET)
+            .store(path.clone())
+            .start()
+    };
+    // While Temporal is away nothing is claimed.
+    let before = gateway("127.0.0.1:1").await;
+    for number in 0..10 {
+        let body = sender::payment(&orders[0], &provider::event(&orders[0], number), 1);
+        let answer = sender::stripe(before.public(), sender::STRIPE_SECRET, &body).await;
+        assert_eq!(answer.expect("an answer").status, 200);
+    }
+    let made = json(&store(&path, &["backup", copy]).await);
+    assert_eq!(made["pending"], 10, "{made}");
+    drop(before);
+    let meanwhile = gateway(server.address()).await;
+    meanwhile.settled().await;
+    assert_eq!(each_once(&meanwhile, &workflows, &orders).await, 10);
+    drop(meanwhile);
+    json(&store(&path, &["restore", copy]).await);
+    let after = gateway(server.address()).await;
+    after.settled().await;
+    assert_eq!(each_once(&after, &workflows, &orders).await, 10);
+}
