@@ -185,6 +185,14 @@ impl Delivery {
             trace: None,
         }
     }
+
+    /// A parked one that may have arrived all the same: nobody saw the end of its last attempt; or it stands in a copy of the
+    /// store, dated with an attempt later than its parking, for a person may have retried it since the copy was made.
+    #[must_use]
+    pub fn is_parked_in_doubt(&self) -> bool {
+        self.reason == Some(Reason::OutcomeUnknown)
+            || self.settled_at.is_some() && self.first_attempt_at > self.settled_at
+    }
 }
 
 /// State of one delivery. An event without deliveries is *unrouted*.

@@ -38,6 +38,7 @@ fn help_is_complete_for_every_command() {
         "test",
         "routes",
         "send",
+        "store",
         "providers",
         "events",
         "healthcheck",

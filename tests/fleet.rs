@@ -6,6 +6,7 @@
 
 mod handover;
 mod plan;
+mod rolling;
 
 use std::collections::HashSet;
 use std::path::PathBuf;

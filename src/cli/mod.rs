@@ -18,6 +18,7 @@ mod schema;
 mod send;
 mod serve;
 pub mod stack;
+mod store;
 mod test;
 
 use std::ffi::OsString;
@@ -53,6 +54,7 @@ enum Command {
     Send(send::Arguments),
     Providers(providers::Arguments),
     Events(events::Arguments),
+    Store(store::Arguments),
     Handshake(handshake::Arguments),
     Healthcheck(healthcheck::Arguments),
     Keys(keys::Arguments),
@@ -127,6 +129,7 @@ pub fn run() -> ExitCode {
             Command::Providers(arguments) => providers::run(&arguments),
             Command::Send(arguments) => send::run(&arguments).await,
             Command::Events(arguments) => events::run(arguments).await,
+            Command::Store(arguments) => store::run(arguments).await,
             Command::Handshake(arguments) => handshake::run(arguments).await,
             Command::Healthcheck(arguments) => healthcheck::run(&arguments).await,
             Command::Keys(arguments) => keys::run(&arguments),

@@ -11,7 +11,7 @@ use crate::clock::{self, Timestamp};
 use crate::crash;
 use crate::event::{Closed, Delivery, Missing, Reason, TraceContext};
 use crate::inbox::{Lease, Settlement};
-use crate::temporal::{CLOCK_SKEW, Failure, FailureKind, Search, Temporal};
+use crate::temporal::{CLOCK_SKEW, Failure, FailureKind, RunState, Search, Temporal};
 
 use super::retry::{self, Answer, Call, Moment, Next};
 
@@ -168,8 +168,8 @@ impl Attempt<'_> {
             let run_id = run.run_id;
             return Ok(Proven::Arrived { run_id });
         }
-        // Only this run can have it, and it knows a repeat by the request id.
-        if run.began_at < since.minus(CLOCK_SKEW) {
+        // Only this run can have it, and it knows a repeat by the request id; one that has closed takes no signal, repeat or not.
+        if run.state == RunState::Open && run.began_at < since.minus(CLOCK_SKEW) {
             return Ok(Proven::NotArrived);
         }
         let Some(deadline) = self.lease.allows(self.deadline) else {

@@ -8,12 +8,14 @@ mod callers;
 mod encryption;
 pub mod environment;
 mod redis;
+mod store;
 mod tokens;
 pub mod traces;
 pub mod values;
 
 pub use callers::CallerSettings;
 pub use redis::RedisSettings;
+pub use store::StoreSettings;
 pub use traces::traces;
 
 use std::net::SocketAddr;

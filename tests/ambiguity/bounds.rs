@@ -51,6 +51,10 @@ fn at(time: Timestamp) -> prost_wkt_types::Timestamp {
 
 /// A run that began then.
 fn present(began: Timestamp) -> Reply {
+    described(began, WorkflowExecutionStatus::Running)
+}
+
+fn described(began: Timestamp, status: WorkflowExecutionStatus) -> Reply {
     use prost::Message as _;
     let info = WorkflowExecutionInfo {
         execution: Some(WorkflowExecution {
@@ -58,7 +62,7 @@ fn present(began: Timestamp) -> Reply {
             run_id: "run-2".to_owned(),
         }),
         start_time: Some(at(began)),
-        status: WorkflowExecutionStatus::Running.into(),
+        status: status.into(),
         ..Default::default()
     };
     let described = DescribeWorkflowExecutionResponse {
@@ -136,6 +140,22 @@ async fn a_run_that_was_there_before_costs_one_describe() {
     .await;
     assert!(is_delivered(&settlement));
     assert_eq!(calls, [DESCRIBE, SIGNAL]);
+}
+
+/// It takes no signal, so the request id tells nothing: what had arrived was parked as too late, or began another run.
+#[tokio::test]
+async fn a_run_that_was_there_before_and_has_closed_is_read() {
+    let sent = delivery("order-1");
+    let before = sent.accepted_at.minus(Duration::from_mins(5));
+    let id = sent.id.to_string();
+    let rule = move |request: &Received| match request.method.as_str() {
+        DESCRIBE => described(before, WorkflowExecutionStatus::Completed),
+        HISTORY => page(vec![event(clock::now(), signaled(&id))], false),
+        _ => Reply::Ok,
+    };
+    let (settlement, calls) = outcome(&sent, rule).await;
+    assert_eq!(run_of(settlement), "run-2");
+    assert_eq!(calls, [DESCRIBE, HISTORY]);
 }
 
 #[tokio::test]

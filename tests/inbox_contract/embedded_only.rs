@@ -45,7 +45,7 @@ fn what_cannot_be_opened_says_why() {
     let newer = folder.path().join("newer.db");
     let connection = rusqlite::Connection::open(&newer).unwrap();
     connection.pragma_update(None, "user_version", 99).unwrap();
-    assert!(refusal(&newer).contains("schema version 99, this program knows 4"));
+    assert!(refusal(&newer).contains("schema version 99, this program knows 5"));
 
     let foreign = folder.path().join("foreign.db");
     let connection = rusqlite::Connection::open(&foreign).unwrap();

@@ -154,7 +154,7 @@ fn what_to_do(delivery: &Delivery, event: &Event) -> Vec<String> {
         return Vec::new();
     }
     let advice = delivery.reason.as_deref().and_then(advice::of);
-    let advice = advice.map_or("See to the cause.", |advice| advice.text);
+    let advice = advice.map_or_else(|| "See to the cause.".to_owned(), |advice| advice.text);
     let mut lines = vec![String::new()];
     lines.extend(advice.lines().map(|line| format!("  {line}")));
     lines.extend([

@@ -130,7 +130,7 @@ impl<'b> Step<'_, 'b> {
             }
             State::Parked => {
                 self.board.admit(&delivery.source, 1)?;
-                let doubtful = delivery.reason == Some(Reason::OutcomeUnknown);
+                let doubtful = delivery.is_parked_in_doubt();
                 (delivery.state, delivery.reason, delivery.settled_at) =
                     (State::Pending, None, None);
                 delivery.next_attempt_at = Some(self.at);

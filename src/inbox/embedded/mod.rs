@@ -14,9 +14,12 @@ use tokio::sync::{Semaphore, oneshot};
 
 mod acting;
 mod actions;
+mod backup;
 mod checkpoint;
 mod claiming;
+mod copying;
 mod deliveries;
+mod doubt;
 mod highwater;
 mod lock;
 mod page;
@@ -34,6 +37,10 @@ mod writer;
 
 #[cfg(test)]
 mod tests;
+
+pub use backup::{Restored, backup, doubt, restore};
+pub use copying::{Contents, CopyError, Progress};
+pub use doubt::Doubted;
 
 use crate::inbox::board::{Board, Hold};
 use crate::inbox::mark::Mark;

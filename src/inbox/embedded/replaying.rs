@@ -48,7 +48,7 @@ impl<'b> Step<'_, 'b> {
     fn is_in_doubt(&self, kept: &Kept, fresh: &[Delivery]) -> bool {
         let doubtful = match kept.delivery.state {
             State::Pending => self.board.is_doubtful(kept.seq),
-            _ => kept.delivery.reason == Some(Reason::OutcomeUnknown),
+            _ => kept.delivery.is_parked_in_doubt(),
         };
         doubtful && fresh.iter().any(|it| it.target == kept.delivery.target)
     }

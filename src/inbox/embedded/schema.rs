@@ -13,7 +13,10 @@ use rusqlite::{Connection, OpenFlags};
 use crate::inbox::Error;
 
 /// Raised with every change of the tables; a file from a newer program is refused.
-const VERSION: i64 = 5;
+pub(super) const VERSION: i64 = 5;
+
+/// What [`migrate`] brings up to it.
+pub(super) const OLDEST: i64 = 3;
 
 const TABLES: &str = "
 CREATE TABLE event (

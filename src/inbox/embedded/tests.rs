@@ -1,5 +1,6 @@
-//! What the contract suite cannot bring about from outside: a disk that refuses, a sweep; `queue`: its places; `highwater`: its mark.
+//! What the contract suite cannot bring about from outside: a disk that refuses, a sweep; `queue`: its places; `highwater`: its mark; `copies`.
 
+mod copies;
 mod highwater;
 mod queue;
 

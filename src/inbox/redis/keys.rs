@@ -36,7 +36,7 @@ pub(super) const SCHEMA: u32 = 1;
 ///
 /// `flight` of a delivery says whether it may have been sent: absent: never, or every attempt's end was seen; `?`: an end was not
 /// seen; else the lease (`<replica id>:<fence>`) under which an attempt was begun. It is in flight while that is the lease of its
-/// partition; afterwards nobody saw the end.
+/// partition; afterwards nobody saw the end. A parked one has `?` where the store is a copy: what happened since is not known (`doubt`).
 ///
 /// Channels: `news:<replica id>` carries partition numbers whose feed or log has grown; `free` carries partitions given up.
 #[derive(Clone, Debug)]

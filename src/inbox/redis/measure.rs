@@ -20,7 +20,7 @@ static STATS: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/
 
 const BETWEEN_COUNTS: Duration = Duration::from_secs(1);
 /// A replica that has been silent for longer counts as dead, milliseconds: as long as a lease lasts.
-const SILENCE: u32 = 8_000;
+pub(super) const SILENCE: u32 = 8_000;
 
 /// The figures as last counted, and what is needed to count them.
 #[derive(Debug)]

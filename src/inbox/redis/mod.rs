@@ -17,6 +17,7 @@ mod arrivals;
 mod claiming;
 mod clerk;
 mod connect;
+mod doubt;
 mod durability;
 mod erasing;
 mod examine;
@@ -47,6 +48,7 @@ mod standing;
 mod tenancy;
 
 pub use address::{Address, Malformed};
+pub use doubt::doubt;
 pub use durability::Durability;
 pub(super) use settling::Hold;
 

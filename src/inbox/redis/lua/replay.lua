@@ -51,7 +51,7 @@ for id in (found[1] or ''):gmatch('%S+') do
       leaving = leaving + 1
       doubtful = it.flight ~= ''
     else
-      doubtful = it.reason == unknown
+      doubtful = it.reason == unknown or it.flight ~= ''
     end
     if (doubtful and not again and wanted_at[place(it.doc.target)]) or (it.state == 'pending' and in_flight(it)) then
       return { 'in flight' }

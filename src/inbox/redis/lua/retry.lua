@@ -32,8 +32,8 @@ elseif it.state == 'parked' then
   redis.call('ZREM', key('state:parked'), id)
   redis.call('HSET', hash, 'state', 'pending', 'next', at)
   redis.call('HDEL', hash, 'reason', 'settled')
-  -- Only one parked as unknown may have arrived; the end of any other was seen.
-  if it.reason == unknown then
+  -- Only one parked as unknown may have arrived, or one of a copy of the store; the end of any other was seen.
+  if it.reason == unknown or it.flight ~= '' then
     redis.call('HSET', hash, 'flight', '?')
   else
     redis.call('HDEL', hash, 'flight')

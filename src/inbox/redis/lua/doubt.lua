@@ -1,0 +1,23 @@
+-- Puts one page of what is unfinished in doubt: the store is a copy, and what has happened since it was made is not known.
+--
+-- KEYS[1]: the base of all names. ARGV: `pending` or `parked`, first place, last place, for how long a silent replica counts as
+-- living (ms).
+-- Answer: how many deliveries stand at these places; -1 where there is no store, -2 where a replica lives.
+
+local base = KEYS[1] .. ':'
+
+if redis.call('EXISTS', base .. 'meta') == 0 then
+  return -1
+end
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+if redis.call('ZCOUNT', base .. 'replicas', now - tonumber(ARGV[4]), '+inf') > 0 then
+  return -2
+end
+
+local ids = redis.call('ZRANGE', base .. 'state:' .. ARGV[1], ARGV[2], ARGV[3])
+for _, id in ipairs(ids) do
+  -- Whatever lease it was begun under: nobody saw the end of that, either.
+  redis.call('HSET', base .. 'delivery:' .. id, 'flight', '?')
+end
+return #ids

@@ -1,0 +1,99 @@
+//! A Redis that was put back to an earlier moment: what is unfinished in it is proved before it is sent again.
+
+use std::path::PathBuf;
+
+use super::*;
+use crate::support::redis::Redis;
+use crate::support::within;
+
+fn replica(redis: &Redis, temporal: &str) -> Setup {
+    Setup::new(ledger::ROUTES, temporal)
+        .env("SECRET", sender::STRIPE_SECRET)
+        .store(PathBuf::from(redis.url()))
+}
+
+/// Its file of append-only pieces, as a snapshot of the disk has it.
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let name = to.join(entry.file_name());
+        if entry.file_type().expect("a type").is_dir() {
+            copy_folder(&entry.path(), &name);
+        } else {
+            std::fs::copy(entry.path(), name).expect("a copy");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_put_back_to_an_earlier_moment_repeats_nothing_once_it_is_marked() {
+    let server = PrivateServer::quick().await;
+    let _worker = LiveWorker::start(server.address());
+    let workflows = server.workflows().await;
+    let order = unique("rb");
+    workflows
+        .start_all_live(std::slice::from_ref(&order), &[3])
+        .await;
+    let mut redis = Redis::start().await;
+    // Accepted while Temporal is away: nothing is delivered, and nothing claimed, when the snapshot is made.
+    let mut gateway = replica(&redis, "127.0.0.1:1").start().await;
+    for number in 0..10 {
+        let body = sender::payment(&order, &provider::event(&order, number), 1);
+        eventually("it is kept", || async {
+            sender::stripe(gateway.public(), sender::STRIPE_SECRET, &body)
+                .await
+                .is_ok_and(|answer| answer.status == 200)
+        })
+        .await;
+    }
+    gateway.kill();
+    redis.kill();
+    let snapshot = tempfile::tempdir().expect("a folder");
+    copy_folder(redis.folder(), snapshot.path());
+    redis.restart().await;
+    let gateway = replica(&redis, server.address()).start().await;
+    gateway.settled().await;
+    let runs = workflows.live_runs(&format!("order-{order}"), 10).await;
+    assert!(
+        runs.len() > 1,
+        "what was delivered lies in a run that is over"
+    );
+
+    let url = PathBuf::from(redis.url());
+    let refused = refusal(&store(&url, &["doubt"]).await);
+    assert!(refused.contains("stop all of them"), "{refused}");
+    drop(gateway);
+    redis.kill();
+    copy_folder(snapshot.path(), redis.folder());
+    redis.restart().await;
+    let doubted = std::sync::Mutex::new(Value::Null);
+    within(
+        Duration::from_mins(1),
+        "the dead replica counts no more",
+        || async {
+            let output = store(&url, &["doubt"]).await;
+            let done = output.status.success();
+            if done {
+                *doubted.lock().expect("the answer") = json(&output);
+            }
+            done
+        },
+    )
+    .await;
+    let doubted = doubted.into_inner().expect("the answer");
+    assert_eq!(doubted["pending"], 10, "{doubted}");
+    let gateway = replica(&redis, server.address()).start().await;
+    gateway.settled().await;
+    assert_eq!(kept(&gateway, &order).await, 10);
+    let runs = workflows.live_runs(&format!("order-{order}"), 10).await;
+    let signals: usize = runs.iter().map(|run| run.signals.len()).sum();
+    assert_eq!(signals, 10, "each once");
+}
+
+#[tokio::test]
+async fn an_empty_redis_is_told_from_a_restored_one() {
+    let redis = Redis::start().await;
+    let refused = refusal(&store(Path::new(&redis.url()), &["doubt"]).await);
+    assert!(refused.contains("holds no store"), "{refused}");
+}
