@@ -13,6 +13,8 @@ use jsonschema::{PatternOptions, Retrieve, Uri, ValidationError, Validator};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::expr::json;
+
 /// Faults that are named; the first ones say enough.
 const MAX_FAULTS: usize = 10;
 /// A place or a demand is cut here, in characters: both hold names that a sender or a schema chose.
@@ -119,7 +121,7 @@ impl Contract {
                 error: "cannot be read as JSON".to_owned(),
             }]
         };
-        let value: Value = serde_json::from_str(args).map_err(|_| unreadable())?;
+        let value = json::read(args.as_bytes()).ok_or_else(unreadable)?;
         match &value {
             Value::Array(list) if self.lone => match list.as_slice() {
                 [only] => self.schema.judge(only, args.len()),

@@ -232,6 +232,9 @@ pub enum BodyRule {
     Text,
     /// A form with XML in base64 in it: the fields of the XML are the body's.
     Braintree,
+    /// JSON wherever the bytes are; else by the media type. For providers whose event key stands in JSON and that send other
+    /// bodies too: the media type is not signed, and must not be able to take an event's key away.
+    ByContent,
 }
 
 /// What a proof has shown beyond that it holds.
