@@ -59,6 +59,8 @@ pub struct WebhookRequest {
     method: Method,
     /// As sent, without the question mark. The path is not kept: what is signed is the address that the source names.
     query: String,
+    /// A question mark with nothing behind it: some senders sign it, others leave it off.
+    bare_mark: bool,
     headers: HeaderMap,
     peer: String,
     body: Bytes,
@@ -76,6 +78,7 @@ impl WebhookRequest {
         Self {
             method,
             query: target.query().unwrap_or_default().to_owned(),
+            bare_mark: target.query() == Some(""),
             headers,
             peer,
             body,
