@@ -332,3 +332,20 @@ async fn a_secret_that_appears_by_itself_ends_the_wait() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_x_has_signed_for_anybody_is_no_event() {
+    let gateway = gateway(None).await;
+    let token = "YzM5ZGQ5ZmYtY2Y5Mg";
+    let asked = hook(&gateway, "x", &format!("?crc_token={token}"));
+    let answer = get(&asked, &[]).await;
+    assert_eq!(answer.status, 200);
+    let signature = hex::encode(mac(SECRET.as_bytes(), token.as_bytes()));
+    let headers = [("X-Signature", &*signature), ("Content-Type", "text/plain")];
+    let answer = post(&hook(&gateway, "x", ""), &headers, token).await;
+    assert_eq!(answer.status, 401, "{}", answer.text);
+    assert_eq!(
+        signed(&gateway, "x", r#"{"for_user_id":"1"}"#).await.status,
+        200
+    );
+}
