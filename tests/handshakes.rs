@@ -349,3 +349,26 @@ async fn what_x_has_signed_for_anybody_is_no_event() {
         200
     );
 }
+
+#[tokio::test]
+async fn a_source_without_a_signature_makes_the_handshakes_that_need_none() {
+    let routes = r#"
+[sources.grid]
+provider  = "token"
+secrets   = ["env:SECRET"]
+header    = "X-Token"
+event     = { key = "body[0].id" }
+handshake = "azure-event-grid"
+"#;
+    let setup = Setup::new(routes, NO_TEMPORAL).env("SECRET", SECRET);
+    let gateway = setup.start().await;
+    let asked = r#"[{"eventType":"Microsoft.EventGrid.SubscriptionValidationEvent","data":{"validationCode":"512d"}}]"#;
+    let url = hook(&gateway, "grid", "");
+    let json = ("Content-Type", "application/json");
+    let answer = post(&url, &[json, ("X-Token", SECRET)], asked).await;
+    assert_eq!(answer.body, json!({ "validationResponse": "512d" }));
+    assert_eq!(post(&url, &[json], asked).await.status, 401);
+    let consent = reqwest::Client::new().request(Method::OPTIONS, &url);
+    let consent = send(consent.header("WebHook-Request-Origin", "eventgrid.azure.net")).await;
+    assert_eq!(consent.status, 200);
+}
