@@ -4,8 +4,6 @@
 //! write that cut a text inside an emoji (§8.2), as U+FFFD; a number beyond every float (§6) as the largest one there is.
 //! The bytes stay as they are, and so does what is cut out of them. More than 127 levels are refused.
 
-use std::borrow::Cow;
-
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
@@ -63,17 +61,20 @@ fn number(json: &[u8], at: usize) -> (usize, Option<&'static str>) {
     let rest = json.get(at..).unwrap_or_default();
     let len = rest.iter().take_while(part).count();
     let text = rest.get(..len).map(String::from_utf8_lossy);
-    let beyond = text.filter(is_beyond);
+    let beyond = text.filter(|text| is_beyond(text));
     (
         len.max(1),
-        beyond.map(|text| match text.starts_with('-') {
-            true => "-1.7976931348623157e308",
-            false => "1.7976931348623157e308",
+        beyond.map(|text| {
+            if text.starts_with('-') {
+                "-1.7976931348623157e308"
+            } else {
+                "1.7976931348623157e308"
+            }
         }),
     )
 }
 
-fn is_beyond(text: &Cow<'_, str>) -> bool {
+fn is_beyond(text: &str) -> bool {
     text.parse::<f64>().is_ok_and(f64::is_infinite)
         && serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
