@@ -94,6 +94,8 @@ fn a_page_says_in_words_what_is_asked_and_answered() {
         ("adyen", "200 with `[accepted]`"),
         ("gocardless", "not proven: 498"),
         ("stripe", "nothing is decoded"),
+        ("discord", "the vendor states none"),
+        ("twilio", "no time is signed"),
         ("svix", "it is decoded"),
     ] {
         let page = stdout(&["providers", name]);

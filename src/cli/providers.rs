@@ -125,7 +125,10 @@ impl Shown {
                 signature.signed,
                 ShownScheme::of_data(signature, timestamp.as_ref()),
             ),
-            SchemeSpec::Code { .. } => (preset.words.signed, ShownScheme::of_words(preset.words)),
+            SchemeSpec::Code { signs_time, .. } => (
+                preset.words.signed,
+                ShownScheme::of_words(preset.words, *signs_time),
+            ),
         };
         let example = example(preset);
         let answers = answers::of(preset.name);
@@ -191,13 +194,13 @@ impl ShownScheme {
         }
     }
 
-    fn of_words(words: Words) -> Self {
+    fn of_words(words: Words, signs_time: bool) -> Self {
         Self {
             headers: words.headers.iter().map(ToString::to_string).collect(),
             algorithm: words.algorithm,
             encoding: words.encoding.to_owned(),
             key: words.key,
-            tolerance: words.tolerance.map(|limit| tolerance(Some(limit))),
+            tolerance: signs_time.then(|| tolerance(words.tolerance)),
             several: None,
         }
     }

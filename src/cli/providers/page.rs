@@ -35,7 +35,8 @@ pub(super) fn table(all: &[Shown]) -> String {
             .to_owned();
     for shown in all {
         let [name, vendor, signed, bound, facts, url] = row(shown, "yes", "**no**");
-        let signed = if shown.signed.contains('{') {
+        // A template, and no sentence about one.
+        let signed = if shown.signed.contains('{') && !shown.signed.contains(' ') {
             format!("`{signed}`").replace('|', "\\|")
         } else {
             signed
