@@ -108,8 +108,10 @@ async fn odd_but_good_json_is_kept_under_its_exact_key() {
         ),
         (r#"{"id":1e2}"#.to_owned(), "1e2"),
         (r#"{"id":"a\u0000b"}"#.to_owned(), "a\0b"),
-        // Half a surrogate pair is bad style, and no reason to lose an event.
+        // Half a surrogate pair is bad style, and no reason to lose an event; nor is a number beyond every float.
         (r#"{"id":"half","x":"\ud800"}"#.to_owned(), "half"),
+        (r#"{"id":"far","x":1e309}"#.to_owned(), "far"),
+        (r#"{"id":-1e309}"#.to_owned(), "-1e309"),
         (r#"{"id":"\"\n\u2028é"}"#.to_owned(), "\"\n\u{2028}é"),
         (String::from_utf8(nested(127)).expect("text"), "n127"),
     ] {
@@ -155,7 +157,12 @@ async fn by_default_the_body_is_the_argument_in_the_form_that_it_has() {
     let workflow = unique("body");
     workflows.start(&workflow).await;
     let gateway = gateway(workflows.address(), &workflow).await;
-    let cases: [(&str, &[u8], &str); 6] = [
+    let cases: [(&str, &[u8], &str); 7] = [
+        (
+            "application/json",
+            br#"{"half":"\ud83d","far":1e309}"#,
+            r#"{"half":"\ud83d","far":1e309}"#,
+        ),
         (
             "application/json",
             br#"{"b":0.10,"a":1e2,"a":3}"#,

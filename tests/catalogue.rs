@@ -84,6 +84,34 @@ fn the_examples_of_all_providers_pass_check() {
 }
 
 #[test]
+fn a_page_says_in_words_what_is_asked_and_answered() {
+    for (name, words) in [
+        ("asana", "signalpost handshake open SOURCE"),
+        ("asana", "secrets = [\"file:/"),
+        ("meta", "verify_token = \"env:META_VERIFY_TOKEN\""),
+        ("slack", "a signed POST of type `url_verification`"),
+        ("slack", "200 with an empty body; not proven: 401"),
+        ("adyen", "200 with `[accepted]`"),
+        ("gocardless", "not proven: 498"),
+        ("stripe", "nothing is decoded"),
+        ("discord", "the vendor states none"),
+        ("twilio", "no time is signed"),
+        ("svix", "it is decoded"),
+    ] {
+        let page = stdout(&["providers", name]);
+        assert!(page.contains(words), "{words} in\n{page}");
+    }
+    for handshake in signalpost::verify::handshake::names() {
+        let page = stdout(&["providers", handshake]);
+        let line = page.lines().find(|line| line.starts_with("  handshake"));
+        assert!(
+            line.is_some_and(|line| line.split_whitespace().count() > 3),
+            "{page}"
+        );
+    }
+}
+
+#[test]
 fn one_provider_is_shown_whole_and_an_unconfirmed_one_says_so() {
     let slack = stdout(&["providers", "slack"]);
     for line in [

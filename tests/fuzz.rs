@@ -8,6 +8,7 @@
     reason = "what a test cannot go on from may end it"
 )]
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
@@ -15,8 +16,14 @@ use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use signalpost::verify::parsers;
 
 const CASES: u32 = 400;
+/// How much more may be held after a long run of one parser.
+const MAX_GROWTH: usize = 64 * 1024 * 1024;
 /// Input on which a parser takes its whole way.
-const SEEDS: [(&str, &str); 14] = [
+const SEEDS: [(&str, &str); 15] = [
+    (
+        "expressions",
+        r#"{"type":"x","event":{"id":"1","type":"y"},"id":"e","events":[{"id":"a","action":"b"},{}],"value":[{"changeType":"c"}]}"#,
+    ),
     (
         "header_lists",
         "t=1785585600,v1=6ffbb59b2300,v1=AAECAw==,v0=00",
@@ -66,13 +73,73 @@ const SEEDS: [(&str, &str); 14] = [
     ("xml", "<a><a><a><a/></a></a></a>"),
 ];
 
+/// The hand-written ones, and whatever of the providers' fixtures the parser is for.
+fn seeds(parser: &str) -> Vec<Vec<u8>> {
+    let written = SEEDS.iter().filter(|(name, _)| *name == parser);
+    let mut seeds: Vec<Vec<u8>> = written.map(|(_, seed)| seed.as_bytes().to_vec()).collect();
+    for path in fixtures() {
+        let bytes = std::fs::read(&path).unwrap();
+        if path.extension().is_some_and(|end| end == "pem") {
+            seeds.extend((parser == "certificates").then_some(bytes));
+            continue;
+        }
+        let Some(end) = bytes.windows(2).position(|two| two == b"\n\n") else {
+            continue;
+        };
+        let (head, body) = (String::from_utf8_lossy(&bytes[..end]), &bytes[end + 2..]);
+        let values = |wanted: fn(&str) -> bool| {
+            let lines = head.lines().filter(|line| !line.starts_with('#'));
+            let pairs = lines.filter_map(|line| line.split_once(": "));
+            let pairs = pairs.filter(move |(name, _)| wanted(&name.to_ascii_lowercase()));
+            pairs
+                .map(|(_, value)| value.as_bytes().to_vec())
+                .collect::<Vec<_>>()
+        };
+        let json = body.starts_with(b"{") || body.starts_with(b"[");
+        seeds.extend(match parser {
+            "expressions" => vec![body.to_vec()],
+            "json_bodies" if json => vec![body.to_vec()],
+            "forms" if !json => vec![body.to_vec()],
+            "header_lists" => values(|name| name.contains("signature")),
+            "tokens" => values(|name| name == "authorization" || name.contains("jwt")),
+            "structured_fields" => {
+                values(|name| name.starts_with("signature") || name == "content-digest")
+            }
+            "http_signatures" => {
+                let lines = values(|name| {
+                    ["signature-input", "signature", "content-digest"].contains(&name)
+                });
+                let [input, signature, digest] = &*lines else {
+                    continue;
+                };
+                vec![[input, signature, digest, &b"a=1"[..], body].join(&b"\n"[..])]
+            }
+            _ => Vec::new(),
+        });
+    }
+    seeds.retain(|seed| seed.len() <= 4096);
+    seeds
+}
+
+fn fixtures() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/providers");
+    let folders = std::fs::read_dir(root).unwrap();
+    let files = folders.flat_map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap());
+    let mut paths: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+/// What of this process is in memory, in bytes; none where the system does not tell.
+fn resident() -> Option<usize> {
+    let told = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: usize = told.split(' ').nth(1)?.parse().ok()?;
+    Some(pages * 4096)
+}
+
 /// Bytes of any kind, and seeds with pieces changed, cut, doubled and moved.
 fn input(parser: &'static str) -> impl Strategy<Value = Vec<u8>> {
-    let seeds: Vec<&str> = SEEDS
-        .iter()
-        .filter(|(name, _)| *name == parser)
-        .map(|(_, seed)| *seed)
-        .collect();
+    let seeds = seeds(parser);
     let damage = (
         prop::sample::select(seeds),
         prop::collection::vec(
@@ -83,7 +150,7 @@ fn input(parser: &'static str) -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         1 => prop::collection::vec(any::<u8>(), 0..300),
         4 => damage.prop_map(|(seed, changes)| {
-            let mut bytes = seed.as_bytes().to_vec();
+            let mut bytes = seed;
             for (how, at, to, byte) in changes {
                 change(&mut bytes, how, at, to, byte);
             }
@@ -122,6 +189,8 @@ fn seconds() -> Option<Duration> {
 fn no_input_makes_a_parser_panic() {
     let long = seconds();
     for (name, parse) in parsers::ALL {
+        let input = input(name);
+        let before = resident();
         let started = Instant::now();
         let mut cases = 0_u64;
         loop {
@@ -130,7 +199,7 @@ fn no_input_makes_a_parser_panic() {
                 failure_persistence: None,
                 ..Config::default()
             };
-            let outcome = TestRunner::new(config).run(&input(name), |bytes| {
+            let outcome = TestRunner::new(config).run(&input, |bytes| {
                 parse(&bytes);
                 Ok::<(), TestCaseError>(())
             });
@@ -143,7 +212,11 @@ fn no_input_makes_a_parser_panic() {
             }
         }
         if long.is_some() {
-            eprintln!("{name}: {cases} cases");
+            let grown = resident()
+                .unwrap_or_default()
+                .saturating_sub(before.unwrap_or_default());
+            eprintln!("{name}: {cases} cases, {} KiB more in memory", grown / 1024);
+            assert!(grown < MAX_GROWTH, "{name}: {grown} bytes more in memory");
         }
     }
 }
@@ -153,7 +226,7 @@ fn every_parser_has_a_seed_and_a_target() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
     let manifest = std::fs::read_to_string(root.join("Cargo.toml")).unwrap();
     for (name, _) in parsers::ALL {
-        assert!(SEEDS.iter().any(|(seeded, _)| *seeded == name), "{name}");
+        assert!(!seeds(name).is_empty(), "{name}");
         let target = format!("fuzz_targets/{name}.rs");
         assert!(root.join(&target).is_file(), "{target}");
         assert!(manifest.contains(&target), "{target}");

@@ -332,3 +332,43 @@ async fn a_secret_that_appears_by_itself_ends_the_wait() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_x_has_signed_for_anybody_is_no_event() {
+    let gateway = gateway(None).await;
+    let token = "YzM5ZGQ5ZmYtY2Y5Mg";
+    let asked = hook(&gateway, "x", &format!("?crc_token={token}"));
+    let answer = get(&asked, &[]).await;
+    assert_eq!(answer.status, 200);
+    let signature = hex::encode(mac(SECRET.as_bytes(), token.as_bytes()));
+    let headers = [("X-Signature", &*signature), ("Content-Type", "text/plain")];
+    let answer = post(&hook(&gateway, "x", ""), &headers, token).await;
+    assert_eq!(answer.status, 401, "{}", answer.text);
+    assert_eq!(
+        signed(&gateway, "x", r#"{"for_user_id":"1"}"#).await.status,
+        200
+    );
+}
+
+#[tokio::test]
+async fn a_source_without_a_signature_makes_the_handshakes_that_need_none() {
+    let routes = r#"
+[sources.grid]
+provider  = "token"
+secrets   = ["env:SECRET"]
+header    = "X-Token"
+event     = { key = "body[0].id" }
+handshake = "azure-event-grid"
+"#;
+    let setup = Setup::new(routes, NO_TEMPORAL).env("SECRET", SECRET);
+    let gateway = setup.start().await;
+    let asked = r#"[{"eventType":"Microsoft.EventGrid.SubscriptionValidationEvent","data":{"validationCode":"512d"}}]"#;
+    let url = hook(&gateway, "grid", "");
+    let json = ("Content-Type", "application/json");
+    let answer = post(&url, &[json, ("X-Token", SECRET)], asked).await;
+    assert_eq!(answer.body, json!({ "validationResponse": "512d" }));
+    assert_eq!(post(&url, &[json], asked).await.status, 401);
+    let consent = reqwest::Client::new().request(Method::OPTIONS, &url);
+    let consent = send(consent.header("WebHook-Request-Origin", "eventgrid.azure.net")).await;
+    assert_eq!(consent.status, 200);
+}

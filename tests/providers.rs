@@ -174,6 +174,50 @@ fn no_shortened_signature_is_accepted() {
     }
 }
 
+/// A captured request, sent again with something else in it that no signature covers: refused, or the very same event.
+#[test]
+fn what_is_not_signed_makes_no_second_event_of_a_captured_request() {
+    const MEDIA: [&str; 5] = [
+        "",
+        "text/plain",
+        "application/json",
+        "application/x-www-form-urlencoded",
+        "text/xml",
+    ];
+    let mut second = Vec::new();
+    for preset in providers::ALL.into_iter().filter(|it| it.binds_body) {
+        for fixture in fixtures(preset) {
+            let source = fixture.source(preset);
+            let Ok(event) = fixture.judge(&source) else {
+                continue;
+            };
+            let sent = &fixture.headers;
+            let typed = MEDIA.into_iter().map(|media| {
+                let mut headers = sent.clone();
+                headers.remove("content-type");
+                if !media.is_empty() {
+                    headers.insert("content-type", media.parse().unwrap());
+                }
+                (headers, format!("content-type: {media}"))
+            });
+            let changed = sent.keys().flat_map(|name| {
+                let [mut without, mut other, mut twice] = [(); 3].map(|()| sent.clone());
+                without.remove(name);
+                other.insert(name, "0".parse().unwrap());
+                twice.append(name, sent[name].clone());
+                [without, other, twice].map(|headers| (headers, name.to_string()))
+            });
+            for (headers, how) in typed.chain(changed) {
+                let again = fixture.judge_as(&source, headers, fixture.body.clone());
+                if again.is_ok_and(|again| again.key.text != event.key.text) {
+                    second.push(format!("{}: {how}", fixture.path.display()));
+                }
+            }
+        }
+    }
+    assert!(second.is_empty(), "{}", second.join("\n"));
+}
+
 fn fixtures(preset: &Preset) -> Vec<Fixture> {
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder(preset))
         .unwrap()

@@ -16,7 +16,7 @@ use super::{End, complain, print};
 use crate::config::{self, Options, SecretPolicy};
 use crate::duration;
 use crate::verify::answers;
-use crate::verify::handshake;
+use crate::verify::handshake::{self, Handshake};
 use crate::verify::providers::{self, Confidence, Preset, SchemeSpec, Words};
 use crate::verify::spec::{Copies, Layout, Place, SignatureSpec, TimestampSpec};
 
@@ -57,7 +57,8 @@ struct Shown {
     event_key: Option<&'static str>,
     event_type: Option<&'static str>,
     batch: Option<ShownBatch>,
-    handshake: Option<String>,
+    /// What the provider asks before it sends, and is answered.
+    handshake: Option<&'static str>,
     /// The status of a request that is not proven.
     unproven: u16,
     /// The body of a yes; null: ours.
@@ -124,7 +125,10 @@ impl Shown {
                 signature.signed,
                 ShownScheme::of_data(signature, timestamp.as_ref()),
             ),
-            SchemeSpec::Code { .. } => (preset.words.signed, ShownScheme::of_words(preset.words)),
+            SchemeSpec::Code { signs_time, .. } => (
+                preset.words.signed,
+                ShownScheme::of_words(preset.words, *signs_time),
+            ),
         };
         let example = example(preset);
         let answers = answers::of(preset.name);
@@ -144,7 +148,7 @@ impl Shown {
                 event_key: batch.key,
                 event_type: batch.kind,
             }),
-            handshake: handshake.map(|handshake| format!("{handshake:?}")),
+            handshake: handshake.map(Handshake::words),
             unproven: answers.unproven,
             accepted: answers.accepted,
             client_errors_are_final: answers.client_errors_are_final,
@@ -184,19 +188,19 @@ impl ShownScheme {
             headers,
             algorithm: spec.algorithm.title(),
             encoding: format!("{}{prefix}", spec.encoding.name()),
-            key: spec.key_form.describe(),
+            key: spec.key_form.words(),
             tolerance: timestamp.map(|timestamp| tolerance(timestamp.tolerance)),
             several: several(spec),
         }
     }
 
-    fn of_words(words: Words) -> Self {
+    fn of_words(words: Words, signs_time: bool) -> Self {
         Self {
             headers: words.headers.iter().map(ToString::to_string).collect(),
             algorithm: words.algorithm,
             encoding: words.encoding.to_owned(),
             key: words.key,
-            tolerance: words.tolerance.map(|limit| tolerance(Some(limit))),
+            tolerance: signs_time.then(|| tolerance(words.tolerance)),
             several: None,
         }
     }
@@ -251,7 +255,12 @@ fn example(preset: &Preset) -> String {
         format!("[sources.{name}]"),
         format!("provider = \"{name}\""),
     ];
-    lines.extend(secrets.then(|| format!("secrets = [\"env:{variable}_SECRET\"]")));
+    // What a handshake brings is written to a file.
+    let secret = match handshake::of(name) {
+        Some(Handshake::Asana) => format!("file:/var/lib/signalpost/{name}-secret"),
+        _ => format!("env:{variable}_SECRET"),
+    };
+    lines.extend(secrets.then(|| format!("secrets = [\"{secret}\"]")));
     lines.extend(preset.example.iter().map(ToString::to_string));
     lines.join("\n") + "\n"
 }

@@ -66,7 +66,7 @@ pub(super) struct Source {
     /// CEL that gives the events of one request, a list: `body` is then one item. `true`: as the provider's preset says.
     #[schemars(with = "Option<schema::Each>")]
     pub(super) each: Option<Spanned<Each>>,
-    /// The provider whose handshake an `hmac` source makes.
+    /// The provider whose handshake a source makes that is `hmac`, `jwt`, `token` or `basic`.
     #[schemars(with = "Option<schema::HandshakeName>")]
     pub(super) handshake: Option<Text>,
     /// How long keys of events are kept. Shorter than the provider goes on trying: a warning.

@@ -90,7 +90,7 @@ impl<'de> DeserializeSeed<'de> for Name<'_> {
     type Value = bool;
 
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<bool, D::Error> {
-        reader.deserialize_str(self)
+        reader.deserialize_bytes(self)
     }
 }
 
@@ -101,8 +101,9 @@ impl Visitor<'_> for Name<'_> {
         f.write_str("a key")
     }
 
-    fn visit_str<E>(self, key: &str) -> Result<bool, E> {
-        Ok(key == self.0)
+    /// As bytes, so that half a surrogate pair in another key does no harm.
+    fn visit_bytes<E>(self, key: &[u8]) -> Result<bool, E> {
+        Ok(key == self.0.as_bytes())
     }
 }
 
@@ -140,6 +141,12 @@ mod tests {
     fn the_last_of_equal_keys_counts_however_it_is_written() {
         let raw = r#"{"a":1,"b":0,"\u0061":{"c":2},"a":{"c":3,"c":4.0}}"#;
         assert_eq!(at(raw, &["a", "c"]).unwrap(), "4.0");
+    }
+
+    #[test]
+    fn odd_keys_and_numbers_beside_it_do_no_harm() {
+        let raw = r#"{"\ud83d":{"\udc00":1e999},"a":{"x":-1e999,"\ud83d":2}}"#;
+        assert_eq!(at(raw, &["a", "x"]).unwrap(), "-1e999");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::names::Reads;
 use super::path::Path;
 use super::steps::{self, Steps};
 use super::view::View;
-use super::{Error, Fault, Scope, Variables, exact, node, outcome, syntax};
+use super::{Error, Fault, Scope, Variables, exact, json, node, outcome, syntax};
 
 /// Building the standard library costs more than twenty evaluations, so there is one.
 static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| {
@@ -285,10 +285,10 @@ fn element_texts(list: &str, what: &str) -> Result<Vec<String>, Error> {
     let elements = exact::elements(list).unwrap_or_default();
     elements
         .into_iter()
-        .map(|element| match serde_json::from_str(element) {
-            Ok(Value::Number(_)) => Ok(element.to_owned()),
-            Ok(value) => outcome::to_text(value, what),
-            Err(_) => Err(Error(format!("{what} is not JSON"))),
+        .map(|element| match json::read(element.as_bytes()) {
+            Some(Value::Number(_)) => Ok(element.to_owned()),
+            Some(value) => outcome::to_text(value, what),
+            None => Err(Error(format!("{what} is not JSON"))),
         })
         .collect()
 }

@@ -5,13 +5,14 @@
 //!
 //! `expression` is the whole of one expression; `syntax` and `names` turn its text into a checked
 //! tree, `scan` finds it in a template, `path` takes the plain paths out of CEL's
-//! hands, `view` and `node` show JSON to CEL, `exact` cuts text out of the raw body, `items` takes a
+//! hands, `json` reads a body, `view` and `node` show it to CEL, `exact` cuts text out of the raw body, `items` takes a
 //! list apart, `steps` bounds the work, `outcome` reads the result.
 
 mod exact;
 mod expression;
 mod foreign;
 mod items;
+pub mod json;
 mod names;
 mod node;
 mod outcome;

@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::recursion::Recursion;
+use crate::expr::json;
 
 /// Faults that are named; the first ones say enough.
 const MAX_FAULTS: usize = 10;
@@ -123,7 +124,7 @@ impl Contract {
                 error: "cannot be read as JSON".to_owned(),
             }]
         };
-        let value: Value = serde_json::from_str(args).map_err(|_| unreadable())?;
+        let value = json::read(args.as_bytes()).ok_or_else(unreadable)?;
         match &value {
             Value::Array(list) if self.lone => match list.as_slice() {
                 [only] => self.schema.judge(only, args.len()),

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::{BodyRule, Refusal, layout, xml};
 use crate::event::Content;
+use crate::expr::json;
 
 /// What the `Content-Type` tells.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,18 +31,28 @@ pub(super) fn read(headers: &HeaderMap, body: &Bytes, rule: BodyRule) -> Result<
     if encoded {
         return Err(Refusal::Encoding);
     }
-    match (rule, media(headers)) {
+    let media = media(headers);
+    if rule == BodyRule::ByContent
+        && let Some(value) = json::read(body)
+    {
+        return Ok(Content::Json(value));
+    }
+    match (rule, media) {
         (BodyRule::Braintree, _) => braintree(body)
             .map(Content::Form)
             .ok_or(Refusal::Unparsable),
-        (BodyRule::Json, _) | (_, Media::Json) => {
-            json(body).map(Content::Json).ok_or(Refusal::Unparsable)
+        (BodyRule::Json, _) | (_, Media::Json) => json::read(body)
+            .map(Content::Json)
+            .ok_or(Refusal::Unparsable),
+        (BodyRule::Form, _) | (BodyRule::ByMediaType | BodyRule::ByContent, Media::Form) => {
+            Ok(Content::Form(form(body)))
         }
-        (BodyRule::Form, _) | (BodyRule::ByMediaType, Media::Form) => Ok(Content::Form(form(body))),
         (BodyRule::ByMediaType, Media::Absent) => {
-            Ok(json(body).map_or_else(|| text(body), Content::Json))
+            Ok(json::read(body).map_or_else(|| text(body), Content::Json))
         }
-        (BodyRule::ByMediaType, Media::Other) | (BodyRule::Text, _) => Ok(text(body)),
+        (BodyRule::ByMediaType | BodyRule::ByContent, Media::Other)
+        | (BodyRule::ByContent, Media::Absent)
+        | (BodyRule::Text, _) => Ok(text(body)),
     }
 }
 
@@ -68,45 +79,6 @@ pub(super) fn is_form(headers: &HeaderMap) -> bool {
 fn braintree(body: &[u8]) -> Option<Value> {
     let (_, payload) = form_urlencoded::parse(body).find(|(name, _)| name == "bt_payload")?;
     xml::read(&layout::base64_lines(&payload)?)
-}
-
-/// The parser itself refuses more than 127 levels.
-///
-/// It refuses half of a surrogate pair too, which senders write that cut a text inside an emoji (RFC 8259 §8.2): here such a
-/// half reads as U+FFFD. The bytes stay as they are.
-fn json(body: &[u8]) -> Option<Value> {
-    let read = serde_json::from_slice(body).ok();
-    read.or_else(|| serde_json::from_slice(&with_whole_pairs(body)?).ok())
-}
-
-/// Each half pair among the escapes replaced; none if there is none.
-fn with_whole_pairs(body: &[u8]) -> Option<Vec<u8>> {
-    let mut whole = Vec::with_capacity(body.len());
-    let (mut at, mut halves) = (0, 0_usize);
-    while let Some(&byte) = body.get(at) {
-        let (len, half) = match (byte, unit(body, at)) {
-            (_, Some(0xD800..=0xDBFF)) => match unit(body, at + 6) {
-                Some(0xDC00..=0xDFFF) => (12, false),
-                _ => (6, true),
-            },
-            (_, Some(0xDC00..=0xDFFF)) => (6, true),
-            (b'\\', _) => (2, false),
-            _ => (1, false),
-        };
-        let end = body.len().min(at + len);
-        whole.extend_from_slice(if half { b"\\ufffd" } else { body.get(at..end)? });
-        halves += usize::from(half);
-        at = end;
-    }
-    (halves > 0).then_some(whole)
-}
-
-/// What `\uXXXX` at this place stands for.
-fn unit(body: &[u8], at: usize) -> Option<u16> {
-    let digits = body.get(at..at + 6)?.strip_prefix(b"\\u")?;
-    let text = std::str::from_utf8(digits).ok()?;
-    let plain = text.bytes().all(|digit| digit.is_ascii_hexdigit());
-    plain.then(|| u16::from_str_radix(text, 16).ok())?
 }
 
 fn text(body: &[u8]) -> Content {
@@ -186,35 +158,6 @@ mod tests {
     }
 
     #[test]
-    fn half_a_surrogate_pair_is_no_reason_to_lose_an_event() {
-        let read = |text: &str| by(BodyRule::Json, None, text.as_bytes());
-        for (sent, read_as) in [
-            (r#"{"a":"\ud83d"}"#, "\u{fffd}"),
-            (r#"{"a":"x\udc00y"}"#, "x\u{fffd}y"),
-            (r#"{"a":"\ud83d\ud83d\ude00"}"#, "\u{fffd}\u{1f600}"),
-            (r#"{"a":"\\ud83d\ud83d"}"#, "\\ud83d\u{fffd}"),
-        ] {
-            assert_eq!(
-                read(sent),
-                Ok(Content::Json(json!({ "a": read_as }))),
-                "{sent}"
-            );
-        }
-        assert_eq!(read(r#"{"a":"\ud83d"#), Err(Refusal::Unparsable));
-        assert_eq!(read(r#"{"a":"\ud83"}"#), Err(Refusal::Unparsable));
-    }
-
-    #[test]
-    fn json_is_taken_down_to_127_levels() {
-        let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
-        assert!(by(BodyRule::Json, None, nested(127).as_bytes()).is_ok());
-        assert_eq!(
-            by(BodyRule::Json, None, nested(128).as_bytes()),
-            Err(Refusal::Unparsable)
-        );
-    }
-
-    #[test]
     fn the_rule_tells_where_the_media_type_does_not() {
         let plain = Some("text/plain");
         assert_eq!(
@@ -226,6 +169,27 @@ mod tests {
             Ok(Content::Form(json!({"a": "1"})))
         );
         assert_eq!(by(BodyRule::Text, None, b"{}"), Ok(Content::Text));
+    }
+
+    #[test]
+    fn by_content_the_media_type_hides_no_json() {
+        let read = |media, body| by(BodyRule::ByContent, Some(media), body);
+        for media in [
+            "text/xml",
+            "application/x-www-form-urlencoded",
+            "application/json",
+        ] {
+            assert_eq!(
+                read(media, b"{\"a\":1}"),
+                Ok(Content::Json(json!({"a": 1})))
+            );
+        }
+        assert_eq!(read("text/xml", b"<a/>"), Ok(Content::Text));
+        assert_eq!(
+            read("application/x-www-form-urlencoded", b"a=1"),
+            Ok(Content::Form(json!({"a": "1"})))
+        );
+        assert_eq!(read("application/json", b"<a/>"), Err(Refusal::Unparsable));
     }
 
     #[test]

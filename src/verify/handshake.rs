@@ -96,6 +96,56 @@ impl Handshake {
         }
     }
 
+    /// It is answered with what the scheme's own secret signs, or brings that secret.
+    #[must_use]
+    pub const fn needs_secret(self) -> bool {
+        matches!(self, Self::Asana | Self::Braintree | Self::X | Self::Zoom)
+    }
+
+    /// What the provider asks and is answered, for people.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Asana => {
+                "the POST with `X-Hook-Secret` that registers a webhook brings the secret: run `signalpost handshake open SOURCE` \
+                 first; it is echoed, and written to the `file:` of `secrets`, which must not be there yet"
+            }
+            Self::Braintree => {
+                "GET `?bt_challenge=…`: answered with `public_key_id` and the signed challenge"
+            }
+            Self::CloudEvents => {
+                "OPTIONS with `WebHook-Request-Origin`: answered with `WebHook-Allowed-Origin`, and the source's `rate` as \
+                 `WebHook-Allowed-Rate`"
+            }
+            Self::Discord => {
+                "a signed PING: answered `{\"type\":1}`, or 204 to that of webhook events"
+            }
+            Self::Dropbox => "GET `?challenge=…`: echoed as plain text",
+            Self::EventGrid => {
+                "a POST of type SubscriptionValidation that carries the token: answered with `validationResponse`; in the \
+                 CloudEvents schema, OPTIONS with `WebHook-Request-Origin`"
+            }
+            Self::Fedex => "a POST without a body: answered 200",
+            Self::Head => "HEAD: answered 200",
+            Self::Line => "a signed POST without events: answered 200",
+            Self::Meta => {
+                "GET `?hub.challenge=…`: echoed if its `hub.verify_token` is the source's `verify_token`, which you enter there too"
+            }
+            Self::MicrosoftGraph => "POST `?validationToken=…`: echoed as plain text",
+            Self::Okta => "GET with `X-Okta-Verification-Challenge`: answered as `verification`",
+            Self::Slack => "a signed POST of type `url_verification`: its `challenge` is echoed",
+            Self::Sns => {
+                "a signed SubscriptionConfirmation for one of `topics`: confirmed by a GET of its `SubscribeURL`, at Amazon's hosts \
+                 alone"
+            }
+            Self::Wise => "a POST with `X-Test-Notification: true`: answered 200",
+            Self::X => "GET `?crc_token=…`: answered with its HMAC as `response_token`",
+            Self::Zoom => {
+                "a signed POST of `endpoint.url_validation`: answered with `encryptedToken`, again every 72 h"
+            }
+        }
+    }
+
     /// Keys of a source, beyond those of its scheme, that the handshake needs.
     #[must_use]
     pub const fn settings(self) -> &'static [&'static str] {

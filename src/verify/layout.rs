@@ -8,6 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::spec::{Encoding, Layout};
 
+/// More than any provider has in use at one time. Each may cost a look with a public key.
+const MAX_SIGNATURES: usize = 100;
+
 /// The entries of a list, compiled from [`Layout::Tagged`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entries {
@@ -43,7 +46,8 @@ pub(super) struct Found<'a> {
     pub(super) timestamp: Option<&'a str>,
 }
 
-/// Reads one copy of the header; none where it does not have the layout's form.
+/// Reads one copy of the header; none where it does not have the layout's form. Of a list, what is no entry is skipped, as
+/// the providers' libraries do: it spoils no good signature beside it.
 pub(super) fn read<'a>(
     layout: Option<&Entries>,
     timestamp_tag: Option<&str>,
@@ -62,8 +66,13 @@ pub(super) fn read<'a>(
     };
     let mut found = Found::default();
     for entry in text.split(*separator) {
-        let (name, value) = entry.split_once(*assign)?;
+        let Some((name, value)) = entry.split_once(*assign) else {
+            continue;
+        };
         if name == tag {
+            if found.signatures.len() == MAX_SIGNATURES {
+                return None;
+            }
             found.signatures.push(value);
         } else if timestamp_tag == Some(name) && found.timestamp.replace(value).is_some() {
             // Two times: which one was signed is anybody's guess.
@@ -144,9 +153,25 @@ mod tests {
     }
 
     #[test]
-    fn what_has_not_the_form_is_not_read() {
-        for text in ["", "t=1,,v1=aa", "t=1,v1", "t=1,t=2,v1=aa", "v1=aa,"] {
-            assert_eq!(read(Some(&pairs("v1")), Some("t"), text), None, "{text:?}");
+    fn what_is_no_entry_spoils_no_good_one() {
+        for text in ["t=1,,v1=aa", "t=1,v1=aa,", "v9,t=1,v1=aa", ",t=1,x,v1=aa"] {
+            let found = read(Some(&pairs("v1")), Some("t"), text).unwrap();
+            assert_eq!(
+                (&*found.signatures, found.timestamp),
+                (&["aa"][..], Some("1")),
+                "{text:?}"
+            );
+        }
+        let nothing = read(Some(&pairs("v1")), Some("t"), "").unwrap();
+        assert_eq!(nothing, Found::default());
+    }
+
+    #[test]
+    fn a_list_is_bounded_and_has_one_time() {
+        let list = |count: usize| format!("t=1{}", ",v1=aa".repeat(count));
+        assert!(read(Some(&pairs("v1")), Some("t"), &list(MAX_SIGNATURES)).is_some());
+        for text in ["t=1,t=2,v1=aa", &list(MAX_SIGNATURES + 1)] {
+            assert_eq!(read(Some(&pairs("v1")), Some("t"), text), None);
         }
         // A space is part of the name beside it, as for the providers' own libraries.
         let spaced = read(Some(&pairs("v1")), Some("t"), "t=1, v1=aa").unwrap();

@@ -59,6 +59,8 @@ pub struct WebhookRequest {
     method: Method,
     /// As sent, without the question mark. The path is not kept: what is signed is the address that the source names.
     query: String,
+    /// A question mark with nothing behind it: some senders sign it, others leave it off.
+    bare_mark: bool,
     headers: HeaderMap,
     peer: String,
     body: Bytes,
@@ -76,6 +78,7 @@ impl WebhookRequest {
         Self {
             method,
             query: target.query().unwrap_or_default().to_owned(),
+            bare_mark: target.query() == Some(""),
             headers,
             peer,
             body,
@@ -232,6 +235,9 @@ pub enum BodyRule {
     Text,
     /// A form with XML in base64 in it: the fields of the XML are the body's.
     Braintree,
+    /// JSON wherever the bytes are; else by the media type. For providers whose event key stands in JSON and that send other
+    /// bodies too: the media type is not signed, and must not be able to take an event's key away.
+    ByContent,
 }
 
 /// What a proof has shown beyond that it holds.
@@ -329,6 +335,10 @@ pub fn authenticate(
 }
 
 fn prove(source: &Source, request: &WebhookRequest, now: Timestamp) -> Result<Proven, Refusal> {
+    let handshake = source.handshake.as_ref();
+    if handshake.is_some_and(|own| own.signs_for_anybody(&request.body)) {
+        return Err(Refusal::BadSignature);
+    }
     match &source.proof {
         Proof::Signature(scheme) => scheme.verify(request, source.dedup, now).map(Into::into),
         Proof::Scheme(scheme) => {

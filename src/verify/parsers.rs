@@ -3,26 +3,31 @@
 //!
 //! Each comes back, whatever it is given, in time and space bounded by its input. Not meant for anything else.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
+use super::certificates::{Certificate, Hash, Roots};
 use super::given::{Fault, Given};
 use super::layout::{self, Entries};
 use super::schemes::{Adyen, Braintree, HttpSignatures, Mailgun, Twilio, adyen_text, form_fields};
+use super::schemes::{graph, sns};
 use super::spec::{Encoding, Layout};
 use super::template::Template;
 use super::verifier::{Moment, Verifier};
-use super::{BodyRule, WebhookRequest, body, xml};
+use super::{BodyRule, MAX_ITEMS, WebhookRequest, body, providers, xml};
 use crate::clock::Timestamp;
-use crate::expr::{self, Scope};
+use crate::expr::{self, Expr, Scope, Variables, json};
 use crate::secret::Secret;
 use crate::token::{self, Algorithm, Issuer, KeyRing, KeySet};
 
 pub type Parser = fn(&[u8]);
 
 /// By name.
-pub const ALL: [(&str, Parser); 8] = [
+pub const ALL: [(&str, Parser); 10] = [
+    ("certificates", certificates),
+    ("expressions", expressions),
     ("forms", forms),
     ("header_lists", header_lists),
     ("http_signatures", http_signatures),
@@ -36,6 +41,50 @@ pub const ALL: [(&str, Parser); 8] = [
 const NOW: Timestamp = Timestamp::from_seconds(1_785_585_600);
 /// Bytes in hex, and so a key in every form.
 const SECRET: &str = "6b6579206f6620746869727479207477206f2062797465732c206e6f206d6f7265";
+
+/// X.509 in PEM, alone and as authorities, each against the other.
+pub fn certificates(data: &[u8]) {
+    let roots = Roots::from_pem(data).unwrap_or_else(Roots::public);
+    if let Ok(certificate) = Certificate::from_pem(data) {
+        std::hint::black_box((
+            certificate.verifies(Hash::Sha256, data, data),
+            certificate.is_trusted(&roots, NOW, |name| !name.is_empty()),
+        ));
+    }
+}
+
+/// What the catalogue asks of a body: the list of its events, their keys and types, over JSON, a form and text.
+pub fn expressions(data: &[u8]) {
+    static ASKED: LazyLock<Vec<Expr>> = LazyLock::new(|| {
+        let presets = providers::ALL.iter();
+        let texts = presets.flat_map(|preset| {
+            let batch = preset.batch.iter();
+            let batch = batch.flat_map(|batch| [Some(batch.each), batch.key, batch.kind]);
+            batch.chain([preset.key, preset.kind])
+        });
+        let compiled = texts
+            .flatten()
+            .map(|text| Expr::compile(text, Scope::SOURCE));
+        compiled.filter_map(Result::ok).collect()
+    });
+    let bytes = Bytes::copy_from_slice(data);
+    for rule in [BodyRule::ByContent, BodyRule::Form, BodyRule::Text] {
+        let Ok(content) = body::read(&HeaderMap::new(), &bytes, rule) else {
+            continue;
+        };
+        let vars = Variables {
+            body: Some(expr::Body {
+                content: &content,
+                raw: data,
+            }),
+            ..Variables::default()
+        };
+        for expr in ASKED.iter() {
+            drop(expr.text(&vars));
+            drop(expr.items(&vars, MAX_ITEMS));
+        }
+    }
+}
 
 /// Signatures in their header: lists of tags, hex and base64.
 pub fn header_lists(data: &[u8]) {
@@ -78,9 +127,10 @@ pub fn forms(data: &[u8]) {
 pub fn json_bodies(data: &[u8]) {
     let json = HeaderValue::from_static("application/json");
     let headers: HeaderMap = [(http::header::CONTENT_TYPE, json)].into_iter().collect();
-    for build in [Adyen::build, Mailgun::build] {
+    for build in [Adyen::build, Mailgun::build, sns::build, graph::build] {
         judge(build, headers.clone(), "/", data);
     }
+    drop(json::read(data));
     if let Ok(item) = serde_json::from_slice(data) {
         drop(adyen_text(&item));
     }
@@ -170,6 +220,7 @@ fn judge(
         secrets: vec![secret.clone()],
         url: Some("https://hooks.example.com/hooks/fuzz".to_owned()),
         public_key_id: Some("ours".to_owned()),
+        topics: vec!["arn:aws:sns:us-west-2:123456789012:Orders".to_owned()],
         algorithm: Some("hmac-sha256".to_owned()),
         keys: vec![("ours".to_owned(), secret)],
         ..Given::default()

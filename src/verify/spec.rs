@@ -175,6 +175,20 @@ impl KeyForm {
         }
     }
 
+    /// What is done with the text of a secret, for people.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Plain => "the text as it stands, every character of it; nothing is decoded",
+            Self::Nfkd => "the text, accents taken apart (NFKD)",
+            Self::Hex => "hex digits, which are decoded",
+            Self::Base64 => "base64, which is decoded",
+            Self::Whsec => "`whsec_…`, or the base64 behind it alone; it is decoded",
+            Self::Whpk => "`whpk_…`, a public key",
+            Self::Pem => "a public key as PEM (`-----BEGIN PUBLIC KEY-----`)",
+        }
+    }
+
     /// For a sentence that says what a secret is, or is not.
     #[must_use]
     pub const fn describe(self) -> &'static str {

@@ -65,11 +65,15 @@ impl Template {
         self.names(&Part::Id)
     }
 
-    /// No text that follows `{id}` in the template occurs in the id itself; else a signed body could be
-    /// cut elsewhere and still match.
+    /// No text that parts `{id}` from what stands beside it in the template occurs in the id itself; else a signed body
+    /// could be cut elsewhere and still match.
     pub(super) fn bounds_id(&self, id: &str) -> bool {
-        self.0.windows(2).all(|pair| match pair {
-            [Part::Id, Part::Literal(text)] => !id.contains(text.as_str()),
+        let parted = |text: &str| !id.contains(text);
+        self.0.windows(3).all(|three| match three {
+            [Part::Body, Part::Literal(text), Part::Id] => parted(text),
+            _ => true,
+        }) && self.0.windows(2).all(|pair| match pair {
+            [Part::Id, Part::Literal(text)] => parted(text),
             _ => true,
         })
     }
@@ -114,6 +118,16 @@ mod tests {
         let bytes: Vec<u8> = template.render(fields).flatten().copied().collect();
         assert_eq!(bytes, b"v0:12:{\"a\":1}");
         assert!(template.names_timestamp() && !template.names_id());
+    }
+
+    #[test]
+    fn an_id_ends_where_the_template_says() {
+        let bounds = |text: &str, id: &str| Template::compile(text).unwrap().bounds_id(id);
+        for text in ["{id}.{body}", "{body}.{id}", "{id}.{timestamp}.{body}"] {
+            assert!(bounds(text, "a-b"), "{text}");
+            assert!(!bounds(text, "a.b"), "{text}");
+        }
+        assert!(bounds("{timestamp}.{id}:{body}", "a.b"), "a time is digits");
     }
 
     #[test]

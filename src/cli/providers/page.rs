@@ -35,7 +35,8 @@ pub(super) fn table(all: &[Shown]) -> String {
             .to_owned();
     for shown in all {
         let [name, vendor, signed, bound, facts, url] = row(shown, "yes", "**no**");
-        let signed = if shown.signed.contains('{') {
+        // A template, and no sentence about one.
+        let signed = if shown.signed.contains('{') && !shown.signed.contains(' ') {
             format!("`{signed}`").replace('|', "\\|")
         } else {
             signed
@@ -90,18 +91,18 @@ fn lines(shown: &Shown) -> Vec<(&'static str, String)> {
         let kind = batch.event_type.unwrap_or("none");
         format!("each = \"{}\": key {key}, type {kind}", batch.each)
     });
-    let answer = match (shown.accepted, shown.unproven) {
-        (None, 401) => None,
-        (accepted, status) => Some(format!(
-            "{}not proven: {status}",
-            accepted
-                .map(|body| format!("accepted: `{body}`; "))
-                .unwrap_or_default()
-        )),
+    let yes = match shown.accepted {
+        None => text("200 with the event's id as JSON"),
+        Some("") => text("200 with an empty body"),
+        Some(body) => format!("200 with `{body}`"),
     };
-    let last = shown
-        .client_errors_are_final
-        .then(|| text("a 4xx ends redelivery: what is no fault of the sender is 503"));
+    let answer = format!(
+        "accepted or repeated: {yes}; not proven: {}",
+        shown.unproven
+    );
+    let last = shown.client_errors_are_final.then(|| {
+        text("a 4xx makes the provider give up: what is not the sender's fault is answered 503")
+    });
     let all = [
         ("headers", Some(scheme.headers.join(", "))),
         ("algorithm", Some(text(scheme.algorithm))),
@@ -125,13 +126,13 @@ fn lines(shown: &Shown) -> Vec<(&'static str, String)> {
         ),
         ("event type", Some(or(shown.event_type, "none"))),
         ("batch", batch),
-        ("handshake", shown.handshake.clone()),
-        ("answers", answer),
+        ("handshake", shown.handshake.map(str::to_owned)),
+        ("answers", Some(answer)),
         ("refusals", last),
         ("keys kept", shown.dedup.clone()),
         ("retried for", shown.retry_horizon.clone()),
         ("settings", Some(shown.settings.join(", "))),
-        ("where", Some(text(shown.setup))),
+        ("found at", Some(text(shown.setup))),
         ("facts", Some(facts)),
         (
             "page",

@@ -32,12 +32,20 @@ impl Compiler<'_> {
             (Provider::Preset(preset), _) => Some(handshake::of(preset.name)),
             (_, None) => Some(None),
             (_, Some(text)) => {
-                let found = handshake::of(text.get_ref());
-                if found.is_none() {
+                let Some(found) = handshake::of(text.get_ref()) else {
                     let known: Vec<_> = handshake::names().collect();
                     self.unknown_name("handshake", text, &known);
+                    return None;
+                };
+                if found.needs_secret() && !matches!(provider, Provider::Hmac) {
+                    let message = format!(
+                        "the handshake of `{}` is made with the key of a signature: it goes with `provider = \"hmac\"` alone",
+                        text.get_ref()
+                    );
+                    self.error(codes::CONFLICT, text, message);
+                    return None;
                 }
-                found.map(Some)
+                Some(Some(found))
             }
         }
     }

@@ -237,9 +237,9 @@ impl Compiler<'_> {
                 "tolerance",
                 "handshake",
             ],
-            Provider::Jwt => &["issuer"],
-            Provider::Token => &["secrets", "header", "prefix"],
-            Provider::Basic => &["secrets"],
+            Provider::Jwt => &["issuer", "handshake"],
+            Provider::Token => &["secrets", "header", "prefix", "handshake"],
+            Provider::Basic => &["secrets", "handshake"],
             Provider::None => &[],
         };
         let handshakes = handshake.map_or(&[][..], Handshake::settings);

@@ -17,6 +17,7 @@ use crate::event::{
     Content, DedupKey, Delivery, DeliveryId, Event, EventId, Item, Reason, Rules, State, Target,
     TraceContext,
 };
+use crate::expr::json;
 use crate::inbox::lanes::Seq;
 use crate::inbox::{Acceptance, EventRecord};
 
@@ -332,7 +333,7 @@ fn number(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<usize>> {
 /// A body that says JSON was parsed before it was kept; one that was erased since reads as binary.
 pub(super) fn content(row: &Row<'_>, body: &[u8]) -> rusqlite::Result<Content> {
     Ok(match row.get_ref("content")?.as_str()? {
-        "json" => serde_json::from_slice(body).map_or(Content::Binary, Content::Json),
+        "json" => json::read(body).map_or(Content::Binary, Content::Json),
         "form" => maybe_parsed(row, "form")?.map_or(Content::Binary, Content::Form),
         "text" => Content::Text,
         _ => Content::Binary,

@@ -17,6 +17,7 @@ use crate::event::{
     Content, DedupKey, Delivery, DeliveryId, Event, EventId, Item, Reason, Rules, State, Target,
     TraceContext,
 };
+use crate::expr::json;
 use crate::inbox::{Action, EventRecord, Note, NoteRecord};
 
 /// Bodies from this size on are compressed, where that makes them smaller.
@@ -171,7 +172,7 @@ pub(super) const fn kind_of(content: &Content) -> (&'static str, Option<&Value>)
 /// The other way around. A body that says JSON was parsed before it was kept; one that was erased since reads as binary.
 pub(super) fn content_from(kind: &str, form: Option<Value>, body: &[u8]) -> Content {
     match kind {
-        "json" => serde_json::from_slice(body).map_or(Content::Binary, Content::Json),
+        "json" => json::read(body).map_or(Content::Binary, Content::Json),
         "form" => form.map_or(Content::Binary, Content::Form),
         "text" => Content::Text,
         _ => Content::Binary,

@@ -1,5 +1,7 @@
 //! Where a subscription of AWS SNS may be confirmed: at SNS itself, by https, and nowhere else.
 
+use crate::verify::schemes::sns::is_host;
+
 /// Longer than any.
 const MAX_URL: usize = 2048;
 
@@ -15,18 +17,8 @@ pub(super) fn subscribe_url(text: &str) -> Option<String> {
     let confirms = query
         .split('&')
         .any(|pair| pair == "Action=ConfirmSubscription");
-    (is_sns(host) && confirms && query.chars().all(plain))
+    (is_host(host) && confirms && query.chars().all(plain))
         .then(|| format!("https://{host}/?{query}"))
-}
-
-/// `sns.REGION.amazonaws.com`, and `.cn` behind it for China.
-fn is_sns(host: &str) -> bool {
-    let region = host.strip_prefix("sns.").and_then(|rest| {
-        rest.strip_suffix(".amazonaws.com")
-            .or_else(|| rest.strip_suffix(".amazonaws.com.cn"))
-    });
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    region.is_some_and(|region| region.len() >= 3 && region.chars().all(plain))
 }
 
 #[cfg(test)]
@@ -55,6 +47,7 @@ mod tests {
             "evil.example#sns.us-west-2.amazonaws.com",
             "sns.a.b.amazonaws.com",
             "sns.eu.amazonaws.com",
+            "sns.s3-us-west-2.amazonaws.com",
             "SNS.us-west-2.amazonaws.com",
             "xsns.us-west-2.amazonaws.com",
             "sns..amazonaws.com",

@@ -48,6 +48,12 @@ impl Responder {
         Some(answer)
     }
 
+    /// Whether this is a body that we would sign for a stranger, so that a signature over it says nothing: a source may read
+    /// bodies as text.
+    pub(in crate::verify) fn signs_for_anybody(&self, body: &[u8]) -> bool {
+        self.handshake == Handshake::X && std::str::from_utf8(body).is_ok_and(is_crc_token)
+    }
+
     fn meta(&self, request: &WebhookRequest) -> Answer {
         if parameter(request, "hub.mode")? != "subscribe" {
             return Err(Unanswered::Malformed);
@@ -63,9 +69,7 @@ impl Responder {
     /// What is signed here must not be the body of an event: base64 and the like, and nothing that reads as JSON.
     fn crc(&self, request: &WebhookRequest) -> Answer {
         let token = parameter(request, "crc_token")?;
-        let plain = |c: char| c.is_ascii_alphanumeric() || "+/=_.-".contains(c);
-        let json = serde_json::from_str::<IgnoredAny>(&token).is_ok();
-        if json || !challenge(&token)?.chars().all(plain) {
+        if !is_crc_token(challenge(&token)?) {
             return Err(Unanswered::Malformed);
         }
         let mac = self.sign(None, &token).ok_or(Unanswered::Malformed)?;
@@ -122,6 +126,11 @@ impl Responder {
         let secret = Secret::new(text.as_bytes().to_vec());
         Ok(Reply::Adopt { secret, file })
     }
+}
+
+fn is_crc_token(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "+/=_.-".contains(c);
+    text.chars().all(plain) && serde_json::from_str::<IgnoredAny>(text).is_err()
 }
 
 fn okta(request: &WebhookRequest) -> Answer {

@@ -18,7 +18,8 @@ pub(super) static PRESET: Preset = Preset {
     horizon: Some(days(10)),
     confidence: Confidence::Library,
     source: "https://developer.atlassian.com/cloud/jira/platform/understanding-jwt-for-connect-apps/",
-    setup: "`sharedSecret` and `clientKey` of the `installed` callback; `public_url` without the path of the app's base URL",
+    setup: "`sharedSecret` and `clientKey` of the `installed` callback, which your app takes itself: it is signed otherwise, \
+            and no event here; `public_url` without the path of the app's base URL",
     words: Words {
         headers: &["authorization"],
         algorithm: "HS256, a JSON Web Token",

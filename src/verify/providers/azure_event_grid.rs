@@ -1,7 +1,8 @@
 //! Azure Event Grid: a secret of yours, sent as `Authorization: Bearer` (a delivery property) or as `?token=` of the address. A body
 //! is a list of events, or one event in the CloudEvents schema; nothing binds it.
 //!
-//! Tokens of Entra are not this scheme's: `provider = "jwt"` with Entra as issuer judges them.
+//! Tokens of Entra are not this scheme's: `provider = "jwt"` with Entra as issuer judges them, and with
+//! `handshake = "azure-event-grid"` is asked and answers like this one.
 
 use super::{Batch, Confidence, Preset, SchemeSpec, Words, days};
 use crate::verify::schemes::carried_token;
@@ -27,7 +28,8 @@ pub(super) static PRESET: Preset = Preset {
     horizon: Some(days(1)),
     confidence: Confidence::Unconfirmed,
     source: "https://learn.microsoft.com/azure/event-grid/security-authentication",
-    setup: "a secret that you make up: a delivery property `Authorization: Bearer …`, marked secret, or `?token=…` in the endpoint",
+    setup: "a secret that you make up: a delivery property `Authorization: Bearer …`, marked secret, or `?token=…` in the endpoint. \
+            Deliveries with tokens of Entra: `provider = \"jwt\"`, its `issuer`, and `handshake = \"azure-event-grid\"`",
     words: Words {
         headers: &["authorization, or `token` of the query"],
         algorithm: "none: a token, compared in constant time",

@@ -22,7 +22,7 @@ pub(super) static PRESET: Preset = Preset {
         "type(body) == map && has(body.data) && has(body.data.envelopeId) && has(body.event) && has(body.generatedDateTime) ? body.data.envelopeId + ':' + body.event + ':' + body.generatedDateTime : null",
     ),
     kind: Some("body.event"),
-    body: BodyRule::ByMediaType,
+    body: BodyRule::ByContent,
     confidence: Confidence::Documentation,
     source: "https://developers.docusign.com/platform/webhooks/connect/hmac/",
     setup: "Settings → Connect → Connect keys; in the configuration: Include HMAC signature",

@@ -1,5 +1,5 @@
-//! Microsoft Graph change notifications: the client state of the subscription in every item; nothing else binds the body. Items have
-//! no id, and two changes of one thing may read the same: keys are kept for as long as Graph retries, and no longer.
+//! Microsoft Graph change notifications: the client state of the subscription in every item, and tokens of Entra's beside resource
+//! data; nothing binds the body. Items have no id, and two changes of one thing may read the same: keys are kept for as long as Graph retries, and no longer.
 
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ pub(super) static PRESET: Preset = Preset {
         build: graph::build,
     },
     binds_body: false,
+    settings: &["audience", "jwks"],
+    jwks: Some("https://login.microsoftonline.com/common/discovery/v2.0/keys"),
     kind: Some(
         "has(body.value[0].lifecycleEvent) ? body.value[0].lifecycleEvent : body.value[0].changeType",
     ),
@@ -30,12 +32,13 @@ pub(super) static PRESET: Preset = Preset {
     horizon: Some(RETRIES),
     confidence: Confidence::Documentation,
     source: "https://learn.microsoft.com/graph/change-notifications-delivery-webhooks",
-    setup: "the `clientState` that you give when the subscription is made",
+    setup: "the `clientState` that you give when the subscription is made. With resource data, say `audience`, the id of your \
+            application in Entra: the tokens that come along are then checked. What is encrypted stays so: your worker holds the key",
     words: Words {
         algorithm: "none: a token, compared in constant time",
         signed: "nothing",
         encoding: "as it is",
-        key: "the client state, which stands in each item of the body",
+        key: "the client state, which stands in each item of the body; with `audience`, Entra's keys for `validationTokens` too",
         ..Words::NONE
     },
     ..Preset::BASE

@@ -1,4 +1,6 @@
 //! PayPal: RSA over the transmission's id and time, the webhook's id and a CRC of the body, by a certificate that the request names.
+//!
+//! A CRC is no hash: whoever sees one request can make another body with the same sum.
 
 use super::{Confidence, Preset, SchemeSpec, Words, days};
 use crate::verify::schemes::paypal;
@@ -12,6 +14,7 @@ pub(super) static PRESET: Preset = Preset {
         signed_headers: &["paypal-transmission-id", "paypal-transmission-time"],
         build: paypal::build,
     },
+    binds_body: false,
     settings: &["webhook_id", "certificates", "roots"],
     key: Some("has(body.id) ? body.id : headers['paypal-transmission-id']"),
     kind: Some("body.event_type"),

@@ -20,7 +20,8 @@ pub(super) static PRESET: Preset = Preset {
     horizon: Some(days(1)),
     confidence: Confidence::Documentation,
     source: "https://plaid.com/docs/api/webhooks/webhook-verification/",
-    setup: "the keys of /webhook_verification_key/get, by `kid`, as a JWKS file that you keep current",
+    setup: "Plaid gives its keys to clients with credentials alone, one by one (`/webhook_verification_key/get`): have a job write \
+            `{\"keys\": [each `key` of the answers]}` to a file, which is read again within seconds",
     words: Words {
         headers: &["plaid-verification"],
         algorithm: "ES256, a JSON Web Token",

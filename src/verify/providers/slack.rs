@@ -24,7 +24,7 @@ pub(super) static PRESET: Preset = Preset {
     },
     key: Some("has(body.event_id) ? body.event_id : null"),
     kind: Some("has(body.event) ? body.event.type : has(body.type) ? body.type : body.command"),
-    body: BodyRule::ByMediaType,
+    body: BodyRule::ByContent,
     confidence: Confidence::Library,
     source: "https://docs.slack.dev/authentication/verifying-requests-from-slack/",
     setup: "api.slack.com → the app → Basic Information → Signing Secret",

@@ -18,6 +18,7 @@ pub(super) static PRESET: Preset = Preset {
     kind: Some("body.filter(name, name.endsWith('_events'))[0]"),
     confidence: Confidence::ThirdParty,
     source: "https://docs.x.com/x-api/webhooks/introduction",
-    setup: "Developer Portal → the app → Keys and tokens → API key secret (consumer secret)",
+    setup: "Developer Portal → the app → Keys and tokens → API key secret (consumer secret). Only \
+            `x-twitter-webhooks-signature` counts, no header beside it",
     ..Preset::BASE
 };

@@ -2,6 +2,7 @@
 //!
 //! Scheme, host and path come from the source's settings; of a request only the query counts, as sent.
 
+use super::super::WebhookRequest;
 use super::super::given::{Fault, Given};
 
 /// An `http` or `https` address without a query.
@@ -46,6 +47,17 @@ impl Address {
         self.at(&self.authority, query)
     }
 
+    /// As it may have been signed: an address that ends in a bare `?` is signed with it by one library of a vendor and
+    /// without it by another.
+    pub(super) fn signed_as(&self, request: &WebhookRequest) -> Vec<String> {
+        with_bare_mark(vec![self.called(&request.query)], request)
+    }
+
+    /// The same without any port, and with the one written or else the scheme's own; without port and mark first.
+    pub(super) fn signed_with_ports_as(&self, request: &WebhookRequest) -> Vec<String> {
+        with_bare_mark(self.without_and_with_port(&request.query).into(), request)
+    }
+
     pub(super) fn scheme(&self) -> &str {
         &self.scheme
     }
@@ -68,8 +80,7 @@ impl Address {
         host.to_ascii_lowercase()
     }
 
-    /// Without any port, and with the one written or else the scheme's own.
-    pub(super) fn without_and_with_port(&self, query: &str) -> [String; 2] {
+    fn without_and_with_port(&self, query: &str) -> [String; 2] {
         let written = self.split_port();
         let (host, port) = written.unwrap_or((&self.authority, self.default_port()));
         [
@@ -95,6 +106,14 @@ impl Address {
     fn default_port(&self) -> &'static str {
         if self.scheme == "https" { "443" } else { "80" }
     }
+}
+
+fn with_bare_mark(mut addresses: Vec<String>, request: &WebhookRequest) -> Vec<String> {
+    if request.bare_mark {
+        let marked: Vec<_> = addresses.iter().map(|one| format!("{one}?")).collect();
+        addresses.extend(marked);
+    }
+    addresses
 }
 
 /// Exactly as it is registered.
@@ -150,6 +169,23 @@ mod tests {
             both("http://[::1]/x"),
             ["http://[::1]/x?a=1", "http://[::1]:80/x?a=1"]
         );
+    }
+
+    #[test]
+    fn a_bare_mark_is_written_and_left_off() {
+        let as_signed = |target: &'static str| {
+            let request = WebhookRequest::new(
+                http::Method::POST,
+                &http::Uri::from_static(target),
+                http::HeaderMap::new(),
+                String::new(),
+                bytes::Bytes::new(),
+            );
+            address("https://h/x").signed_as(&request)
+        };
+        assert_eq!(as_signed("/x"), ["https://h/x"]);
+        assert_eq!(as_signed("/x?a"), ["https://h/x?a"]);
+        assert_eq!(as_signed("/x?"), ["https://h/x", "https://h/x?"]);
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! own reference may hold one, so that the signed text can be cut in one way alone. All other fields of an item are free
 //! to forge, so the signed texts are what makes two requests equal.
 
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -13,6 +15,7 @@ use super::super::spec::{Algorithm, Encoding, KeyForm};
 use super::super::verifier::{Draft, Moment, Seal, Signed, Verifier};
 use super::super::{Refusal, WebhookRequest};
 use super::keys::Keys;
+use crate::expr::json;
 
 const SIGNATURE: &str = "hmacSignature";
 const ITEMS: &str = "notificationItems";
@@ -23,6 +26,54 @@ const MAX_ITEMS: usize = 100;
 #[derive(Debug)]
 pub(in crate::verify) struct Adyen {
     keys: Keys,
+}
+
+/// What is signed stands once: of two members with one name, another reader of the body could take the one that was not
+/// proven.
+#[derive(Deserialize)]
+struct EachOnce {
+    #[serde(rename = "notificationItems")]
+    _items: Vec<ItemOnce>,
+}
+
+#[derive(Deserialize)]
+struct ItemOnce {
+    #[serde(rename = "NotificationRequestItem")]
+    _item: FieldsOnce,
+}
+
+#[derive(Deserialize)]
+struct FieldsOnce {
+    #[serde(rename = "pspReference")]
+    _psp_reference: Option<IgnoredAny>,
+    #[serde(rename = "originalReference")]
+    _original_reference: Option<IgnoredAny>,
+    #[serde(rename = "merchantAccountCode")]
+    _merchant_account_code: Option<IgnoredAny>,
+    #[serde(rename = "merchantReference")]
+    _merchant_reference: Option<IgnoredAny>,
+    #[serde(rename = "amount")]
+    _amount: Option<AmountOnce>,
+    #[serde(rename = "eventCode")]
+    _event_code: Option<IgnoredAny>,
+    #[serde(rename = "success")]
+    _success: Option<IgnoredAny>,
+    #[serde(rename = "additionalData")]
+    _additional_data: DataOnce,
+}
+
+#[derive(Deserialize)]
+struct AmountOnce {
+    #[serde(rename = "value")]
+    _value: Option<IgnoredAny>,
+    #[serde(rename = "currency")]
+    _currency: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct DataOnce {
+    #[serde(rename = "hmacSignature")]
+    _signature: IgnoredAny,
 }
 
 impl Adyen {
@@ -54,8 +105,7 @@ impl Adyen {
 
 impl Verifier for Adyen {
     fn verify(&self, request: &WebhookRequest, _: Moment) -> Result<Seal, Refusal> {
-        let body: Value =
-            serde_json::from_slice(&request.body).map_err(|_| Refusal::MalformedField("body"))?;
+        let body = json::read(&request.body).ok_or(Refusal::MalformedField("body"))?;
         let items = body.get(ITEMS).ok_or(Refusal::MissingField(ITEMS))?;
         let items = items
             .as_array()
@@ -68,6 +118,9 @@ impl Verifier for Adyen {
             first = first.or(Some(secret));
             signed.update(text.len().to_be_bytes());
             signed.update(text);
+        }
+        if serde_json::from_slice::<EachOnce>(&request.body).is_err() {
+            return Err(Refusal::MalformedField(ITEMS));
         }
         Ok(Seal {
             secret: first,

@@ -30,6 +30,9 @@ fn build(given: &Given, parameter: &'static str) -> Result<Box<dyn Verifier>, Fa
     if given.secrets.is_empty() {
         return Err(Fault::new("secrets", "`secrets` is needed"));
     }
+    if let Some(index) = given.secrets.iter().position(Secret::is_empty) {
+        return Err(Fault::at("secrets", index, "this secret is empty"));
+    }
     Ok(Box::new(CarriedToken {
         secrets: given.secrets.clone(),
         parameter,

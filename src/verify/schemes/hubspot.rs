@@ -68,10 +68,12 @@ impl Verifier for HubSpot {
         if !request.query.bytes().all(may_stand_in_query) {
             return Err(Refusal::MalformedField("query"));
         }
-        let sent = self.address.called(&request.query);
+        let sent = self.address.signed_as(request);
         // HubSpot's own libraries sign the address as they are given it, its documentation decodes it first.
-        let secret = [decode(&sent), sent]
+        let decoded: Vec<String> = sent.iter().map(|url| decode(url)).collect();
+        let secret = decoded
             .iter()
+            .chain(&sent)
             .find_map(|url| {
                 let method = request.method.as_str().as_bytes();
                 let parts = [method, url.as_bytes(), &request.body, text.as_bytes()];

@@ -175,21 +175,40 @@ impl Message {
     }
 }
 
+/// `sns.REGION.amazonaws.com`, with `.cn` behind it in China.
+///
+/// A region is `eu-west-1`, `us-gov-east-1` or the like, and only that: under `sns.s3-us-west-2.amazonaws.com` stands
+/// whatever somebody put into a bucket named `sns`.
+pub(in crate::verify) fn is_host(host: &str) -> bool {
+    let global = host.strip_suffix(".cn");
+    let region = global
+        .unwrap_or(host)
+        .strip_prefix("sns.")
+        .and_then(|rest| rest.strip_suffix(".amazonaws.com"));
+    let mut parts = region.unwrap_or_default().split('-');
+    let (area, number) = (parts.next(), parts.next_back());
+    let area = area.unwrap_or_default();
+    let letters =
+        |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
+    let one_digit = number.is_some_and(|part| matches!(part.as_bytes(), [b'0'..=b'9']));
+    let names: Vec<&str> = parts.collect();
+    area.len() == 2
+        && letters(area)
+        && (1..=3).contains(&names.len())
+        && names.iter().all(|name| letters(name) && name.len() <= 16)
+        && one_digit
+        && global.is_some() == (area == "cn")
+}
+
 /// `https://sns.REGION.amazonaws.com/NAME.pem`, or `.com.cn`.
 fn is_ours(url: &str) -> bool {
-    let rest = url.strip_prefix("https://sns.");
+    let rest = url.strip_prefix("https://");
     let Some((host, path)) = rest.and_then(|rest| rest.split_once('/')) else {
         return false;
     };
-    let host = host.strip_suffix(".cn").unwrap_or(host);
-    let region = host.strip_suffix(".amazonaws.com").unwrap_or_default();
-    let lower = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     let name = path.strip_suffix(".pem").unwrap_or_default();
-    (3..=32).contains(&region.len())
-        && region.bytes().all(lower)
-        && (1..=128).contains(&name.len())
-        && name.bytes().all(plain)
+    is_host(host) && (1..=128).contains(&name.len()) && name.bytes().all(plain)
 }
 
 #[cfg(test)]
@@ -201,6 +220,9 @@ mod tests {
         for good in [
             "https://sns.us-west-2.amazonaws.com/SimpleNotificationService-f3ecfb7224c7233fe7bb5f59f96de52f.pem",
             "https://sns.cn-north-1.amazonaws.com.cn/SimpleNotificationService-0.pem",
+            "https://sns.us-gov-east-1.amazonaws.com/a.pem",
+            "https://sns.ap-southeast-7.amazonaws.com/a.pem",
+            "https://sns.us-iso-east-1.amazonaws.com/a.pem",
         ] {
             assert!(is_ours(good), "{good}");
         }
@@ -217,6 +239,14 @@ mod tests {
             "https://sns.us-west-2.amazonaws.com/.pem",
             "https://sns.us-west-2.amazonaws.com/a.crt",
             "https://sns.s3.amazonaws.com/a.pem",
+            // Buckets by the name of `sns`.
+            "https://sns.s3-us-west-2.amazonaws.com/a.pem",
+            "https://sns.s3-eu-west-1.amazonaws.com/a.pem",
+            "https://sns.us-west-2-s3.amazonaws.com/a.pem",
+            "https://sns.us-west-2.amazonaws.com.cn/a.pem",
+            "https://sns.cn-north-1.amazonaws.com/a.pem",
+            "https://sns.US-WEST-2.amazonaws.com/a.pem",
+            "https://sns.us--2.amazonaws.com/a.pem",
             "https://s3.amazonaws.com/a.pem",
             "",
         ] {

@@ -5,10 +5,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 
 use crate::clock::Timestamp;
+use crate::expr::json;
 use crate::verify::given::{Fault, Given};
 use crate::verify::scheme::Scheme;
 use crate::verify::spec::{SignatureSpec, Unit};
@@ -39,8 +40,8 @@ pub(in crate::verify) fn build(
 impl Verifier for Stamped {
     fn verify(&self, request: &WebhookRequest, moment: Moment) -> Result<Seal, Refusal> {
         let seal = Verifier::verify(&self.scheme, request, moment)?;
-        let body: Map<String, Value> =
-            serde_json::from_slice(&request.body).map_err(|_| Refusal::Unparsable)?;
+        let body = json::read(&request.body).filter(Value::is_object);
+        let body = body.ok_or(Refusal::Unparsable)?;
         let millis = body.get(self.member).and_then(Value::as_i64);
         let missing =
             || Refusal::NoTime(format!("`body.{}` is no time in milliseconds", self.member));

@@ -65,9 +65,9 @@ impl Verifier for Twilio {
             None => form(request)?,
         };
         // Whether the port is signed differs from product to product.
-        let [plain, with_port] = self.address.without_and_with_port(&request.query);
-        let secret = [&plain, &with_port]
-            .into_iter()
+        let urls = self.address.signed_with_ports_as(request);
+        let secret = urls
+            .iter()
             .find_map(|url| {
                 let parts = [url.as_bytes(), fields.as_bytes()];
                 self.keys.matching(&parts, &signature)
@@ -77,7 +77,8 @@ impl Verifier for Twilio {
             return Err(Refusal::BadSignature);
         }
         let mut signed = Sha256::new();
-        signed.update(plain);
+        // However the address was written, it is one event.
+        signed.update(urls.first().map_or("", String::as_str));
         signed.update(fields);
         Ok(Seal {
             secret: Some(secret),
