@@ -4,11 +4,13 @@
 //! answer; reading the body has its own deadline in `body`) and *idle* (between two requests).
 //! Reading in the first and the last, and writing in any of them, ends with `TimedOut` when the
 //! peer takes too long. hyper's own header timeout counts idle time as head, so it is not used.
+//! With several requests at once it is handling as long as one of them is, and then idle until the next
+//! one: what else comes, a ping perhaps, gives no new time.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -24,9 +26,11 @@ pub(super) struct Turn(Arc<Turns>);
 
 #[derive(Debug, Default)]
 struct Turns {
-    /// Beginnings and ends of requests: odd is ours. A count and not a flag, so that a request that
-    /// began and ended between two reads is noticed.
+    /// Beginnings and ends of requests. A count and not a flag, so that a request that began and ended
+    /// between two reads is noticed.
     count: AtomicU64,
+    /// Requests being handled.
+    busy: AtomicUsize,
     ended: Notify,
 }
 
@@ -36,6 +40,7 @@ pub(super) struct Handling(Turn);
 
 impl Turn {
     pub(super) fn handling(&self) -> Handling {
+        self.0.busy.fetch_add(1, Ordering::AcqRel);
         self.0.count.fetch_add(1, Ordering::AcqRel);
         Handling(self.clone())
     }
@@ -46,6 +51,10 @@ impl Turn {
         self.0.ended.notified().await;
     }
 
+    pub(super) fn is_busy(&self) -> bool {
+        self.0.busy.load(Ordering::Acquire) > 0
+    }
+
     fn count(&self) -> u64 {
         self.0.count.load(Ordering::Acquire)
     }
@@ -54,6 +63,7 @@ impl Turn {
 impl Drop for Handling {
     fn drop(&mut self) {
         let turns = &self.0.0;
+        turns.busy.fetch_sub(1, Ordering::AcqRel);
         turns.count.fetch_add(1, Ordering::AcqRel);
         turns.ended.notify_one();
     }
@@ -78,6 +88,8 @@ pub(super) struct Paced<S> {
     seen: u64,
     owed: Owed,
     patience: Pin<Box<Sleep>>,
+    /// Whether a byte after a rest begins a head.
+    one_at_a_time: bool,
     /// Runs while a write is stuck.
     stuck: Option<Pin<Box<Sleep>>>,
     header_timeout: Duration,
@@ -95,12 +107,20 @@ impl<S> Paced<S> {
             seen: 0,
             owed: Owed::Head,
             patience: Box::pin(sleep_until(due)),
+            one_at_a_time: true,
             stuck: None,
             header_timeout: options.header_timeout,
             idle_timeout: options.idle_timeout,
             write_timeout: options.write_timeout,
         };
         (paced, turn)
+    }
+
+    /// For several requests at once. Who is asked to go at the end of a rest has `grace` for it.
+    pub(super) fn multiplexed(mut self, grace: Duration) -> Self {
+        self.one_at_a_time = false;
+        self.idle_timeout += grace;
+        self
     }
 
     fn owe(&mut self, owed: Owed, within: Duration) {
@@ -115,7 +135,7 @@ impl<S> Paced<S> {
             return;
         }
         self.seen = count;
-        if count % 2 == 1 {
+        if self.turn.is_busy() {
             self.owed = Owed::Nothing;
         } else {
             self.owe(Owed::Idle, self.idle_timeout);
@@ -140,7 +160,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
         self.catch_up();
         let before = buffer.filled().len();
         if let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(cx, buffer) {
-            if self.owed == Owed::Idle && buffer.filled().len() > before {
+            if self.one_at_a_time && self.owed == Owed::Idle && buffer.filled().len() > before {
                 let timeout = self.header_timeout;
                 self.owe(Owed::Head, timeout);
             }

@@ -62,6 +62,11 @@ pub struct ServeSettings {
     #[arg(long, env = "SIGNALPOST_TLS_CLIENT_CA", value_name = "FILE")]
     pub tls_client_ca: Option<PathBuf>,
 
+    /// Whether clients must show such a certificate: required or optional. Optional lets in who shows none, and
+    /// refuses a bad one all the same; it is for the time until all clients have theirs. Unless given: required.
+    #[arg(long, env = "SIGNALPOST_TLS_CLIENT_AUTH", value_name = "MODE")]
+    pub tls_client_auth: Option<tls::ClientAuth>,
+
     /// The routing file.
     #[arg(long, env = "SIGNALPOST_ROUTES", value_name = "FILE")]
     #[arg(default_value = "routes.toml")]
@@ -257,6 +262,8 @@ pub enum Error {
         given: &'static str,
         missing: &'static str,
     },
+    #[error("--tls-client-auth is given without --tls-client-ca; there is nobody to trust then")]
+    ClientAuthAlone,
     #[error(transparent)]
     Tls(#[from] tls::Error),
     #[error(transparent)]

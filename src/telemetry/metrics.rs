@@ -46,6 +46,7 @@ labels! {
     ByWhat { what: &'static str }
     ByPartition { partition: u16 }
     ByListener { listener: &'static str }
+    ByCertificate { certificate: &'static str }
     ByReason { reason: &'static str }
 }
 
@@ -98,6 +99,7 @@ pub(super) struct Metrics {
     pub(super) tls_reload_successful: Family<ByListener, Gauge>,
     pub(super) tls_expiry: Family<ByListener, Gauge>,
     pub(super) tls_handshake_failures: Family<ByReason, Counter>,
+    pub(super) tls_clients: Family<ByCertificate, Counter>,
     pub(super) audit_failures: Counter,
     pub(super) overloaded: Counter,
     pub(super) turned_away: Counter,
@@ -141,6 +143,7 @@ impl Metrics {
             tls_reload_successful: Family::default(),
             tls_expiry: Family::default(),
             tls_handshake_failures: Family::default(),
+            tls_clients: Family::default(),
             audit_failures: Counter::default(),
             overloaded: Counter::default(),
             turned_away: Counter::default(),
@@ -347,6 +350,11 @@ impl Metrics {
             "tls_handshake_failures",
             "Connections that came to no TLS, by cause",
             &self.tls_handshake_failures,
+        );
+        add.metric(
+            "tls_clients",
+            "Connections of clients that were asked for a certificate and let in",
+            &self.tls_clients,
         );
     }
 
