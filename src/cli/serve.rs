@@ -47,7 +47,11 @@ pub(super) async fn run(arguments: Arguments) -> End {
             return End::Usage;
         }
     };
-    let temporal = match Temporal::new(&temporal::Options::default(), telemetry.clone()) {
+    let reached = temporal::Options {
+        api_key_file: settings.temporal_api_key_file.clone(),
+        ..temporal::Options::default()
+    };
+    let temporal = match Temporal::new(&reached, telemetry.clone()) {
         Ok(temporal) => temporal,
         Err(error) => {
             complain(&error.to_string());

@@ -67,6 +67,10 @@ pub struct ServeSettings {
     #[arg(long, env = "SIGNALPOST_TLS_CLIENT_AUTH", value_name = "MODE")]
     pub tls_client_auth: Option<tls::ClientAuth>,
 
+    /// File with the API key for Temporal; one newline at its end is not part of it; read again when it changes.
+    #[arg(long, env = "SIGNALPOST_TEMPORAL_API_KEY_FILE", value_name = "FILE")]
+    pub temporal_api_key_file: Option<PathBuf>,
+
     /// The routing file.
     #[arg(long, env = "SIGNALPOST_ROUTES", value_name = "FILE")]
     #[arg(default_value = "routes.toml")]
@@ -210,6 +214,7 @@ pub struct ServeOptions {
     pub drain_delay: Duration,
     pub drain: Duration,
     pub allow_unverified: bool,
+    pub temporal_api_key_file: Option<PathBuf>,
     /// What providers call, without the path.
     pub public_url: Option<String>,
 }
@@ -321,6 +326,7 @@ impl ServeSettings {
             drain_delay: self.drain_delay,
             drain: self.drain,
             allow_unverified: self.allow_unverified,
+            temporal_api_key_file: self.temporal_api_key_file,
             public_url: self.callers.public_url.clone(),
         })
     }
