@@ -4,6 +4,7 @@
 
 mod image;
 mod pods;
+mod systemd;
 
 use std::path::PathBuf;
 

@@ -11,6 +11,7 @@ mod explain;
 mod flags;
 mod handshake;
 mod keys;
+mod notify;
 mod providers;
 mod routes;
 mod schema;
