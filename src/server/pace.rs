@@ -90,6 +90,10 @@ pub(super) struct Paced<S> {
     patience: Pin<Box<Sleep>>,
     /// Whether a byte after a rest begins a head.
     one_at_a_time: bool,
+    /// How long an orderly end waits for the peer's; zero: whoever has the stream sees to that.
+    grace: Duration,
+    /// Runs once we have said that nothing more comes.
+    lingering: Option<Pin<Box<Sleep>>>,
     /// Runs while a write is stuck.
     stuck: Option<Pin<Box<Sleep>>>,
     header_timeout: Duration,
@@ -108,6 +112,8 @@ impl<S> Paced<S> {
             owed: Owed::Head,
             patience: Box::pin(sleep_until(due)),
             one_at_a_time: true,
+            grace: Duration::ZERO,
+            lingering: None,
             stuck: None,
             header_timeout: options.header_timeout,
             idle_timeout: options.idle_timeout,
@@ -120,6 +126,7 @@ impl<S> Paced<S> {
     pub(super) fn multiplexed(mut self, grace: Duration) -> Self {
         self.one_at_a_time = false;
         self.idle_timeout += grace;
+        self.grace = grace;
         self
     }
 
@@ -151,6 +158,25 @@ impl<S> Paced<S> {
     }
 }
 
+impl<S: AsyncRead + Unpin> Paced<S> {
+    /// Takes in what the peer still sends: closing with bytes unread makes the system reset the connection, and the peer
+    /// loses the last answers.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut discarded = [0; 4096];
+        loop {
+            let time = self.lingering.as_mut();
+            if time.is_none_or(|time| time.as_mut().poll(cx).is_ready()) {
+                return Poll::Ready(());
+            }
+            let mut buffer = ReadBuf::new(&mut discarded);
+            let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer));
+            if read.is_err() || buffer.filled().is_empty() {
+                return Poll::Ready(());
+            }
+        }
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -174,7 +200,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -219,7 +245,14 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        if self.lingering.is_none() {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+            if self.grace.is_zero() {
+                return Poll::Ready(Ok(()));
+            }
+            self.lingering = Some(Box::pin(sleep(self.grace)));
+        }
+        self.poll_linger(cx).map(Ok)
     }
 }
 
@@ -243,5 +276,22 @@ mod tests {
         let flushed = tokio::time::timeout(Duration::from_mins(1), stream.flush()).await;
         let error = flushed.expect("it ends").unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn an_orderly_end_takes_in_what_is_on_its_way() {
+        let options = Options::default();
+        let (ours, mut theirs) = duplex(16 * 1024);
+        let due = Instant::now() + options.header_timeout;
+        let (stream, _turn) = Paced::new(ours, due, &options);
+        let mut stream = stream.multiplexed(Duration::from_mins(1));
+        theirs.write_all(&[0; 16_000]).await.unwrap();
+        let ending = tokio::spawn(async move { stream.shutdown().await.map(|()| stream) });
+        // It has taken all of it in once so much more finds room, and it waits for our end.
+        theirs.write_all(&[0; 16_000]).await.unwrap();
+        assert!(!ending.is_finished());
+        theirs.shutdown().await.unwrap();
+        let ended = tokio::time::timeout(Duration::from_mins(1), ending).await;
+        assert!(ended.unwrap().unwrap().is_ok());
     }
 }

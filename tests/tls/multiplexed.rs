@@ -174,7 +174,8 @@ async fn a_drain_finishes_what_is_in_flight_and_says_that_nothing_new_is_taken()
     let authority = Authority::new("ours");
     let mut gateway = start(relaxed(), &authority).await;
     let mut client = Client::to(&gateway, &authority).await;
-    let idle = Client::to(&gateway, &authority).await;
+    let mut idle = Client::to(&gateway, &authority).await;
+    assert_eq!(idle.get("/peer").await.0, StatusCode::OK);
     let waiting = client.ask(request(Method::GET, "/wait")).await;
     gateway.waiting.recv().await.unwrap();
     gateway.shutdown.cancel();
