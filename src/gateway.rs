@@ -266,8 +266,8 @@ impl Gateway {
     }
 
     /// Looks for the audit file at its path again and reads the routing file anew, because `who` asked for it;
-    /// what came of it is in the log.
-    pub async fn reload(&self, who: &str) {
+    /// what came of it is in the log. False: the plan before is still served.
+    pub async fn reload(&self, who: &str) -> bool {
         self.telemetry.reopen_audit();
         let plan = Arc::clone(&self.plan);
         let reloaded = tokio::task::spawn_blocking(move || plan.reload().is_ok()).await;
@@ -286,6 +286,7 @@ impl Gateway {
             events: None,
             reason,
         });
+        outcome == "accepted"
     }
 
     /// Returns when a task has ended that never should, with its name.

@@ -8,6 +8,7 @@ mod compose;
 mod contained;
 mod image;
 mod pods;
+mod systemd;
 mod ways;
 
 use std::path::PathBuf;

@@ -247,3 +247,44 @@ fn one_crypto_backend_and_no_system_tls() {
         );
     }
 }
+
+/// Words in backticks, without what stands in blocks.
+fn quoted(page: &str) -> Vec<String> {
+    let words = page.split('`').skip(1).step_by(2);
+    words.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_tests_flags_and_files_that_the_security_page_names_are_there() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let help = signalpost(&["serve", "--help"]).output().expect("help");
+    let help = String::from_utf8_lossy(&help.stdout).into_owned();
+    let of_check = signalpost(&["check", "--help"]).output().expect("help");
+    let flags = help + &String::from_utf8_lossy(&of_check.stdout);
+    let page = page("deploy/security.md");
+    let mut tests = 0;
+    for word in quoted(&page) {
+        if let Some((module, name)) = word.rsplit_once("::").filter(|(m, _)| *m != "secret") {
+            let module = module.replace("::", "/");
+            let files = [format!("tests/{module}.rs"), format!("src/{module}.rs")];
+            let has = |file: &String| {
+                let text = std::fs::read_to_string(root.join(file)).unwrap_or_default();
+                text.contains(&format!("fn {name}("))
+            };
+            assert!(files.iter().any(has), "no test {word}");
+            tests += 1;
+        }
+        let ours = ["--", "signalpost check", "signalpost serve"];
+        if !ours.iter().any(|begin| word.starts_with(begin)) {
+            continue;
+        }
+        for flag in word.split(' ').filter(|part| part.starts_with("--")) {
+            assert!(flags.contains(flag), "no flag {flag}");
+        }
+    }
+    assert!(tests > 20, "{tests}");
+    for link in page.split("](").skip(1) {
+        let target = link.split(')').next().expect("a link");
+        assert!(root.join("deploy").join(target).exists(), "{target}");
+    }
+}

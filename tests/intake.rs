@@ -77,6 +77,54 @@ async fn an_address_that_a_source_does_not_name_is_403_whatever_it_shows() {
 }
 
 #[tokio::test]
+async fn whom_a_stranger_claims_to_speak_for_is_nobody() {
+    let named = "allow_ips = [\"192.0.2.0/24\"]";
+    // Nobody is trusted; somebody else is; the one who is trusted is so for another header.
+    let gateways = [
+        setup(named),
+        setup(named).flag("--trusted-proxies", "192.0.2.0/24,::1"),
+        setup(named)
+            .flag("--trusted-proxies", "127.0.0.1")
+            .flag("--trusted-proxy-header", "Forwarded"),
+    ];
+    for setup in gateways {
+        let gateway = setup.start().await;
+        assert_eq!(by(&gateway, "192.0.2.7").await.status, 403);
+        gateway.says(&["\"audit\"", "\"who\":\"127.0.0.1\""]).await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_proxy_says_of_scheme_and_host_is_never_read() {
+    let fixture = include_str!("fixtures/providers/twilio/valid.http");
+    let (head, body) = fixture.split_once("\n\n").expect("head and body");
+    let signature = head.split_once("X-Twilio-Signature: ").expect("one").1;
+    let routes = "[sources.twilio]\nprovider = \"twilio\"\nsecrets = [\"env:SECRET\"]\n";
+    let start = async |public: &str| {
+        let setup = Setup::new(routes, NO_TEMPORAL)
+            .env("SECRET", "0b7f3c9d2e5a48416f9b1c7d8e2a5f30")
+            .flag("--trusted-proxies", "127.0.0.1")
+            .flag("--public-url", public);
+        setup.start().await
+    };
+    let claimed = async |gateway: &Gateway, host: &str, scheme: &str| {
+        let headers = [
+            ("X-Twilio-Signature", signature),
+            ("Content-Type", "application/x-www-form-urlencoded"),
+            ("Host", host),
+            ("X-Forwarded-Host", host),
+            ("X-Forwarded-Proto", scheme),
+        ];
+        let url = format!("{}/hooks/twilio", gateway.public());
+        post(&url, &headers, body).await.status
+    };
+    let right = start("https://hooks.example.com").await;
+    assert_eq!(claimed(&right, "evil.example", "http").await, 200);
+    let wrong = start("http://other.example").await;
+    assert_eq!(claimed(&wrong, "hooks.example.com", "https").await, 401);
+}
+
+#[tokio::test]
 async fn a_source_can_lower_the_size_of_bodies_and_not_raise_it() {
     let body = |size: usize| {
         let frame = r#"{"id":"a","p":""}"#.len();

@@ -44,6 +44,7 @@ mod limits;
 mod listener;
 mod matrix;
 mod monitoring;
+mod notify;
 mod operators;
 mod ops;
 mod ops_actions;

@@ -2,6 +2,7 @@
 
 mod limits;
 mod queries;
+mod secured;
 
 use std::time::Duration;
 
@@ -220,6 +221,7 @@ async fn a_wrong_namespace_of_ours_is_known_before_any_delivery() {
     let options = Options {
         address: Some(address.to_owned()),
         namespace: Some("no-such-namespace".to_owned()),
+        ..Options::default()
     };
     let temporal = Temporal::new(&options, Telemetry::new()).unwrap();
     assert_eq!(temporal.namespace(), "no-such-namespace");

@@ -2,6 +2,7 @@
 //! certificate takes the place of one in use.
 
 mod listener;
+mod multiplexed;
 mod renewal;
 mod sentences;
 
@@ -68,7 +69,7 @@ async fn a_webhook_comes_encrypted_and_plain_http_is_closed_without_noise() {
 }
 
 #[tokio::test]
-async fn both_versions_are_spoken_and_http2_is_not_promised() {
+async fn both_versions_of_tls_are_spoken_and_the_best_protocol_that_is_offered() {
     let authority = Authority::new("ours");
     let folder = folder_with(&authority.pair());
     let gateway = setup(folder.path()).start().await;
@@ -76,6 +77,104 @@ async fn both_versions_are_spoken_and_http2_is_not_promised() {
         let connector = authority.connector(None, &[*version]);
         let stream = connect(&connector, address(&gateway)).await.expect("TLS");
         assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
+    }
+    for (offered, agreed) in [
+        (&["http/1.1", "h2"][..], Some(&b"h2"[..])),
+        (&["http/1.1"], Some(b"http/1.1")),
+        (&[], None),
+    ] {
+        let stream = authority.connect_offering(address(&gateway), offered).await;
+        let stream = stream.expect("TLS");
+        assert_eq!(stream.get_ref().1.alpn_protocol(), agreed, "{offered:?}");
+    }
+    let other = authority.connect_offering(address(&gateway), &["h3"]).await;
+    assert!(other.is_err(), "nothing in common");
+}
+
+#[tokio::test]
+async fn over_http2_a_webhook_is_proven_kept_once_and_counted_like_any_other() {
+    let authority = Authority::new("ours");
+    let folder = folder_with(&authority.pair());
+    let gateway = setup(folder.path()).start().await;
+    let client = authority.client(None);
+    // Not to be normalised on the way: the signature covers these bytes.
+    let body = "{ \"id\" :\t\"h2\", \"n\": 1.0 }\n";
+    let sent = webhook(&client, &gateway, body)
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(sent.version(), reqwest::Version::HTTP_2);
+    assert!(sent.headers().contains_key("x-request-id"));
+    let text = sent.text().await.expect("a body");
+    let first: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(first["status"], "accepted");
+    let again = post(&client, &gateway, body).await;
+    assert_eq!(again.body["status"], "duplicate", "{}", again.text);
+    let forged = webhook(&client, &gateway, body).body(format!("{body} "));
+    assert_eq!(send(forged).await.status, 401);
+    let (_, event) = gateway
+        .get(&format!(
+            "/v1/events/{}?body=true",
+            first["event"].as_str().expect("an id")
+        ))
+        .await;
+    assert_eq!(event["body"], body);
+    let hosts = event["headers"].as_array().expect("headers").iter();
+    let hosts: Vec<_> = hosts.filter(|header| header[0] == "host").collect();
+    assert_eq!(hosts.len(), 1, "as over HTTP/1.1: {event}");
+    assert_eq!(hosts[0][1], address(&gateway));
+    let metrics = gateway.metrics().await;
+    for (outcome, count) in [("accepted", 1), ("duplicate", 1), ("refused", 1)] {
+        let line =
+            format!("signalpost_webhooks_total{{source=\"stripe\",outcome=\"{outcome}\"}} {count}");
+        assert!(metrics.contains(&line), "{line} in {metrics}");
+    }
+}
+
+#[tokio::test]
+async fn over_http2_a_signed_address_is_the_one_that_is_registered() {
+    let fixture = include_str!("fixtures/providers/twilio/valid.http");
+    let (head, body) = fixture.split_once("\n\n").expect("head and body");
+    let signature = head
+        .split_once("X-Twilio-Signature: ")
+        .expect("a signature")
+        .1;
+    let routes = "[sources.twilio]\nprovider = \"twilio\"\nsecrets = [\"env:SECRET\"]\n";
+    let authority = Authority::new("ours");
+    let folder = folder_with(&authority.pair());
+    let mut setup = setup(folder.path())
+        .flag("--public-url", "https://hooks.example.com")
+        .env("SECRET", "0b7f3c9d2e5a48416f9b1c7d8e2a5f30");
+    routes.clone_into(&mut setup.routes);
+    let gateway = setup.start().await;
+    let client = authority.client(None);
+    let signed = |query: &str| {
+        client
+            .post(format!("https://{}/hooks/twilio{query}", address(&gateway)))
+            .header("X-Twilio-Signature", signature)
+            .header("Content-Type", "application/x-www-form-urlencoded")
+            .body(body)
+    };
+    let answer = signed("").send().await.expect("an answer");
+    assert_eq!(answer.version(), reqwest::Version::HTTP_2);
+    assert_eq!(answer.status(), 200);
+    assert_eq!(send(signed("?a=1")).await.status, 401);
+}
+
+#[tokio::test]
+async fn over_http2_whom_a_proxy_speaks_for_is_believed_of_a_trusted_one_alone() {
+    let authority = Authority::new("ours");
+    for (trusted, status) in [("127.0.0.1", 200), ("192.0.2.1", 403)] {
+        let folder = folder_with(&authority.pair());
+        let mut setup = setup(folder.path()).flag("--trusted-proxies", trusted);
+        setup.routes = setup
+            .routes
+            .replace("[[routes]]", "allow_ips = [\"192.0.2.7\"]\n\n[[routes]]");
+        let gateway = setup.start().await;
+        let request = webhook(&authority.client(None), &gateway, r#"{"id":"p"}"#)
+            .header("X-Forwarded-For", "198.51.100.1")
+            .header("X-Forwarded-For", "192.0.2.7");
+        assert_eq!(send(request).await.status, status, "{trusted}");
     }
 }
 
@@ -105,6 +204,42 @@ async fn with_an_authority_for_clients_only_theirs_are_let_in() {
         gateway.metrics().await.contains(refused)
     })
     .await;
+}
+
+#[tokio::test]
+async fn clients_may_be_let_in_without_a_certificate_and_never_with_a_bad_one() {
+    let (authority, stranger) = (Authority::new("ours"), Authority::new("theirs"));
+    let folder = folder_with(&authority.pair());
+    let clients = folder.path().join("clients.pem");
+    std::fs::write(&clients, authority.pem()).expect("clients.pem");
+    let gateway = setup(folder.path())
+        .flag("--tls-client-ca", &clients.display().to_string())
+        .flag("--tls-client-auth", "optional")
+        .start()
+        .await;
+    for identity in [None, Some(authority.pair())] {
+        let client = authority.client(identity.as_ref());
+        assert_eq!(post(&client, &gateway, r#"{"id":"o"}"#).await.status, 200);
+    }
+    let expired = authority.pair_within((2020, 1, 1), (2021, 1, 1));
+    for identity in [stranger.pair(), expired] {
+        let connector = authority.connector(Some(&identity), rustls::ALL_VERSIONS);
+        let error = refusal(&connector, address(&gateway)).await;
+        assert!(error.contains("received fatal alert"), "{error}");
+    }
+    eventually("all four are counted", async || {
+        let metrics = gateway.metrics().await;
+        [
+            r#"signalpost_tls_clients_total{certificate="shown"} 1"#,
+            r#"signalpost_tls_clients_total{certificate="none"} 1"#,
+            r#"signalpost_tls_handshake_failures_total{reason="client_certificate"} 2"#,
+        ]
+        .iter()
+        .all(|line| metrics.contains(line))
+    })
+    .await;
+    let log = gateway.log();
+    assert!(!log.contains("handshake"), "told at debug alone: {log}");
 }
 
 /// With TLS 1.3 a client believes to be let in until it reads.

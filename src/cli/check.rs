@@ -43,6 +43,10 @@ pub(super) struct Arguments {
     #[arg(long)]
     live: bool,
 
+    /// File with Temporal's API key, for --live, as `serve` has it.
+    #[arg(long, env = "SIGNALPOST_TEMPORAL_API_KEY_FILE", value_name = "FILE")]
+    temporal_api_key_file: Option<PathBuf>,
+
     /// Largest body that `serve` takes, as its own `--max-body`: a source cannot raise it.
     #[arg(long, env = "SIGNALPOST_MAX_BODY", value_name = "SIZE")]
     #[arg(default_value = "1MiB", value_parser = values::size)]
@@ -66,7 +70,11 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(arguments: &Arguments) -> End {
     let temporal = if arguments.live {
-        match Temporal::new(&temporal::Options::default(), Telemetry::new()) {
+        let options = temporal::Options {
+            api_key_file: arguments.temporal_api_key_file.clone(),
+            ..temporal::Options::default()
+        };
+        match Temporal::new(&options, Telemetry::new()) {
             Ok(temporal) => Some(temporal),
             Err(error) => {
                 complain(&error.to_string());

@@ -12,6 +12,7 @@ mod flags;
 mod handshake;
 mod healthcheck;
 mod keys;
+mod notify;
 mod providers;
 mod routes;
 mod schema;

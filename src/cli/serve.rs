@@ -3,6 +3,7 @@
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::notify::Notifier;
 use super::{End, complain};
 use crate::gateway::{Gateway, Options};
 use crate::inbox::{self, embedded, redis};
@@ -52,7 +53,11 @@ pub(super) async fn run(arguments: Arguments) -> End {
             return End::Usage;
         }
     };
-    let temporal = match Temporal::new(&temporal::Options::default(), telemetry.clone()) {
+    let reached = temporal::Options {
+        api_key_file: settings.temporal_api_key_file.clone(),
+        ..temporal::Options::default()
+    };
+    let temporal = match Temporal::new(&reached, telemetry.clone()) {
         Ok(temporal) => temporal,
         Err(error) => {
             complain(&error.to_string());
@@ -60,8 +65,9 @@ pub(super) async fn run(arguments: Arguments) -> End {
         }
     };
     let options = options(settings, temporal.namespace());
+    let notifier = Notifier::open();
     match Gateway::start(options, temporal, telemetry).await {
-        Ok(gateway) => until_stopped(gateway, signals).await,
+        Ok(gateway) => until_stopped(gateway, signals, &notifier).await,
         Err(error) => {
             complain(&error.to_string());
             End::Problem
@@ -153,23 +159,39 @@ impl Signals {
 }
 
 /// SIGTERM drains, Ctrl-C drains without the wait for load balancers, SIGHUP reads the routing file anew.
-async fn until_stopped(mut gateway: Gateway, mut signals: Signals) -> End {
+async fn until_stopped(mut gateway: Gateway, mut signals: Signals, notifier: &Notifier) -> End {
+    notifier.ready(&serving(&gateway));
     loop {
         tokio::select! {
             _ = signals.terminate.recv() => {
+                notifier.stopping("draining");
                 gateway.drain(signals.asked_again()).await;
                 return End::Ok;
             }
             _ = signals.interrupt.recv() => {
+                notifier.stopping("draining");
                 gateway.drain_now().await;
                 return End::Ok;
             }
-            _ = signals.hangup.recv() => gateway.reload("SIGHUP").await,
+            _ = signals.hangup.recv() => {
+                notifier.reloading();
+                if gateway.reload("SIGHUP").await {
+                    notifier.ready(&serving(&gateway));
+                } else {
+                    notifier.ready("the routing file was refused; the one before is served");
+                }
+            }
             task = gateway.broken() => {
                 tracing::error!("{task} ended by itself: a gateway cannot go on without it");
+                notifier.stopping("a task has ended");
                 gateway.drain_now().await;
                 return End::Problem;
             }
         }
     }
+}
+
+fn serving(gateway: &Gateway) -> String {
+    let (public, ops) = (gateway.public_address(), gateway.ops_address());
+    format!("serving on {public}, operators on {ops}")
 }

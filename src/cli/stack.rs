@@ -85,7 +85,7 @@ impl Stack {
             &temporal::Options {
                 // A server that was there already may need more than its address.
                 address: server.as_ref().map(DevServer::address),
-                namespace: None,
+                ..temporal::Options::default()
             },
             telemetry.clone(),
         )?;

@@ -1,8 +1,9 @@
 //! One connection, from its first byte to its last.
 //!
-//! HTTP/1.1 by hyper, over TLS if the listener has it, under the limits of its options. Handlers find the peer's address
-//! as the request extension [`ConnectInfo`]. Answers that hyper's parser gives by itself (400, 414,
-//! 431 to a head that is no HTTP or too long) have no body and no request id: there is no request yet.
+//! HTTP/1.1 by hyper, or HTTP/2 (`multiplexed`) where TLS has agreed on it, under the limits of its options. In
+//! clear there is HTTP/1.1 alone. Handlers find the peer's address as the request extension [`ConnectInfo`].
+//! Answers that hyper's parser gives by itself (400, 414, 431 to a head that is no HTTP or too long) have no body
+//! and no request id: there is no request yet.
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -23,12 +24,13 @@ use tower::ServiceExt;
 
 use super::error::{Failure, RETRY_AFTER};
 use super::listener::Options;
+use super::multiplexed;
 use super::pace::Paced;
-use super::tls::Security;
+use super::tls::{Security, speaks_h2};
 
 /// How long a closing connection goes on taking in what the client still sends. Closing with bytes
 /// unread makes the system reset the connection, and the client loses the answer (a 413, say).
-const LINGER: Duration = Duration::from_secs(1);
+pub(super) const LINGER: Duration = Duration::from_secs(1);
 
 /// hyper insists on it.
 const MIN_BUFFER: usize = 8 * 1024;
@@ -39,6 +41,17 @@ pub(super) struct Accepted {
     pub(super) peer: SocketAddr,
     /// None: plain HTTP.
     pub(super) security: Option<Security>,
+}
+
+/// What a connection is served by.
+#[derive(Clone)]
+pub(super) struct Served {
+    pub(super) peer: SocketAddr,
+    /// When the first head must have come.
+    pub(super) due: Instant,
+    pub(super) router: Router,
+    pub(super) options: Options,
+    pub(super) shutdown: CancellationToken,
 }
 
 pub(super) async fn serve(
@@ -55,32 +68,39 @@ pub(super) async fn serve(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
-    let due = Instant::now() + options.header_timeout;
+    let served = Served {
+        peer,
+        due: Instant::now() + options.header_timeout,
+        router,
+        options,
+        shutdown,
+    };
     let Some(security) = security else {
-        return speak(stream, peer, due, router, options, shutdown).await;
+        return speak(stream, served).await;
     };
     // A drain does not wait for who has not said anything yet.
     let opened = tokio::select! {
-        opened = security.open(stream, peer, due) => opened,
-        () = shutdown.cancelled() => return,
+        opened = security.open(stream, peer, served.due) => opened,
+        () = served.shutdown.cancelled() => return,
     };
     match opened {
-        Ok(stream) => speak(stream, peer, due, router, options, shutdown).await,
+        Ok(stream) if speaks_h2(&stream) => multiplexed::speak(stream, served).await,
+        Ok(stream) => speak(stream, served).await,
         // For the alert that says why.
         Err(Some(stream)) => linger(stream).await,
         Err(None) => {}
     }
 }
 
-/// HTTP on a stream that is open. Its first head is due at `due`.
-async fn speak(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
-    peer: SocketAddr,
-    due: Instant,
-    router: Router,
-    options: Options,
-    shutdown: CancellationToken,
-) {
+/// HTTP/1.1 on a stream that is open.
+async fn speak(stream: impl AsyncRead + AsyncWrite + Unpin, served: Served) {
+    let Served {
+        peer,
+        due,
+        router,
+        options,
+        shutdown,
+    } = served;
     let (stream, turn) = Paced::new(stream, due, &options);
     let turn_of_service = turn.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
@@ -137,8 +157,10 @@ pub(super) async fn turn_away(accepted: Accepted) {
     let Some(security) = security else {
         return refuse(stream).await;
     };
-    if let Ok(stream) = security.open(stream, peer, Instant::now() + LINGER).await {
-        refuse(stream).await;
+    match security.open(stream, peer, Instant::now() + LINGER).await {
+        Ok(stream) if speaks_h2(&stream) => multiplexed::refuse(stream).await,
+        Ok(stream) => refuse(stream).await,
+        Err(_) => {}
     }
 }
 

@@ -34,6 +34,9 @@ pub struct Options {
     pub idle_timeout: Duration,
     /// How long a client may leave an answer unread before the connection is cut.
     pub write_timeout: Duration,
+    /// How long a connection that takes several requests at once takes new ones: its client may hold many answers
+    /// unread, and the balancers in front of replicas choose only when it comes anew.
+    pub max_age: Duration,
     pub max_connections: usize,
     /// Longer request heads are answered 431.
     pub max_head_bytes: usize,
@@ -51,6 +54,7 @@ impl Default for Options {
             // they send a request into a connection that is just going away.
             idle_timeout: Duration::from_secs(75),
             write_timeout: Duration::from_secs(30),
+            max_age: Duration::from_mins(10),
             max_connections: 10_000,
             max_head_bytes: 64 * 1024,
             max_headers: 128,

@@ -1,7 +1,7 @@
 //! HTTP: the only module that knows axum and hyper.
 //!
 //! From the outside in: [`listener`] accepts connections and `connection` serves one of them, [`tls`] if it is
-//! encrypted; `pace` gives up on peers that are slow; [`request_id`] names each request, [`cors`] lets web pages in, `gate` knows
+//! encrypted, `multiplexed` if it speaks HTTP/2; `pace` gives up on peers that are slow; [`request_id`] names each request, [`cors`] lets web pages in, `gate` knows
 //! its [`client`], [`limits`] caps how many are in work and how often, [`body`] reads theirs. Then the handlers: `webhooks`,
 //! `queries`, whose equal questions share [`answers`], and, on the other listener,
 //! `ops`, which [`operators`] may use. [`error`] turns every failure into its answer. May import everything but `delivery`,
@@ -24,6 +24,7 @@ mod fresh_keys;
 mod gate;
 mod guard;
 pub mod handshakes;
+mod multiplexed;
 mod ops;
 mod pace;
 mod queries;

@@ -4,11 +4,13 @@
 //! answer; reading the body has its own deadline in `body`) and *idle* (between two requests).
 //! Reading in the first and the last, and writing in any of them, ends with `TimedOut` when the
 //! peer takes too long. hyper's own header timeout counts idle time as head, so it is not used.
+//! With several requests at once it is handling as long as one of them is, and then idle until the next
+//! one: what else comes, a ping perhaps, gives no new time.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -24,9 +26,11 @@ pub(super) struct Turn(Arc<Turns>);
 
 #[derive(Debug, Default)]
 struct Turns {
-    /// Beginnings and ends of requests: odd is ours. A count and not a flag, so that a request that
-    /// began and ended between two reads is noticed.
+    /// Beginnings and ends of requests. A count and not a flag, so that a request that began and ended
+    /// between two reads is noticed.
     count: AtomicU64,
+    /// Requests being handled.
+    busy: AtomicUsize,
     ended: Notify,
 }
 
@@ -36,6 +40,7 @@ pub(super) struct Handling(Turn);
 
 impl Turn {
     pub(super) fn handling(&self) -> Handling {
+        self.0.busy.fetch_add(1, Ordering::AcqRel);
         self.0.count.fetch_add(1, Ordering::AcqRel);
         Handling(self.clone())
     }
@@ -46,6 +51,10 @@ impl Turn {
         self.0.ended.notified().await;
     }
 
+    pub(super) fn is_busy(&self) -> bool {
+        self.0.busy.load(Ordering::Acquire) > 0
+    }
+
     fn count(&self) -> u64 {
         self.0.count.load(Ordering::Acquire)
     }
@@ -54,6 +63,7 @@ impl Turn {
 impl Drop for Handling {
     fn drop(&mut self) {
         let turns = &self.0.0;
+        turns.busy.fetch_sub(1, Ordering::AcqRel);
         turns.count.fetch_add(1, Ordering::AcqRel);
         turns.ended.notify_one();
     }
@@ -78,6 +88,12 @@ pub(super) struct Paced<S> {
     seen: u64,
     owed: Owed,
     patience: Pin<Box<Sleep>>,
+    /// Whether a byte after a rest begins a head.
+    one_at_a_time: bool,
+    /// How long an orderly end waits for the peer's; zero: whoever has the stream sees to that.
+    grace: Duration,
+    /// Runs once we have said that nothing more comes.
+    lingering: Option<Pin<Box<Sleep>>>,
     /// Runs while a write is stuck.
     stuck: Option<Pin<Box<Sleep>>>,
     header_timeout: Duration,
@@ -95,12 +111,23 @@ impl<S> Paced<S> {
             seen: 0,
             owed: Owed::Head,
             patience: Box::pin(sleep_until(due)),
+            one_at_a_time: true,
+            grace: Duration::ZERO,
+            lingering: None,
             stuck: None,
             header_timeout: options.header_timeout,
             idle_timeout: options.idle_timeout,
             write_timeout: options.write_timeout,
         };
         (paced, turn)
+    }
+
+    /// For several requests at once. Who is asked to go at the end of a rest has `grace` for it.
+    pub(super) fn multiplexed(mut self, grace: Duration) -> Self {
+        self.one_at_a_time = false;
+        self.idle_timeout += grace;
+        self.grace = grace;
+        self
     }
 
     fn owe(&mut self, owed: Owed, within: Duration) {
@@ -115,7 +142,7 @@ impl<S> Paced<S> {
             return;
         }
         self.seen = count;
-        if count % 2 == 1 {
+        if self.turn.is_busy() {
             self.owed = Owed::Nothing;
         } else {
             self.owe(Owed::Idle, self.idle_timeout);
@@ -131,6 +158,25 @@ impl<S> Paced<S> {
     }
 }
 
+impl<S: AsyncRead + Unpin> Paced<S> {
+    /// Takes in what the peer still sends: closing with bytes unread makes the system reset the connection, and the peer
+    /// loses the last answers.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut discarded = [0; 4096];
+        loop {
+            let time = self.lingering.as_mut();
+            if time.is_none_or(|time| time.as_mut().poll(cx).is_ready()) {
+                return Poll::Ready(());
+            }
+            let mut buffer = ReadBuf::new(&mut discarded);
+            let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer));
+            if read.is_err() || buffer.filled().is_empty() {
+                return Poll::Ready(());
+            }
+        }
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -140,7 +186,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
         self.catch_up();
         let before = buffer.filled().len();
         if let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(cx, buffer) {
-            if self.owed == Owed::Idle && buffer.filled().len() > before {
+            if self.one_at_a_time && self.owed == Owed::Idle && buffer.filled().len() > before {
                 let timeout = self.header_timeout;
                 self.owe(Owed::Head, timeout);
             }
@@ -154,7 +200,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -199,7 +245,14 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        if self.lingering.is_none() {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+            if self.grace.is_zero() {
+                return Poll::Ready(Ok(()));
+            }
+            self.lingering = Some(Box::pin(sleep(self.grace)));
+        }
+        self.poll_linger(cx).map(Ok)
     }
 }
 
@@ -223,5 +276,22 @@ mod tests {
         let flushed = tokio::time::timeout(Duration::from_mins(1), stream.flush()).await;
         let error = flushed.expect("it ends").unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn an_orderly_end_takes_in_what_is_on_its_way() {
+        let options = Options::default();
+        let (ours, mut theirs) = duplex(16 * 1024);
+        let due = Instant::now() + options.header_timeout;
+        let (stream, _turn) = Paced::new(ours, due, &options);
+        let mut stream = stream.multiplexed(Duration::from_mins(1));
+        theirs.write_all(&[0; 16_000]).await.unwrap();
+        let ending = tokio::spawn(async move { stream.shutdown().await.map(|()| stream) });
+        // It has taken all of it in once so much more finds room, and it waits for our end.
+        theirs.write_all(&[0; 16_000]).await.unwrap();
+        assert!(!ending.is_finished());
+        theirs.shutdown().await.unwrap();
+        let ended = tokio::time::timeout(Duration::from_mins(1), ending).await;
+        assert!(ended.unwrap().unwrap().is_ok());
     }
 }

@@ -7,6 +7,9 @@ use crate::server::tls::{Paths, Tls};
 
 impl ServeSettings {
     pub(super) fn tls(&self) -> Result<Option<Arc<Tls>>, Error> {
+        if self.tls_client_auth.is_some() && self.tls_client_ca.is_none() {
+            return Err(Error::ClientAuthAlone);
+        }
         let (cert, key) = match (&self.tls_cert, &self.tls_key) {
             (Some(cert), Some(key)) => (cert.clone(), key.clone()),
             (Some(_), None) => return Err(half("--tls-cert", "--tls-key")),
@@ -20,6 +23,7 @@ impl ServeSettings {
             cert,
             key,
             client_ca: self.tls_client_ca.clone(),
+            client_auth: self.tls_client_auth.unwrap_or_default(),
         };
         Ok(Some(Arc::new(Tls::open(paths)?)))
     }

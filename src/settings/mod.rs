@@ -66,6 +66,15 @@ pub struct ServeSettings {
     #[arg(long, env = "SIGNALPOST_TLS_CLIENT_CA", value_name = "FILE")]
     pub tls_client_ca: Option<PathBuf>,
 
+    /// Whether clients must show such a certificate: required or optional. Optional lets in who shows none, and
+    /// refuses a bad one all the same; it is for the time until all clients have theirs. Unless given: required.
+    #[arg(long, env = "SIGNALPOST_TLS_CLIENT_AUTH", value_name = "MODE")]
+    pub tls_client_auth: Option<tls::ClientAuth>,
+
+    /// File with the API key for Temporal; one newline at its end is not part of it; read again when it changes.
+    #[arg(long, env = "SIGNALPOST_TEMPORAL_API_KEY_FILE", value_name = "FILE")]
+    pub temporal_api_key_file: Option<PathBuf>,
+
     /// The routing file.
     #[arg(long, env = "SIGNALPOST_ROUTES", value_name = "FILE")]
     #[arg(default_value = "routes.toml")]
@@ -209,6 +218,7 @@ pub struct ServeOptions {
     pub drain_delay: Duration,
     pub drain: Duration,
     pub allow_unverified: bool,
+    pub temporal_api_key_file: Option<PathBuf>,
     /// What providers call, without the path.
     pub public_url: Option<String>,
 }
@@ -261,6 +271,8 @@ pub enum Error {
         given: &'static str,
         missing: &'static str,
     },
+    #[error("--tls-client-auth is given without --tls-client-ca; there is nobody to trust then")]
+    ClientAuthAlone,
     #[error(transparent)]
     Tls(#[from] tls::Error),
     #[error(transparent)]
@@ -318,6 +330,7 @@ impl ServeSettings {
             drain_delay: self.drain_delay,
             drain: self.drain,
             allow_unverified: self.allow_unverified,
+            temporal_api_key_file: self.temporal_api_key_file,
             public_url: self.callers.public_url.clone(),
         })
     }

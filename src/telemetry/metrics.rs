@@ -46,6 +46,7 @@ labels! {
     ByWhat { what: &'static str }
     ByPartition { partition: u16 }
     ByListener { listener: &'static str }
+    ByCertificate { certificate: &'static str }
     ByReason { reason: &'static str }
 }
 
@@ -98,6 +99,7 @@ pub(super) struct Metrics {
     pub(super) tls_reload_successful: Family<ByListener, Gauge>,
     pub(super) tls_expiry: Family<ByListener, Gauge>,
     pub(super) tls_handshake_failures: Family<ByReason, Counter>,
+    pub(super) tls_clients: Family<ByCertificate, Counter>,
     pub(super) audit_failures: Counter,
     pub(super) spans_dropped: Family<ByReason, Counter>,
     pub(super) overloaded: Counter,
@@ -142,6 +144,7 @@ impl Metrics {
             tls_reload_successful: Family::default(),
             tls_expiry: Family::default(),
             tls_handshake_failures: Family::default(),
+            tls_clients: Family::default(),
             audit_failures: Counter::default(),
             spans_dropped: Family::default(),
             overloaded: Counter::default(),
@@ -354,6 +357,11 @@ impl Metrics {
             "tls_handshake_failures",
             "Connections that came to no TLS, by cause",
             &self.tls_handshake_failures,
+        );
+        add.metric(
+            "tls_clients",
+            "Connections of clients that were asked for a certificate and let in",
+            &self.tls_clients,
         );
     }
 

@@ -2,8 +2,9 @@
 //!
 //! HTTP/2 multiplexes every call over it. A call that fails for want of an answer only raises a
 //! doubt; whether Temporal is away, [`Link::keep`] finds out by asking, and it asks again every two
-//! seconds at the most until there is an answer. Imports `telemetry` and what lies
-//! below it.
+//! seconds at the most until there is an answer. New credentials get a connection of their own, which takes the
+//! place of the one before once Temporal has answered on it; calls in flight end where they began. Imports `telemetry`
+//! and what lies below it.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,15 +17,17 @@ use temporalio_common::protos::temporal::api::workflowservice::v1::{
     DescribeWorkflowExecutionRequest, GetSystemInfoRequest,
 };
 use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tonic::{Code, Request, Response, Status};
 
-use super::options::Settings;
+use super::credentials::Credentials;
+use super::options::{Options, Settings};
 use super::refusal::Refusals;
 use super::run::present_run;
-use super::{FailureKind, error};
+use super::{FailureKind, error, trouble};
 use crate::chance;
 use crate::clock;
-use crate::telemetry::{Telemetry, log};
+use crate::telemetry::Telemetry;
 
 /// First and longest pause between two attempts to connect. With [`PROBE_DEADLINE`] the longest one
 /// keeps what waits for Temporal within ten seconds of its return.
@@ -36,6 +39,8 @@ const PROBE_DEADLINE: Duration = Duration::from_secs(4);
 const DOUBT_INTERVAL: Duration = Duration::from_secs(1);
 /// An idle connection is looked after this often, so that `/ready` tells the truth.
 const IDLE_INTERVAL: Duration = Duration::from_secs(30);
+/// Files with credentials are looked at this often.
+const RENEWAL_INTERVAL: Duration = Duration::from_secs(1);
 /// The client's own timer ends a call first; this one covers a channel that never gets ready.
 const GRACE: Duration = Duration::from_millis(250);
 /// No workflow has this id. Describing it asks the whole cluster, not only its front end.
@@ -45,8 +50,41 @@ const PROBE_WORKFLOW: &str = "signalpost-connection-probe";
 pub(super) type Call<'a, T> =
     Pin<Box<dyn Future<Output = Result<Response<T>, Status>> + Send + 'a>>;
 
+/// A connection on which Temporal has answered.
+struct Made {
+    connection: Connection,
+    version: String,
+    /// What it answered, if that was no.
+    refusal: Option<super::Failure>,
+}
+
+/// Why there is none.
+struct Trouble {
+    sentence: String,
+    /// It is our credentials that are not taken.
+    refused: bool,
+}
+
+impl From<String> for Trouble {
+    fn from(sentence: String) -> Self {
+        Self {
+            sentence,
+            refused: false,
+        }
+    }
+}
+
+impl Made {
+    fn is_refused(&self) -> bool {
+        let kind = self.refusal.as_ref().map(|refusal| &refusal.kind);
+        matches!(kind, Some(FailureKind::Unauthorized))
+    }
+}
+
 pub(super) struct Link {
-    options: ConnectionOptions,
+    options: Options,
+    /// As they were at the start; `Credentials` knows them as they are now.
+    first: ConnectionOptions,
     namespace: String,
     identity: String,
     connection: ArcSwapOption<Connection>,
@@ -58,9 +96,10 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(settings: Settings, telemetry: Telemetry) -> Self {
+    pub(super) fn new(options: Options, settings: Settings, telemetry: Telemetry) -> Self {
         Self {
-            options: settings.connection,
+            options,
+            first: settings.connection,
             namespace: settings.namespace,
             identity: settings.identity,
             connection: ArcSwapOption::empty(),
@@ -144,35 +183,47 @@ impl Link {
 
     /// Connects and stays connected, for ever.
     pub(super) async fn keep(&self) {
+        let mut credentials = Credentials::new(self.options.clone(), self.first.clone());
         loop {
-            let connection = self.connect().await;
-            self.connection.store(Some(Arc::new(connection)));
-            self.connections.send_modify(|count| *count += 1);
-            let trouble = self.watch().await;
+            let connection = self.connect(&mut credentials).await;
+            self.put_to_use(connection);
+            let trouble = self.watch(&mut credentials).await;
             self.telemetry.temporal_lost(&trouble);
             self.down(trouble);
         }
     }
 
-    async fn connect(&self) -> Connection {
+    fn put_to_use(&self, made: Made) {
+        self.telemetry.temporal_connected(&made.version);
+        self.status.send_replace(super::Status {
+            connected: true,
+            server_version: Some(made.version),
+            trouble: None,
+        });
+        self.connection.store(Some(Arc::new(made.connection)));
+        self.connections.send_modify(|count| *count += 1);
+    }
+
+    async fn connect(&self, credentials: &mut Credentials) -> Made {
         let mut pause = FIRST_PAUSE;
         loop {
-            match self.connect_once().await {
-                Ok((connection, version)) => {
-                    self.telemetry.temporal_connected(&version);
-                    self.status.send_replace(super::Status {
-                        connected: true,
-                        server_version: Some(version),
-                        trouble: None,
-                    });
-                    return connection;
+            match self.connect_once(credentials.newest()).await {
+                Ok(made) => {
+                    self.note(&made);
+                    return made;
                 }
-                Err(trouble) => {
+                Err(Trouble {
+                    sentence: trouble,
+                    refused,
+                }) => {
+                    if refused {
+                        self.refused("credentials", &trouble);
+                    }
                     if self.status.borrow().trouble.as_deref() != Some(trouble.as_str()) {
                         tracing::warn!(
                             %trouble,
-                            host = self.options.target.host_str(),
-                            port = self.options.target.port_or_known_default(),
+                            host = self.first.target.host_str(),
+                            port = self.first.target.port_or_known_default(),
                             "cannot connect to Temporal, will keep trying"
                         );
                     }
@@ -181,47 +232,99 @@ impl Link {
             }
             tokio::time::sleep(pause.mul_f64(0.8 + 0.2 * chance::fraction())).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
+            credentials.refresh().await;
         }
     }
 
-    /// A new connection that has answered, and the server's version.
-    async fn connect_once(&self) -> Result<(Connection, String), String> {
+    /// A new connection that has answered.
+    async fn connect_once(&self, options: &ConnectionOptions) -> Result<Made, Trouble> {
         let connect = async {
-            let connection = Connection::connect(self.options.clone())
-                .await
-                .map_err(|error| log::causes(&error))?;
+            let connecting = Connection::connect(options.clone());
+            let encrypted = options.tls_options.is_some();
+            let connection = connecting.await.map_err(|error| Trouble {
+                refused: trouble::is_refusal(&error),
+                sentence: trouble::of_connecting(&error, encrypted),
+            })?;
             let mut service = connection.workflow_service();
             let info = service
                 .get_system_info(Request::new(GetSystemInfoRequest {}))
                 .await
-                .map_err(|status| error::message(&status))?
+                .map_err(|status| trouble::of_status(&status))?
                 .into_inner();
-            self.probe(&connection).await?;
-            Ok((connection, info.server_version))
+            let refusal = self.probe(&connection).await?;
+            Ok(Made {
+                connection,
+                version: info.server_version,
+                refusal,
+            })
         };
         tokio::time::timeout(PROBE_DEADLINE, connect)
             .await
-            .unwrap_or_else(|_| Err("no answer while connecting".to_owned()))
+            .unwrap_or_else(|_| Err("no answer while connecting".to_owned().into()))
     }
 
     /// Ends when the connection no longer answers, with the reason.
-    async fn watch(&self) -> String {
+    async fn watch(&self, credentials: &mut Credentials) -> String {
+        let mut idle = rhythm(IDLE_INTERVAL);
+        let mut renewal = rhythm(RENEWAL_INTERVAL);
         loop {
-            let doubted = tokio::time::timeout(IDLE_INTERVAL, self.doubt.notified()).await;
+            let doubted = tokio::select! {
+                () = self.doubt.notified() => true,
+                _ = idle.tick() => false,
+                _ = renewal.tick() => {
+                    self.renew(credentials).await;
+                    continue;
+                }
+            };
             let Some(connection) = self.connection.load_full() else {
                 return "no connection".to_owned();
             };
-            if let Err(trouble) = self.probe(&connection).await {
-                return trouble;
+            match self.probe(&connection).await {
+                Ok(None) => {}
+                Ok(Some(refusal)) => self.observe(&refusal),
+                Err(trouble) => return trouble,
             }
-            if doubted.is_ok() {
+            if doubted {
                 tokio::time::sleep(DOUBT_INTERVAL).await;
             }
         }
     }
 
-    /// Whether Temporal answers at all. A refusal is an answer, and is told to whoever asks.
-    async fn probe(&self, connection: &Connection) -> Result<(), String> {
+    /// Goes over to new credentials if Temporal takes them; those in use stay until then.
+    async fn renew(&self, credentials: &mut Credentials) {
+        let Some(found) = credentials.changed().await else {
+            return;
+        };
+        let trouble = match self.connect_once(&found).await {
+            Ok(made) if !made.is_refused() => {
+                credentials.adopt(found);
+                self.refusals.clear();
+                self.note(&made);
+                tracing::info!("Temporal has taken new credentials");
+                return self.put_to_use(made);
+            }
+            Ok(made) => made
+                .refusal
+                .map_or_else(String::new, |refusal| refusal.message),
+            Err(trouble) => trouble.sentence,
+        };
+        if credentials.refuse(found) {
+            tracing::error!(
+                trouble,
+                "Temporal does not take the new credentials; those before stay"
+            );
+        }
+    }
+
+    /// What a new connection was refused, if it was.
+    fn note(&self, made: &Made) {
+        if let Some(refusal) = &made.refusal {
+            self.observe(refusal);
+        }
+    }
+
+    /// Whether Temporal answers at all. A refusal is an answer.
+    async fn probe(&self, connection: &Connection) -> Result<Option<super::Failure>, String> {
         let mut request = Request::new(DescribeWorkflowExecutionRequest {
             namespace: self.namespace.clone(),
             execution: Some(present_run(PROBE_WORKFLOW)),
@@ -233,15 +336,12 @@ impl Link {
             return Err("no answer in time".to_owned());
         };
         let Err(status) = answer else {
-            return Ok(());
+            return Ok(None);
         };
         let failure = error::classify(&status, "");
         match failure.kind {
-            FailureKind::Transient | FailureKind::Ambiguous => Err(failure.message),
-            _ => {
-                self.observe(&failure);
-                Ok(())
-            }
+            FailureKind::Transient | FailureKind::Ambiguous => Err(trouble::of_status(&status)),
+            _ => Ok(Some(failure)),
         }
     }
 
@@ -258,10 +358,17 @@ impl Link {
     }
 }
 
+/// Ticks that begin after the first pause, and are not caught up with.
+fn rhythm(pause: Duration) -> Interval {
+    let mut ticks = tokio::time::interval_at(Instant::now() + pause, pause);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
 impl std::fmt::Debug for Link {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Link")
-            .field("host", &self.options.target.host_str())
+            .field("host", &self.first.target.host_str())
             .field("namespace", &self.namespace)
             .field("status", &*self.status.borrow())
             .finish_non_exhaustive()

@@ -191,14 +191,23 @@ fn undetailed_exhaustion(message: &str) -> FailureKind {
 
 /// Only where no connection was had is it certain that nothing was done.
 fn transient(status: &Status) -> FailureKind {
+    if had_connection(status) {
+        FailureKind::Ambiguous
+    } else {
+        FailureKind::Transient
+    }
+}
+
+/// False only where it is certain that there was none.
+pub(super) fn had_connection(status: &Status) -> bool {
     let mut source = std::error::Error::source(status);
     while let Some(error) = source {
         if error.is::<tonic::ConnectError>() {
-            return FailureKind::Transient;
+            return false;
         }
         source = error.source();
     }
-    FailureKind::Ambiguous
+    true
 }
 
 /// An HTTP 404 of something that is no Temporal shows as Unimplemented too; it must not park.

@@ -6,6 +6,7 @@
 //! import `access`, `telemetry` and what lies below them.
 
 mod connection;
+mod credentials;
 mod error;
 mod handlers;
 mod options;
@@ -15,6 +16,7 @@ mod refusal;
 mod run;
 mod signal;
 mod status;
+mod trouble;
 
 use std::sync::Arc;
 
@@ -114,7 +116,7 @@ impl Temporal {
     pub fn new(options: &Options, telemetry: Telemetry) -> Result<Self, Error> {
         let settings = options.resolve()?;
         Ok(Self {
-            link: Arc::new(Link::new(settings, telemetry)),
+            link: Arc::new(Link::new(options.clone(), settings, telemetry)),
         })
     }
 

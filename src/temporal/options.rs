@@ -5,6 +5,7 @@
 //! switched off, a payload codec that would not be applied. Imports nothing of this crate.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use temporalio_client::envconfig::{
@@ -25,13 +26,29 @@ pub struct Options {
     pub address: Option<String>,
     /// Instead of the namespace of Temporal's own settings.
     pub namespace: Option<String>,
+    /// File with the API key, read again when it changes.
+    pub api_key_file: Option<PathBuf>,
 }
 
 /// What is wrong with Temporal's settings.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("Temporal's settings cannot be read: {0}")]
+    #[error("Temporal's settings cannot be read: {}", first_line(.0))]
     Settings(#[from] ConfigError),
+    #[error("--temporal-api-key-file {path} cannot be read: {source}")]
+    ApiKeyFile {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("--temporal-api-key-file {0} holds no key: one line of printable ASCII without spaces")]
+    NoApiKey(PathBuf),
+    #[error(
+        "--temporal-api-key-file is given, and Temporal's own settings have an API key too \
+         (TEMPORAL_API_KEY, or the profile); keep one of them"
+    )]
+    TwoApiKeys,
+    #[error("Temporal's address is another now; that wants a restart")]
+    Moved,
     #[error(
         "TEMPORAL_ADDRESS is host:port, or an address that begins with http:// or https://; {0}:// is \
          nothing that Temporal speaks"
@@ -51,6 +68,12 @@ pub enum Error {
     Codec,
 }
 
+/// Without the lines of a file that a parser shows beneath: they may hold a key.
+fn first_line(error: &ConfigError) -> String {
+    let text = error.to_string();
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
 /// What [`Options`] come to.
 pub(super) struct Settings {
     pub(super) connection: ConnectionOptions,
@@ -68,7 +91,7 @@ impl Options {
         &self,
         environment: Option<&HashMap<String, String>>,
     ) -> Result<Settings, Error> {
-        let profile = match &self.address {
+        let mut profile = match &self.address {
             Some(address) => ClientConfigProfile::builder()
                 .address(address.clone())
                 .build(),
@@ -81,6 +104,12 @@ impl Options {
             .clone()
             .or_else(|| profile.namespace.clone())
             .unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned());
+        if let Some(path) = &self.api_key_file {
+            if profile.api_key.is_some() {
+                return Err(Error::TwoApiKeys);
+            }
+            profile.api_key = Some(api_key(path)?);
+        }
         let identity = identity();
         let mut connection = checked(profile)?;
         connection.identity.clone_from(&identity);
@@ -128,6 +157,18 @@ fn checked(profile: ClientConfigProfile) -> Result<ConnectionOptions, Error> {
         connection.tls_options = Some(TlsOptions::default());
     }
     Ok(connection)
+}
+
+fn api_key(path: &Path) -> Result<String, Error> {
+    let text = std::fs::read_to_string(path).map_err(|source| Error::ApiKeyFile {
+        path: path.to_owned(),
+        source,
+    })?;
+    let key = text.trim_end_matches(['\r', '\n']);
+    if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Error::NoApiKey(path.to_owned()));
+    }
+    Ok(key.to_owned())
 }
 
 /// Shown in history as the sender of every signal.
@@ -197,6 +238,51 @@ mod tests {
     }
 
     #[test]
+    fn an_api_key_may_stand_in_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("key");
+        let options = Options {
+            address: Some("t.example:7233".to_owned()),
+            api_key_file: Some(file.clone()),
+            ..Options::default()
+        };
+        let resolved = || options.resolve_with(None);
+        assert!(matches!(resolved(), Err(Error::ApiKeyFile { .. })));
+        for bad in ["", "\n", "two words", "k\nl\n"] {
+            std::fs::write(&file, bad).unwrap();
+            assert!(matches!(resolved(), Err(Error::NoApiKey(_))), "{bad:?}");
+        }
+        std::fs::write(&file, "k\n").unwrap();
+        let settings = resolved().unwrap();
+        assert_eq!(settings.connection.api_key.as_deref(), Some("k"));
+        assert_eq!(settings.connection.target.scheme(), "https");
+        let both = Options {
+            address: None,
+            ..options.clone()
+        };
+        let environment = HashMap::from([
+            ("TEMPORAL_API_KEY".to_owned(), "l".to_owned()),
+            ("TEMPORAL_CONFIG_FILE".to_owned(), "/dev/null".to_owned()),
+        ]);
+        let refused = both.resolve_with(Some(&environment)).map(drop);
+        assert!(matches!(refused, Err(Error::TwoApiKeys)));
+    }
+
+    #[test]
+    fn a_profile_file_that_cannot_be_read_is_not_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("temporal.toml");
+        std::fs::write(&file, "[profile.default]\napi_key = \"c4n4ry\n").unwrap();
+        let file = file.display().to_string();
+        let environment = HashMap::from([("TEMPORAL_CONFIG_FILE".to_owned(), file)]);
+        let refused = Options::default().resolve_with(Some(&environment));
+        let Err(error) = refused.map(drop) else {
+            panic!("it is no TOML")
+        };
+        assert!(!error.to_string().contains("c4n4ry"), "{error}");
+    }
+
+    #[test]
     fn https_alone_means_tls() {
         let settings = resolve(&[("TEMPORAL_ADDRESS", "https://t.example:7233")]).unwrap();
         assert!(settings.connection.tls_options.is_some());
@@ -230,6 +316,7 @@ mod tests {
         let options = Options {
             address: Some("127.0.0.1:7233".to_owned()),
             namespace: Some("n".to_owned()),
+            ..Options::default()
         };
         let environment = HashMap::from([("TEMPORAL_API_KEY".to_owned(), "k".to_owned())]);
         let settings = options.resolve_with(Some(&environment)).unwrap();

@@ -38,6 +38,11 @@ impl Refusals {
         said_at.is_none()
     }
 
+    /// New credentials were taken: what was refused before says nothing about them.
+    pub(super) fn clear(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     pub(super) fn recent(&self, now: Timestamp) -> Option<String> {
         let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         last.as_ref()

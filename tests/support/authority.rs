@@ -100,8 +100,8 @@ impl Authority {
                 builder.with_client_auth_cert(chain, key).expect("a pair")
             }
         };
-        // As browsers and most libraries offer them.
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        // They write HTTP/1.1 by hand.
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
         TlsConnector::from(Arc::new(config))
     }
 
@@ -109,6 +109,18 @@ impl Authority {
     pub(crate) async fn connect(&self, address: &str) -> std::io::Result<TlsStream<TcpStream>> {
         let connector = self.connector(None, rustls::ALL_VERSIONS);
         connect(&connector, address).await
+    }
+
+    /// The same for a client that offers these protocols, the best one first.
+    pub(crate) async fn connect_offering(
+        &self,
+        address: &str,
+        protocols: &[&str],
+    ) -> std::io::Result<TlsStream<TcpStream>> {
+        let connector = self.connector(None, rustls::ALL_VERSIONS);
+        let mut config = ClientConfig::clone(connector.config());
+        config.alpn_protocols = protocols.iter().map(|it| it.as_bytes().to_vec()).collect();
+        connect(&TlsConnector::from(Arc::new(config)), address).await
     }
 }
 

@@ -139,7 +139,7 @@ impl Connected {
     pub(crate) fn starting(address: &str) -> Self {
         let options = Options {
             address: Some(address.to_owned()),
-            namespace: None,
+            ..Options::default()
         };
         let telemetry = Telemetry::new();
         let temporal = Temporal::new(&options, telemetry.clone()).expect("a plain address");

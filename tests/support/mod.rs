@@ -8,6 +8,7 @@ pub(crate) mod devserver;
 pub(crate) mod dice;
 pub(crate) mod disk;
 pub(crate) mod exchange;
+pub(crate) mod front;
 pub(crate) mod gateway;
 pub(crate) mod grpc;
 pub(crate) mod handworker;

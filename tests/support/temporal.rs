@@ -64,6 +64,7 @@ pub(crate) struct Received {
     pub(crate) namespace: String,
     /// Of the history that is read, or of the run that is asked.
     pub(crate) run_id: String,
+    pub(crate) authorization: String,
 }
 
 pub(crate) struct FakeTemporal {
@@ -202,12 +203,17 @@ async fn answer(
 ) -> Result<Response<Body>, Infallible> {
     let path = request.uri().path().to_owned();
     let method = path.rsplit('/').next().unwrap_or_default().to_owned();
+    let authorization = request.headers().get("authorization").cloned();
     let body = request
         .into_body()
         .collect()
         .await
         .expect("a whole request");
-    let received = read(&method, &body.to_bytes());
+    let mut received = read(&method, &body.to_bytes());
+    if let Some(given) = authorization {
+        let given = given.to_str().expect("ASCII");
+        given.clone_into(&mut received.authorization);
+    }
     let workflow = received.workflow.clone();
     let reply = state.enter(received);
     let _answering = Answering(&state, &workflow);

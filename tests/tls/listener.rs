@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use signalpost::server::listener::Options;
-use signalpost::server::tls::{Paths, Tls};
+use signalpost::server::tls::{ClientAuth, Paths, Tls};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
@@ -12,13 +12,14 @@ use crate::listener::{Gateway, PATIENCE, SHORT, one_answer, relaxed, start_with,
 use crate::support::authority::Authority;
 use crate::support::eventually;
 
-async fn start(options: Options, authority: &Authority) -> Gateway {
+pub(super) async fn start(options: Options, authority: &Authority) -> Gateway {
     let folder = tempfile::tempdir().expect("a folder");
     authority.pair().write(folder.path());
     let tls = Tls::open(Paths {
         cert: folder.path().join("cert.pem"),
         key: folder.path().join("key.pem"),
         client_ca: None,
+        client_auth: ClientAuth::default(),
     });
     start_with(options, 100, Some(Arc::new(tls.expect("a good pair")))).await
 }

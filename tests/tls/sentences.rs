@@ -58,6 +58,10 @@ fn settings_that_do_not_go_together() {
         &[("--tls-client-ca", "ca.pem", &pair.cert)],
         &["--tls-client-ca is given without --tls-cert and --tls-key;"],
     );
+    says(
+        &[files[0], files[1], ("--tls-client-auth", "optional", "")],
+        &["--tls-client-auth is given without --tls-client-ca;"],
+    );
 }
 
 #[test]

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::Tls;
+use super::{Tls, pair};
 use crate::telemetry::Telemetry;
 
 /// What a listener opens its connections with.
@@ -39,7 +39,13 @@ impl Security {
             .accept(stream)
             .into_fallible();
         match timeout_at(due, accepting).await {
-            Ok(Ok(stream)) => Ok(stream),
+            Ok(Ok(stream)) => {
+                if self.tls.asks_clients() {
+                    let shown = stream.get_ref().1.peer_certificates().is_some();
+                    self.telemetry.tls_client(shown);
+                }
+                Ok(stream)
+            }
             Ok(Err((error, stream))) => {
                 tracing::debug!(%error, %peer, "a TLS handshake failed");
                 self.telemetry.tls_handshake_failed(reason(&error));
@@ -52,6 +58,11 @@ impl Security {
             }
         }
     }
+}
+
+/// What both sides have agreed on.
+pub(in crate::server) fn speaks_h2(stream: &TlsStream<TcpStream>) -> bool {
+    stream.get_ref().1.alpn_protocol() == Some(pair::HTTP_2)
 }
 
 /// A constant: it becomes a label.

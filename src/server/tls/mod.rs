@@ -17,9 +17,9 @@ use rustls::ServerConfig;
 use crate::clock;
 use crate::config::Files;
 use crate::telemetry::Telemetry;
-pub(super) use handshake::Security;
+pub(super) use handshake::{Security, speaks_h2};
 use pair::Pair;
-pub use pair::{Error, Paths};
+pub use pair::{ClientAuth, Error, Paths};
 
 const POLL: Duration = Duration::from_secs(1);
 
@@ -51,6 +51,11 @@ impl Tls {
             current: ArcSwap::from_pointee(pair),
             files: Mutex::new(files),
         })
+    }
+
+    /// Whether clients are asked for a certificate.
+    fn asks_clients(&self) -> bool {
+        self.paths.client_ca.is_some()
     }
 
     fn config(&self) -> Arc<ServerConfig> {

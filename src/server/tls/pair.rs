@@ -5,6 +5,7 @@
 //! stands in it.
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,8 +28,29 @@ pub struct Paths {
     /// The server's own certificate first, then those between it and the root.
     pub cert: PathBuf,
     pub key: PathBuf,
-    /// Given: only clients with a certificate of one of these authorities are let in.
+    /// Given: clients are asked for a certificate of one of these authorities.
     pub client_ca: Option<PathBuf>,
+    pub client_auth: ClientAuth,
+}
+
+/// Whether clients that are asked for a certificate must have one. A bad one is refused by either.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientAuth {
+    #[default]
+    Required,
+    Optional,
+}
+
+impl FromStr for ClientAuth {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "required" => Ok(Self::Required),
+            "optional" => Ok(Self::Optional),
+            _ => Err("allowed is required or optional"),
+        }
+    }
 }
 
 /// Why the files cannot be served with.
@@ -89,6 +111,7 @@ pub(super) struct Pair {
     pub(super) not_after: Timestamp,
 }
 
+pub(super) const HTTP_2: &[u8] = b"h2";
 const CERT: &str = "--tls-cert";
 const CLIENT_CA: &str = "--tls-client-ca";
 
@@ -106,14 +129,15 @@ pub(super) fn load(paths: &Paths, files: &mut Files, now: Timestamp) -> Result<P
     let certified = certified(paths, chain, &key?, &provider)?;
     let clients: Arc<dyn ClientCertVerifier> = match client_ca {
         None => Arc::new(NoClientAuth),
-        Some((path, pem)) => clients_of(path, &pem?, &provider)?,
+        Some((path, pem)) => clients_of(path, &pem?, paths.client_auth, &provider)?,
     };
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(Error::Other)?
         .with_client_cert_verifier(clients)
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // In the order of our liking; who names neither is HTTP/1.1.
+    config.alpn_protocols = vec![HTTP_2.to_vec(), b"http/1.1".to_vec()];
     Ok(Pair {
         config: Arc::new(config),
         not_after,
@@ -187,6 +211,7 @@ fn is_encrypted(pem: &[u8]) -> bool {
 fn clients_of(
     path: &Path,
     pem: &[u8],
+    auth: ClientAuth,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ClientCertVerifier>, Error> {
     let mut authorities = RootCertStore::empty();
@@ -199,7 +224,13 @@ fn clients_of(
                 source,
             })?;
     }
-    WebPkiClientVerifier::builder_with_provider(Arc::new(authorities), Arc::clone(provider))
+    let builder =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(authorities), Arc::clone(provider));
+    let builder = match auth {
+        ClientAuth::Required => builder,
+        ClientAuth::Optional => builder.allow_unauthenticated(),
+    };
+    builder
         .build()
         .map_err(|error| Error::Other(rustls::Error::General(error.to_string())))
 }

@@ -2,7 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::telemetry::Telemetry;
-use crate::telemetry::metrics::{ByListener, ByReason};
+use crate::telemetry::metrics::{ByCertificate, ByListener, ByReason};
 
 /// The only listener that speaks TLS. A label, so that there is no series where there is no TLS.
 const PUBLIC: ByListener = ByListener { listener: "public" };
@@ -31,6 +31,15 @@ impl Telemetry {
     /// The certificate in use has come to its end and no other is there.
     pub fn tls_expired(&self, not_after: Timestamp) {
         tracing::error!(%not_after, "the TLS certificate has expired: clients refuse it");
+    }
+
+    /// A client that was asked for a certificate has been let in: with one, or without.
+    pub fn tls_client(&self, shown: bool) {
+        let certificate = if shown { "shown" } else { "none" };
+        self.metrics
+            .tls_clients
+            .get_or_create(&ByCertificate { certificate })
+            .inc();
     }
 
     /// `reason` is a constant and becomes a label.
