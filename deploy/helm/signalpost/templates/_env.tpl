@@ -68,9 +68,7 @@
 - { name: TEMPORAL_UI_URL, value: {{ .uiUrl | quote }} }
 {{- end }}
 {{- if .apiKeySecret.name }}
-- name: TEMPORAL_API_KEY
-  valueFrom:
-    secretKeyRef: { name: {{ .apiKeySecret.name }}, key: {{ .apiKeySecret.key | quote }} }
+- { name: SIGNALPOST_TEMPORAL_API_KEY_FILE, value: /run/secrets/temporal-api/key }
 {{- end }}
 {{- if .tls.secretName }}
 - { name: TEMPORAL_TLS, value: "true" }

@@ -12,6 +12,9 @@
 {{- if .Values.temporal.tls.secretName }}
 - { name: temporal, mountPath: /run/secrets/temporal, readOnly: true }
 {{- end }}
+{{- if .Values.temporal.apiKeySecret.name }}
+- { name: temporal-api, mountPath: /run/secrets/temporal-api, readOnly: true }
+{{- end }}
 {{- if .Values.tls.secretName }}
 - { name: tls, mountPath: /run/secrets/tls, readOnly: true }
 {{- end }}
@@ -51,6 +54,15 @@
 {{- with .chart.Values.temporal.tls.secretName }}
 - name: temporal
   secret: { secretName: {{ . }}, defaultMode: 288 }
+{{- end }}
+{{- with .chart.Values.temporal.apiKeySecret }}
+{{- if .name }}
+- name: temporal-api
+  secret:
+    secretName: {{ .name }}
+    defaultMode: 288
+    items: [{ key: {{ .key | quote }}, path: key }]
+{{- end }}
 {{- end }}
 {{- with .chart.Values.tls.secretName }}
 - name: tls
