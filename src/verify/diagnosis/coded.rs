@@ -52,6 +52,7 @@ fn with(request: &WebhookRequest, query: &str, body: bytes::Bytes) -> WebhookReq
     WebhookRequest {
         method: request.method.clone(),
         query: query.to_owned(),
+        bare_mark: request.bare_mark,
         headers: request.headers.clone(),
         peer: request.peer.clone(),
         body,
