@@ -4,12 +4,12 @@
 
 use std::fmt;
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use hmac::{Hmac, KeyInit};
 use rustls::pki_types::SubjectPublicKeyInfoDer;
 use rustls::pki_types::pem::PemObject as _;
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
-use subtle::ConstantTimeEq;
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::layout;
@@ -43,12 +43,37 @@ impl Key {
 
     /// The hash over the parts, one after the other.
     pub(super) fn compute<'a>(&self, parts: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
-        match self.clone() {
-            Self::Sha1(mac) => finish(mac, parts),
-            Self::Sha256(mac) => finish(mac, parts),
-            Self::Sha512(mac) => finish(mac, parts),
+        match self {
+            Self::Sha1(mac) => finish(mac.clone(), parts),
+            Self::Sha256(mac) => finish(mac.clone(), parts),
+            Self::Sha512(mac) => finish(mac.clone(), parts),
         }
     }
+
+    /// Whether the hash over the parts is among those offered.
+    pub(super) fn matches<'a>(
+        &self,
+        parts: impl Iterator<Item = &'a [u8]>,
+        offered: &[Vec<u8>],
+    ) -> bool {
+        match self {
+            Self::Sha1(mac) => among(mac.clone(), parts, offered),
+            Self::Sha256(mac) => among(mac.clone(), parts, offered),
+            Self::Sha512(mac) => among(mac.clone(), parts, offered),
+        }
+    }
+}
+
+fn among<'a, M: hmac::Mac>(
+    mut mac: M,
+    parts: impl Iterator<Item = &'a [u8]>,
+    offered: &[Vec<u8>],
+) -> bool {
+    for part in parts {
+        mac.update(part);
+    }
+    let ours = mac.finalize().into_bytes();
+    offered.iter().any(|theirs| equal(&ours, theirs))
 }
 
 fn finish<'a, M: hmac::Mac>(mut mac: M, parts: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
@@ -79,7 +104,7 @@ pub(super) fn key(form: KeyForm, secret: &Secret) -> Option<Secret> {
 
 /// Equal in length and content, in a time that tells nothing of where they differ.
 pub(super) fn equal(ours: &[u8], theirs: &[u8]) -> bool {
-    ours.ct_eq(theirs).into()
+    verify_slices_are_equal(ours, theirs).is_ok()
 }
 
 #[cfg(test)]

@@ -108,7 +108,12 @@ impl Encoding {
     pub(super) fn decode(self, prefix: &str, bare: bool, text: &str) -> Option<Vec<u8>> {
         let encoded = text.strip_prefix(prefix).or(bare.then_some(text))?;
         match self {
-            Self::Hex => hex::decode(encoded).ok(),
+            Self::Hex => {
+                // Room for all of it at once: `hex::decode` grows its own.
+                let mut bytes = vec![0; encoded.len() / 2];
+                hex::decode_to_slice(encoded, &mut bytes).ok()?;
+                Some(bytes)
+            }
             Self::Base64 => base64_decode(encoded),
         }
     }

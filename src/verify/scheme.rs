@@ -267,28 +267,34 @@ impl Scheme {
         let malformed = || Refusal::Malformed(header.to_string());
         let tag = self.time.as_ref().and_then(|time| time.tag.as_deref());
         let mut signatures = Vec::new();
-        let mut at = None;
+        let (mut at, mut missing) = (None, true);
+        let several;
         let headers = match self.copies {
-            Copies::Numbered => numbered(header, request),
-            Copies::One | Copies::Several => vec![header.clone()],
+            Copies::Numbered => {
+                several = numbered(header, request);
+                &*several
+            }
+            Copies::One | Copies::Several => std::slice::from_ref(header),
         };
-        for name in &headers {
+        for name in headers {
             for (copies, value) in request.headers.get_all(name).iter().enumerate() {
                 if copies > 0 && self.copies != Copies::Several {
                     return Err(Refusal::DuplicateHeader(name.to_string()));
                 }
                 let text = value.to_str().map_err(|_| malformed())?;
                 let found = layout::read(self.entries.as_ref(), tag, text).ok_or_else(malformed)?;
-                signatures.extend(found.signatures);
+                missing = false;
+                if signatures.is_empty() {
+                    signatures = found.signatures;
+                } else {
+                    signatures.extend(found.signatures);
+                }
                 if found.timestamp.is_some() && at.replace(found.timestamp).is_some() {
                     return Err(malformed());
                 }
             }
         }
-        if !headers
-            .iter()
-            .any(|name| request.headers.contains_key(name))
-        {
+        if missing {
             return Err(Refusal::MissingHeader(header.to_string()));
         }
         if signatures.is_empty() {
@@ -313,10 +319,7 @@ impl Scheme {
         self.keys
             .iter()
             .position(|key| match key {
-                Key::Shared(key) => {
-                    let ours = key.compute(self.signed.render(fields));
-                    offered.iter().any(|theirs| hmac::equal(&ours, theirs))
-                }
+                Key::Shared(key) => key.matches(self.signed.render(fields), offered),
                 Key::Public(key) => {
                     let message = self.signed.render(fields).collect::<Vec<_>>().concat();
                     offered.iter().any(|theirs| key.verifies(&message, theirs))

@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use sha2::{Digest as _, Sha256};
-use subtle::ConstantTimeEq;
 
 use crate::secret::Secret;
 use lockout::Lockout;
@@ -123,7 +123,7 @@ impl Operators {
         let listed = entries.iter().flat_map(|entries| entries.iter());
         let mut found = None;
         for entry in self.default.iter().chain(listed) {
-            if entry.digest.0.ct_eq(&given.0).into() {
+            if verify_slices_are_equal(&entry.digest.0, &given.0).is_ok() {
                 found = Some(entry.operator.clone());
             }
         }
