@@ -287,6 +287,8 @@ impl Intake {
                 }
             } else {
                 rung.await;
+                // Whoever rang runs ahead of others that are about to: their jobs go with this batch.
+                tokio::task::yield_now().await;
             }
         }
     }
