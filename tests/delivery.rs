@@ -1,6 +1,7 @@
 //! Delivery against a Temporal that answers as told: every row of the outcome table at the wire,
 //! and the loop from the inbox on.
 
+mod doubts;
 mod inbox_loop;
 mod load;
 mod starts;

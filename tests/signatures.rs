@@ -38,9 +38,6 @@ async fn a_signature_header_is_read_exactly_or_refused() {
         format!("t={t}"),
         format!("v1={v}"),
         format!("T={t},V1={v}"),
-        format!("t={t},v1={v},"),
-        format!(",,,t={t},v1={v}"),
-        format!("t={t},v1={v},garbage"),
         ",".repeat(8192),
         "=".repeat(8192),
         v.clone(),
@@ -65,6 +62,10 @@ async fn a_good_signature_counts_among_others_in_any_order() {
         format!("v1={v},t={t}"),
         format!("t={t},{others}v1={v}"),
         format!("t={t},v0=abc,v1={v},v2=xyz"),
+        // What is no entry spoils no good one: Stripe's own libraries skip it.
+        format!("t={t},v1={v},"),
+        format!(",,,t={t},v1={v}"),
+        format!("t={t},v1={v},garbage"),
         format!("t={t},v1={v},scheme={}", "x".repeat(8192)),
         // Either case of hex says the same bytes.
         format!("t={t},v1={}", v.to_ascii_uppercase()),

@@ -58,7 +58,7 @@ struct Backup {
 ///
 /// The store that was there is kept beside it, under another name. What was accepted after the backup was made is not in it: have the
 /// providers send it again. What was delivered after it is not delivered again: each unfinished delivery is first looked for in its
-/// workflow's history, and what cannot be known is parked as SP-D207.
+/// workflow's history, and what cannot be known is parked as SP-D207. A workflow that Temporal has forgotten is as one that never was.
 #[derive(Args, Debug)]
 struct Restore {
     /// The backup.

@@ -60,6 +60,8 @@ enum Proven {
         run_id: String,
     },
     NotArrived,
+    /// If it has, then in the run that is there, which knows a repeat by its request id.
+    Repeatable,
     Unknown(String),
     /// The lease ends before it can be known.
     OutOfTime,
@@ -75,9 +77,12 @@ impl Attempt<'_> {
             let replaced = *connections.borrow() != connection;
             self.moment(if replaced { 0 } else { self.delivery.attempts })
         };
+        // The doubt is not over: it rests on a run that may close at any time.
+        let mut rests_on_run = false;
         if self.doubtful {
             match self.prove(observer).await {
                 Ok(Proven::NotArrived) => {}
+                Ok(Proven::Repeatable) => rests_on_run = true,
                 Ok(Proven::Arrived { run_id }) => {
                     let run_id = Some(run_id);
                     return End::Settled(Settlement::Delivered { run_id });
@@ -90,7 +95,7 @@ impl Attempt<'_> {
                 Err(failure) => return self.unproven(failure, moment()),
             }
         }
-        let (mut doubtful, mut described) = (false, false);
+        let (mut doubtful, mut described) = (rests_on_run, false);
         let mut call = retry::first(self.delivery);
         for _ in 0..CALLS_PER_ATTEMPT {
             let Some(answer) = self.call(call, observer).await else {
@@ -100,6 +105,13 @@ impl Attempt<'_> {
             doubtful |= call != Call::Describe && is_ambiguous(&answer);
             match retry::next(self.delivery, answer, moment()) {
                 Next::Settle(settlement) => return End::Settled(doubted(settlement, doubtful)),
+                Next::Wait { .. }
+                | Next::Call(Call::Describe | Call::StartMissing | Call::StartClosed)
+                    if rests_on_run =>
+                {
+                    // That run has closed: what it has can only be read from its history now.
+                    return End::Settled(doubted(retry::to_be_proved(moment()), true));
+                }
                 Next::Wait { at } => return End::Waiting { at, described },
                 Next::Call(following) => call = following,
             }
@@ -170,7 +182,7 @@ impl Attempt<'_> {
         }
         // Only this run can have it, and it knows a repeat by the request id; one that has closed takes no signal, repeat or not.
         if run.state == RunState::Open && run.began_at < since.minus(CLOCK_SKEW) {
-            return Ok(Proven::NotArrived);
+            return Ok(Proven::Repeatable);
         }
         let Some(deadline) = self.lease.allows(self.deadline) else {
             return Ok(Proven::OutOfTime);

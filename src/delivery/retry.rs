@@ -130,6 +130,13 @@ pub fn unsettled(moment: Moment) -> Settlement {
     later(BUSY.pause(moment), moment, error)
 }
 
+/// The run on whose memory of request ids an attempt relied is not there any more.
+#[must_use]
+pub fn to_be_proved(moment: Moment) -> Settlement {
+    let error = "the workflow closed before it was known whether it has this signal".to_owned();
+    later(BUSY.pause(moment), moment, error)
+}
+
 fn found(delivery: &Delivery, run: Run) -> Next {
     // An earlier attempt began it, with this very signal.
     if run.began_by.contains(&delivery.request_id) {

@@ -83,6 +83,14 @@ async fn a_redis_put_back_to_an_earlier_moment_repeats_nothing_once_it_is_marked
     .await;
     let doubted = doubted.into_inner().expect("the answer");
     assert_eq!(doubted["pending"], 10, "{doubted}");
+    // Not known when a first attempt was: the acceptance stands for it, whenever and however often it is claimed.
+    for name in redis.names().await {
+        if name.contains(":delivery:") {
+            let first: String = redis.ask(&["HGET", &name, "first"]).await;
+            let doc: String = redis.ask(&["HGET", &name, "doc"]).await;
+            assert!(doc.contains(&format!("\"accepted_at\":{first}")), "{doc}");
+        }
+    }
     let gateway = replica(&redis, server.address()).start().await;
     gateway.settled().await;
     assert_eq!(kept(&gateway, &order).await, 10);

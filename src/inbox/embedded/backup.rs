@@ -70,12 +70,11 @@ pub fn restore(from: &Path, store: &Path, progress: Progress<'_>) -> Result<Rest
     hand_over(file.path(), store)?;
     let replaced = set_aside(store, clock::now())?;
     copying::sync_folder(folder)?;
-    file.persist_noclobber(store)
-        .map_err(|error| CopyError::File {
-            what: "name the copy",
-            path: store.to_owned(),
-            source: error.error,
-        })?;
+    file.persist(store).map_err(|error| CopyError::File {
+        what: "name the copy",
+        path: store.to_owned(),
+        source: error.error,
+    })?;
     copying::sync_folder(folder)?;
     drop(lock);
     Ok(Restored { contents, replaced })
@@ -122,6 +121,10 @@ fn hand_over(copy: &Path, store: &Path) -> Result<(), CopyError> {
         source,
     };
     let owner = std::fs::metadata(place).map_err(|error| failed(place, error))?;
+    // Only root may give files away, and whoever else restores keeps what is made.
+    if std::fs::metadata(copy).is_ok_and(|made| made.uid() != 0) {
+        return Ok(());
+    }
     for path in [copy, &with(store, ".lock")] {
         let now = std::fs::metadata(path).map_err(|error| failed(path, error))?;
         if (now.uid(), now.gid()) != (owner.uid(), owner.gid()) {
@@ -132,7 +135,8 @@ fn hand_over(copy: &Path, store: &Path) -> Result<(), CopyError> {
     Ok(())
 }
 
-/// Renames the store, with the log that belongs to it: beside another file it would be read into that.
+/// Gives the store another name, and its log with it: beside another file that would be read into it. The store keeps its own
+/// name too until the copy takes that, so that there is one at every moment.
 fn set_aside(store: &Path, now: Timestamp) -> Result<Option<PathBuf>, CopyError> {
     let time = now.to_rfc3339().replace([':', '.'], "");
     let aside = with(store, &format!(".replaced-{time}"));
@@ -147,7 +151,12 @@ fn set_aside(store: &Path, now: Timestamp) -> Result<Option<PathBuf>, CopyError>
     let mut replaced = None;
     for suffix in ["", "-wal", "-shm"] {
         let (old, new) = (with(store, suffix), with(&aside, suffix));
-        match std::fs::rename(&old, &new) {
+        let renamed = if suffix.is_empty() {
+            std::fs::hard_link(&old, &new).or_else(|_| std::fs::rename(&old, &new))
+        } else {
+            std::fs::rename(&old, &new)
+        };
+        match renamed {
             Ok(()) if suffix.is_empty() => replaced = Some(new),
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}

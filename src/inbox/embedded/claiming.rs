@@ -90,15 +90,16 @@ impl Store {
                 heads,
             };
             self.load(&mut heads).await;
-            self.cover(&mut heads, now).await;
+            let covered = self.cover(&mut heads, now).await;
             let claims = heads.claims();
-            if claims.is_empty() {
+            if !claims.is_empty() {
+                crash::point("claim.taken");
+                return claims;
+            }
+            if !covered {
                 // Other lanes may be ready, and the disk would refuse those too.
                 tokio::time::sleep(REFUSED).await;
-                continue;
             }
-            crash::point("claim.taken");
-            return claims;
         }
     }
 
@@ -125,8 +126,8 @@ impl Store {
         heads.put_back(clock::now().plus(REFUSED), |_, delivery| delivery.is_none());
     }
 
-    /// Has the high-water marks cover all of them. Those that they do not, for the disk refuses, go back.
-    async fn cover(&self, heads: &mut Heads<'_>, now: Timestamp) {
+    /// Has the high-water marks cover all of them. False if the disk refuses: those that they do not cover go back.
+    async fn cover(&self, heads: &mut Heads<'_>, now: Timestamp) -> bool {
         let mut covered = true;
         for (hold, delivery) in &heads.heads {
             if let Some(delivery) = delivery {
@@ -135,11 +136,12 @@ impl Store {
         }
         // That the disk refuses is the writer's to tell.
         if covered || self.raise(now).await.is_ok() {
-            return;
+            return true;
         }
         heads.put_back(clock::now().plus(REFUSED), |seq, delivery| {
             delivery.is_none_or(|it| !self.high_water.covers(highwater::part_of(it), seq))
         });
+        false
     }
 
     async fn raise(&self, at: Timestamp) -> Result<(), Error> {

@@ -18,6 +18,14 @@ end
 local ids = redis.call('ZRANGE', base .. 'state:' .. ARGV[1], ARGV[2], ARGV[3])
 for _, id in ipairs(ids) do
   -- Whatever lease it was begun under: nobody saw the end of that, either.
-  redis.call('HSET', base .. 'delivery:' .. id, 'flight', '?')
+  local name = base .. 'delivery:' .. id
+  redis.call('HSET', name, 'flight', '?')
+  if ARGV[1] == 'pending' then
+    -- When a first attempt was is not known either: it was not before the acceptance.
+    local doc = cjson.decode(redis.call('HGET', name, 'doc') or '{}')
+    if doc.accepted_at then
+      redis.call('HSETNX', name, 'first', string.format('%.0f', doc.accepted_at))
+    end
+  end
 end
 return #ids
