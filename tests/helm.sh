@@ -30,6 +30,13 @@ deploy/kubernetes/render.sh --check
 
 grep -q 'value: "2000000"' "$rendered/everything.yaml" || { echo "tests/helm.sh: a number among the settings is not written out" >&2; exit 1; }
 grep -q 'terminationGracePeriodSeconds: 102' "$rendered/everything.yaml" || { echo "tests/helm.sh: 1m30s, 1500ms and ten seconds are not 102 s" >&2; exit 1; }
+# What keeps a mesh's sidecar out reaches the two pods that must end.
+for file in check tests/ready; do
+    made=$("$HELM" template x "$chart" --kube-version 1.37 --values "$chart/ci/everything.yaml" --show-only "templates/$file.yaml")
+    for line in 'sidecar.istio.io/inject: "false"' 'linkerd.io/inject: disabled'; do
+        grep -qF "$line" <<<"$made" || { echo "tests/helm.sh: $file.yaml lacks $line" >&2; exit 1; }
+    done
+done
 # New routes must not restart the pods.
 same() { "$HELM" template x "$chart" --kube-version 1.37 --values "$chart/ci/redis.yaml" --show-only templates/deployment.yaml "$@"; }
 cmp <(same) <(same --set routes.content=other) || { echo "tests/helm.sh: other routes change the Deployment" >&2; exit 1; }
