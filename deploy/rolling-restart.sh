@@ -7,21 +7,31 @@ usage() {
     cat <<'HELP'
 Usage: rolling-restart.sh [OPTIONS] NAME=OPS_URL NAME=OPS_URL...
 
-NAME is what your service manager calls a replica, OPS_URL the address of its ops listener:
+NAME is what the commands call a replica, OPS_URL the address of its ops listener, as it is reached from here. Unless you give other
+commands, each replica is the unit signalpost.service on a machine of its own, and NAME is what ssh calls that machine:
 
-  rolling-restart.sh a=http://127.0.0.1:8081 b=http://127.0.0.1:8083
+  rolling-restart.sh hooks-a=http://10.0.0.1:8081 hooks-b=http://10.0.0.2:8081
+
+Several on one machine need a unit each, which you make from the one in deploy/systemd (here signalpost-a, signalpost-b):
+
+  rolling-restart.sh --stop 'systemctl stop "signalpost-$REPLICA"' --start 'systemctl start "signalpost-$REPLICA"' \
+      a=http://127.0.0.1:8081 b=http://127.0.0.1:8083
 
 Options:
-  --stop COMMAND    stops $REPLICA and waits for its end  [default: systemctl stop "signalpost@$REPLICA"]
-  --start COMMAND   starts $REPLICA                       [default: systemctl start "signalpost@$REPLICA"]
+  --stop COMMAND    stops $REPLICA and waits for its end
+                    [default: ssh -n -o BatchMode=yes "$REPLICA" sudo -n systemctl stop signalpost]
+  --start COMMAND   starts $REPLICA
+                    [default: ssh -n -o BatchMode=yes "$REPLICA" sudo -n systemctl start signalpost]
   --within SECONDS  for each stop, and for each start until it is at work   [default: 120]
   --rest SECONDS    after each one, for balancers to find it ready again    [default: 10]
   --alone           restart a single replica: requests are refused meanwhile
   -h, --help
 
-The commands are run by `sh -c` with REPLICA set. A stop sends SIGTERM: /ready says no, and the replica accepts for DRAIN_DELAY more,
-so your balancer must ask /ready more often than that. The service manager must wait for DRAIN_DELAY and DRAIN together before it
-kills (systemd: TimeoutStopSec=45).
+The commands are run by `sh -c` with REPLICA set, and nobody is there to be asked for a password.
+
+A stop sends SIGTERM: /ready says no, and the replica accepts for DRAIN_DELAY more, so your balancer must ask /ready more often than
+that. The service manager must wait for DRAIN_DELAY and DRAIN together before it kills (TimeoutStopSec= of the unit: 40 s for 5 s
+and 25 s).
 
 Nothing is stopped unless all the others are ready. When one does not come back in time, the rest is left as it is.
 
@@ -37,8 +47,8 @@ fail() { # fail CODE SENTENCE
     exit "$1"
 }
 
-stop='systemctl stop "signalpost@$REPLICA"'
-start='systemctl start "signalpost@$REPLICA"'
+stop='ssh -n -o BatchMode=yes "$REPLICA" sudo -n systemctl stop signalpost'
+start='ssh -n -o BatchMode=yes "$REPLICA" sudo -n systemctl start signalpost'
 within=120
 rest=10
 alone=''

@@ -30,6 +30,29 @@ deploy/kubernetes/render.sh --check
 
 grep -q 'value: "2000000"' "$rendered/everything.yaml" || { echo "tests/helm.sh: a number among the settings is not written out" >&2; exit 1; }
 grep -q 'terminationGracePeriodSeconds: 102' "$rendered/everything.yaml" || { echo "tests/helm.sh: 1m30s, 1500ms and ten seconds are not 102 s" >&2; exit 1; }
+# What keeps a mesh's sidecar out reaches the two pods that must end.
+for file in check tests/ready; do
+    made=$("$HELM" template x "$chart" --kube-version 1.37 --values "$chart/ci/everything.yaml" --show-only "templates/$file.yaml")
+    for line in 'sidecar.istio.io/inject: "false"' 'linkerd.io/inject: disabled'; do
+        grep -qF "$line" <<<"$made" || { echo "tests/helm.sh: $file.yaml lacks $line" >&2; exit 1; }
+    done
+done
+# What is said after a release: Helm shows it only to a cluster, so it is rendered as if it were a manifest.
+cp -r "$chart" "$rendered/notes"
+{ echo '{{- define "notes" }}'; cat "$chart/templates/NOTES.txt"
+  printf '{{- end }}\nkind: Notes\nsaid: |\n{{- include "notes" . | nindent 2 }}\n'; } >"$rendered/notes/templates/notes.yaml"
+warned() { # warned FLAGS...: are the proxies asked for?
+    "$HELM" template x "$rendered/notes" --kube-version 1.37 --values "$chart/ci/embedded.yaml" --show-only templates/notes.yaml "$@" >"$rendered/said"
+    grep -q 'WARNING: env.SIGNALPOST_TRUSTED_PROXIES' "$rendered/said"
+}
+behind=(--set ingress.enabled=true --set 'ingress.hosts={hooks.example.com}')
+gateway=(--set httpRoute.enabled=true --set 'httpRoute.parentRefs[0].name=public')
+warned "${behind[@]}" && warned "${gateway[@]}" || { echo "tests/helm.sh: nobody says that the ingress is every client" >&2; exit 1; }
+if warned || warned "${behind[@]}" --set env.SIGNALPOST_TRUSTED_PROXIES=10.0.0.0/8 ||
+    warned "${gateway[@]}" --set 'extraEnv[0].name=SIGNALPOST_TRUSTED_PROXIES' --set 'extraEnv[0].value=10.0.0.0/8'; then
+    echo "tests/helm.sh: the proxies are asked for without a reason" >&2
+    exit 1
+fi
 # New routes must not restart the pods.
 same() { "$HELM" template x "$chart" --kube-version 1.37 --values "$chart/ci/redis.yaml" --show-only templates/deployment.yaml "$@"; }
 cmp <(same) <(same --set routes.content=other) || { echo "tests/helm.sh: other routes change the Deployment" >&2; exit 1; }
