@@ -2,6 +2,7 @@
 //! schemes are judged by `tests/providers.rs`.
 
 mod code_schemes;
+mod copies;
 mod schemes;
 mod strangers;
 
