@@ -3,6 +3,7 @@
 
 mod code_schemes;
 mod copies;
+mod crc;
 mod schemes;
 mod strangers;
 
