@@ -147,6 +147,13 @@ fn one_provider_is_shown_whole_and_an_unconfirmed_one_says_so() {
 const PRINT_IT: &str = "put the output of `signalpost providers -o md` between README's markers";
 
 #[test]
+fn it_is_said_that_graph_without_resource_data_rests_on_the_client_state_alone() {
+    let page = stdout(&["providers", "microsoft-graph"]);
+    let said = "Requests without resource data carry no token and rest on the client state alone.";
+    assert!(page.contains(said), "{page}");
+}
+
+#[test]
 fn readmes_table_is_the_catalogue() {
     let table = stdout(&["providers", "-o", "md"]);
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");

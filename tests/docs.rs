@@ -288,3 +288,15 @@ fn the_tests_flags_and_files_that_the_security_page_names_are_there() {
         assert!(root.join("deploy").join(target).exists(), "{target}");
     }
 }
+
+#[test]
+fn a_word_stands_in_the_glossary_once() {
+    let page = page("ARCHITECTURE.md");
+    let (_, glossary) = page.split_once("## Glossary").expect("a glossary");
+    let rows = glossary.lines().filter_map(|line| line.strip_prefix("| "));
+    let mut seen = BTreeSet::new();
+    for word in rows.filter_map(|row| row.split(" |").next()) {
+        assert!(seen.insert(word), "`{word}` stands there twice");
+    }
+    assert!(seen.contains("view"));
+}

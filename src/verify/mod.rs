@@ -335,12 +335,15 @@ pub fn authenticate(
 }
 
 fn prove(source: &Source, request: &WebhookRequest, now: Timestamp) -> Result<Proven, Refusal> {
-    let handshake = source.handshake.as_ref();
-    if handshake.is_some_and(|own| own.signs_for_anybody(&request.body)) {
-        return Err(Refusal::BadSignature);
-    }
     match &source.proof {
-        Proof::Signature(scheme) => scheme.verify(request, source.dedup, now).map(Into::into),
+        Proof::Signature(scheme) => {
+            if let Some(own) = &source.handshake
+                && own.signs_for_anybody(scheme, request)?
+            {
+                return Err(Refusal::BadSignature);
+            }
+            scheme.verify(request, source.dedup, now).map(Into::into)
+        }
         Proof::Scheme(scheme) => {
             let retention = source.dedup;
             let seal = scheme.verify(request, Moment { now, retention })?;

@@ -4,16 +4,16 @@
 //! Everything is read exactly or refused. No text of a secret appears in a fault, and no part of a
 //! request in a refusal.
 
+mod key;
+
 use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::HeaderName;
 
 use super::given::Fault;
-use super::hmac;
 use super::layout::{self, Entries};
 use super::names::{Names, header_name, numbered};
-use super::public_key::PublicKey;
 use super::spec::{
     Algorithm, Copies, Encoding, KeyForm, Place, SignatureSpec, TimestampSpec, Unit,
 };
@@ -22,6 +22,7 @@ use super::verifier::{Draft, Moment, Seal, Signed, Verifier};
 use super::{Refusal, WebhookRequest, freshness};
 use crate::clock::Timestamp;
 use crate::secret::Secret;
+use key::Key;
 
 /// Why a scheme cannot be used. Secrets are counted from 0 and never quoted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -82,16 +83,6 @@ pub struct Scheme {
     keys: Vec<Key>,
 }
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a few per source, built at load and never moved"
-)]
-#[derive(Debug)]
-enum Key {
-    Shared(hmac::Key),
-    Public(PublicKey),
-}
-
 #[derive(Debug)]
 pub(super) struct Time {
     /// None where it has a header of its own.
@@ -137,7 +128,7 @@ impl Scheme {
         let keys = secrets
             .iter()
             .enumerate()
-            .map(|(index, secret)| prepare(spec, index, secret))
+            .map(|(index, secret)| Key::prepare(spec, index, secret))
             .collect::<Result<_, _>>()?;
         let other = spec
             .other
@@ -258,7 +249,7 @@ impl Scheme {
         headers.get(self.names.id.as_ref()?)?.to_str().ok()
     }
 
-    /// The signatures that the request offers, and the time if it stands among them.
+    /// The signatures that the request offers, in all copies no more than a key takes; and the time if it stands among them.
     pub(super) fn signatures<'a>(
         &self,
         header: &HeaderName,
@@ -266,6 +257,7 @@ impl Scheme {
     ) -> Result<(Vec<&'a str>, Option<&'a str>), Refusal> {
         let malformed = || Refusal::Malformed(header.to_string());
         let tag = self.time.as_ref().and_then(|time| time.tag.as_deref());
+        let most = self.keys.first().map_or(0, Key::most_signatures);
         let mut signatures = Vec::new();
         let (mut at, mut missing) = (None, true);
         let several;
@@ -288,6 +280,9 @@ impl Scheme {
                     signatures = found.signatures;
                 } else {
                     signatures.extend(found.signatures);
+                }
+                if signatures.len() > most {
+                    return Err(malformed());
                 }
                 if found.timestamp.is_some() && at.replace(found.timestamp).is_some() {
                     return Err(malformed());
@@ -318,13 +313,7 @@ impl Scheme {
     fn matching(&self, fields: Fields<'_>, offered: &[Vec<u8>]) -> Result<usize, Refusal> {
         self.keys
             .iter()
-            .position(|key| match key {
-                Key::Shared(key) => key.matches(self.signed.render(fields), offered),
-                Key::Public(key) => {
-                    let message = self.signed.render(fields).collect::<Vec<_>>().concat();
-                    offered.iter().any(|theirs| key.verifies(&message, theirs))
-                }
-            })
+            .position(|key| key.matches(&self.signed, fields, offered))
             .ok_or(Refusal::BadSignature)
     }
 }
@@ -371,22 +360,4 @@ impl Time {
         text.and_then(|text| self.unit.read(text).map(|at| (text, at)))
             .ok_or_else(|| Refusal::Malformed(name.to_string()))
     }
-}
-
-/// The key that a secret stands for, ready for use.
-fn prepare(spec: &SignatureSpec<'_>, index: usize, secret: &Secret) -> Result<Key, SchemeFault> {
-    let form = SchemeFault::SecretForm {
-        index,
-        form: spec.key_form.describe(),
-    };
-    let key = hmac::key(spec.key_form, secret).ok_or(form)?;
-    if key.is_empty() {
-        return Err(SchemeFault::EmptySecret { index });
-    }
-    let shared = hmac::Key::prepare(spec.algorithm, key.expose()).map(Key::Shared);
-    let public = || PublicKey::read(spec.algorithm, key.expose()).map(Key::Public);
-    let form = "a public key of the kind that the scheme uses";
-    shared
-        .or_else(public)
-        .ok_or(SchemeFault::SecretForm { index, form })
 }

@@ -2,6 +2,8 @@
 //! schemes are judged by `tests/providers.rs`.
 
 mod code_schemes;
+mod copies;
+mod crc;
 mod schemes;
 mod strangers;
 

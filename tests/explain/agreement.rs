@@ -271,3 +271,26 @@ async fn batches_tokens_handshakes_and_signed_addresses_are_explained_as_they_ar
     ];
     all_seen(&seen, &kinds, 0);
 }
+
+/// `explain` saw a bare `?` behind every address, and took a signature over one that nobody had called.
+#[tokio::test]
+async fn a_question_mark_that_was_signed_and_not_sent_is_refused_by_both() {
+    let mut setup = Setup::new(senders::ROUTES, NO_TEMPORAL);
+    for (name, secret) in senders::SECRETS {
+        setup = setup.env(name, secret);
+    }
+    let gateway = setup.start().await;
+    let now = signalpost::clock::now().seconds();
+    let marks = [("", ""), ("", "?"), ("?", ""), ("?", "?")];
+    let requests = marks
+        .iter()
+        .enumerate()
+        .map(|(number, (sent, signed))| senders::marked(number, now, sent, signed));
+    let seen = agree(gateway, requests.collect(), &senders::SECRETS).await;
+    let count = |kind: &str| seen.get(kind).copied().unwrap_or_default();
+    assert_eq!(
+        (count("accepted"), count("bad_signature")),
+        (3, 1),
+        "{seen:?}"
+    );
+}

@@ -63,8 +63,8 @@ pub(in crate::cli) struct Captured {
     pub(in crate::cli) path: String,
     /// `https://hooks.example.com`, where the capture has a whole address; else empty.
     pub(in crate::cli) origin: String,
-    /// As sent, without the `?`.
-    pub(in crate::cli) query: String,
+    /// As sent, without the `?`; none where there is not even that.
+    pub(in crate::cli) query: Option<String>,
     pub(in crate::cli) headers: HeaderMap,
     pub(in crate::cli) body: Bytes,
     /// What a person should know of the capture.
@@ -113,7 +113,10 @@ impl Captured {
     /// As the gateway would take it in.
     pub(super) fn request(&self) -> WebhookRequest {
         // A path of a capture that is no address proves nothing, and signs nothing.
-        let target = format!("{}?{}", self.path, self.query);
+        let target = match &self.query {
+            Some(query) => format!("{}?{query}", self.path),
+            None => self.path.clone(),
+        };
         let target = target.parse().unwrap_or_else(|_| Uri::from_static("/"));
         WebhookRequest::new(
             self.method.clone(),
@@ -212,7 +215,7 @@ impl Captured {
 }
 
 /// Origin, path and query.
-fn target(url: &str) -> (String, String, String) {
+fn target(url: &str) -> (String, String, Option<String>) {
     let (origin, path) = match url.find("://") {
         Some(mark) => {
             let host = mark + "://".len();
@@ -224,8 +227,11 @@ fn target(url: &str) -> (String, String, String) {
         None => ("", url),
     };
     let path = path.split('#').next().unwrap_or_default();
-    let (path, query) = path.split_once('?').unwrap_or((path, ""));
-    (origin.to_owned(), path.to_owned(), query.to_owned())
+    let (path, query) = match path.split_once('?') {
+        Some((path, query)) => (path, Some(query.to_owned())),
+        None => (path, None),
+    };
+    (origin.to_owned(), path.to_owned(), query)
 }
 
 fn without_remarks(mut bytes: &[u8]) -> &[u8] {
@@ -294,7 +300,7 @@ mod tests {
             let captured = Captured::parse(text.as_bytes()).unwrap();
             assert_eq!(captured.body, body, "{text}");
             assert_eq!(captured.source(), Some("a"), "{text}");
-            assert_eq!(captured.query, "x=1", "{text}");
+            assert_eq!(captured.query.as_deref(), Some("x=1"), "{text}");
             assert_eq!(captured.headers["a"], "b", "{text}");
             assert_eq!(captured.notes.len(), notes, "{:?}", captured.notes);
         }

@@ -34,7 +34,7 @@ pub(super) fn explain(ground: Ground<'_>, kept: Kept) -> Result<Explanation, Str
         method: Method::POST,
         path: format!("/hooks/{}", kept.source),
         origin: String::new(),
-        query,
+        query: (!kept.query.is_empty()).then_some(query),
         headers,
         body: kept.body.clone(),
         notes: Vec::new(),

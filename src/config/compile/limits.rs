@@ -109,7 +109,6 @@ impl Compiler<'_> {
     }
 }
 
-/// The sign of another template language before a name that an expression could read, up to that name's end.
 /// `{{ … }}`, whatever stands in it; behind a `$` it may be a map of CEL.
 fn unfilled(text: &str) -> Option<Range<usize>> {
     let mut starts = text.match_indices("{{").map(|(at, _)| at);
@@ -118,6 +117,8 @@ fn unfilled(text: &str) -> Option<Range<usize>> {
     Some(start..start + end + 2)
 }
 
+/// The sign of another template language before a name that an expression could read, up to that name's end.
+/// Else what is [`unfilled`].
 fn foreign_template(text: &str, scope: Scope) -> Option<Range<usize>> {
     let mut from = 0;
     while let Some(at) = text.get(from..)?.find(['{', '$']).map(|at| from + at) {

@@ -9,10 +9,11 @@ use serde_json::json;
 use sha1::{Digest as _, Sha1};
 
 use super::super::hmac::{self, Key};
+use super::super::scheme::Scheme;
 use super::super::spec::Algorithm;
-use super::{Handshake, Reply, Responder, Unanswered, challenge};
+use super::{Handshake, MAX_CHALLENGE, Reply, Responder, Unanswered, challenge};
 use crate::secret::Secret;
-use crate::verify::WebhookRequest;
+use crate::verify::{Refusal, WebhookRequest};
 
 const OKTA_CHALLENGE: HeaderName = HeaderName::from_static("x-okta-verification-challenge");
 const REQUEST_ORIGIN: HeaderName = HeaderName::from_static("webhook-request-origin");
@@ -48,10 +49,21 @@ impl Responder {
         Some(answer)
     }
 
-    /// Whether this is a body that we would sign for a stranger, so that a signature over it says nothing: a source may read
-    /// bodies as text.
-    pub(in crate::verify) fn signs_for_anybody(&self, body: &[u8]) -> bool {
-        self.handshake == Handshake::X && std::str::from_utf8(body).is_ok_and(is_crc_token)
+    /// Whether what is signed of this request is what we sign for any stranger who asks, so that its signature says
+    /// nothing. It is the whole signed text that counts: a time and a body together may read as a token.
+    pub(in crate::verify) fn signs_for_anybody(
+        &self,
+        scheme: &Scheme,
+        request: &WebhookRequest,
+    ) -> Result<bool, Refusal> {
+        if self.handshake != Handshake::X {
+            return Ok(false);
+        }
+        let pieces = scheme.signed.render(scheme.offer(request)?.fields);
+        // One byte more than a token has room for: longer text is none.
+        let bytes = pieces.flatten().take(MAX_CHALLENGE + 1).copied();
+        let text = String::from_utf8(bytes.collect());
+        Ok(text.is_ok_and(|text| crc_token(&text).is_ok()))
     }
 
     fn meta(&self, request: &WebhookRequest) -> Answer {
@@ -66,13 +78,12 @@ impl Responder {
         echo(request, "hub.challenge")
     }
 
-    /// What is signed here must not be the body of an event: base64 and the like, and nothing that reads as JSON.
+    /// What is signed here is never taken for the signed text of an event ([`Self::signs_for_anybody`]).
     fn crc(&self, request: &WebhookRequest) -> Answer {
         let token = parameter(request, "crc_token")?;
-        if !is_crc_token(challenge(&token)?) {
-            return Err(Unanswered::Malformed);
-        }
-        let mac = self.sign(None, &token).ok_or(Unanswered::Malformed)?;
+        let mac = self
+            .sign(None, crc_token(&token)?)
+            .ok_or(Unanswered::Malformed)?;
         let text = format!("sha256={}", STANDARD.encode(mac));
         Ok(Reply::Json(json!({ "response_token": text })))
     }
@@ -128,9 +139,12 @@ impl Responder {
     }
 }
 
-fn is_crc_token(text: &str) -> bool {
+/// Base64 and the like, and nothing that reads as JSON: that may be an event's.
+fn crc_token(text: &str) -> Result<&str, Unanswered> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "+/=_.-".contains(c);
-    text.chars().all(plain) && serde_json::from_str::<IgnoredAny>(text).is_err()
+    let token = challenge(text)?;
+    let is_one = token.chars().all(plain) && serde_json::from_str::<IgnoredAny>(token).is_err();
+    is_one.then_some(token).ok_or(Unanswered::Malformed)
 }
 
 fn okta(request: &WebhookRequest) -> Answer {

@@ -33,7 +33,8 @@ pub(super) static PRESET: Preset = Preset {
     confidence: Confidence::Documentation,
     source: "https://learn.microsoft.com/graph/change-notifications-delivery-webhooks",
     setup: "the `clientState` that you give when the subscription is made. With resource data, say `audience`, the id of your \
-            application in Entra: the tokens that come along are then checked. What is encrypted stays so: your worker holds the key",
+            application in Entra: the tokens that come along are then checked. Requests without resource data carry no token and \
+            rest on the client state alone. What is encrypted stays so: your worker holds the key",
     words: Words {
         algorithm: "none: a token, compared in constant time",
         signed: "nothing",

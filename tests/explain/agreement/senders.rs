@@ -208,6 +208,13 @@ fn spot(dice: &mut Dice, number: usize, now: i64) -> Request {
         0 => now - 3600,
         _ => now,
     };
+    let mut request = called(&address, at, body);
+    request.target = format!("{}{mark}{query}", request.target);
+    request
+}
+
+/// Signed for an address, and sent without a query.
+fn called(address: &str, at: i64, body: Vec<u8>) -> Request {
     let time = format!("{at}000");
     let text = [b"POST", address.as_bytes(), &body, time.as_bytes()].concat();
     let signature = STANDARD.encode(mac(SECRETS[0].1.as_bytes(), &text));
@@ -216,8 +223,18 @@ fn spot(dice: &mut Dice, number: usize, now: i64) -> Request {
         ("X-HubSpot-Request-Timestamp".to_owned(), time),
         json_type(),
     ];
-    let mut request = Request::post("spot", headers, body);
-    request.target = format!("{}{mark}{query}", request.target);
+    Request::post("spot", headers, body)
+}
+
+/// With what stands behind the address that is called, and behind the one that is signed.
+pub(super) fn marked(number: usize, now: i64, sent: &str, signed: &str) -> Request {
+    let body = json!([{
+        "subscriptionType": "deal.creation", "subscriptionId": 7, "occurredAt": now,
+        "eventId": number, "objectId": number,
+    }]);
+    let address = format!("{ADDRESS}{signed}");
+    let mut request = called(&address, now, body.to_string().into_bytes());
+    request.target.push_str(sent);
     request
 }
 
