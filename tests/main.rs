@@ -64,6 +64,7 @@ mod schema;
 mod secrets;
 mod settings;
 mod signatures;
+mod single_keys;
 mod store;
 mod support;
 mod temporal;

@@ -127,6 +127,12 @@ pub(super) struct Settings {
     /// The expected `iss` of the token.
     #[schemars(with = "Option<String>")]
     pub(super) client_key: Option<Text>,
+    /// The id of the client that asks the vendor for its keys.
+    #[schemars(with = "Option<schema::Reference>")]
+    pub(super) client_id: Option<Text>,
+    /// Which of the vendor's environments sends: `production`, the default, or `sandbox`.
+    #[schemars(with = "Option<String>")]
+    pub(super) environment: Option<Text>,
     /// Which of several public keys is ours.
     #[schemars(with = "Option<String>")]
     pub(super) public_key_id: Option<Text>,

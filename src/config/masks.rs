@@ -9,7 +9,14 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-const SECRET_WORDS: [&str; 5] = ["secret", "token", "passw", "passphrase", "credential"];
+const SECRET_WORDS: [&str; 6] = [
+    "secret",
+    "token",
+    "passw",
+    "passphrase",
+    "credential",
+    "client_id",
+];
 
 /// The same, as the whole name or its end: `api_key`, `signing-key`.
 const SECRET_ENDS: [&str; 4] = ["pass", "pwd", "_key", "-key"];
@@ -56,9 +63,11 @@ pub(super) fn of_lines(text: &str) -> Vec<Range<usize>> {
     let mut masks = Vec::new();
     let mut start = 0;
     let mut open = false;
+    let mut before = "";
     for line in text.split_inclusive('\n') {
         let secret = sounds_secret(line)
             || begins_like_secrets(line)
+            || goes_on_like_secrets(before, line)
             || line
                 .split('=')
                 .any(|part| sounds_secret(part.trim()) || ends_like_secrets(part));
@@ -78,6 +87,7 @@ pub(super) fn of_lines(text: &str) -> Vec<Range<usize>> {
             }
         }
         start += line.len();
+        before = line.trim_end();
     }
     masks
 }
@@ -157,6 +167,13 @@ fn ends_like_secrets(part: &str) -> bool {
     (5..=8).any(|length| suffix(length).is_some_and(nearly_secrets))
 }
 
+/// A key that a slip has put on two lines.
+fn goes_on_like_secrets(before: &str, line: &str) -> bool {
+    let key = line.split('=').next().unwrap_or("");
+    before.ends_with(|c: char| c.is_ascii_alphanumeric())
+        && ends_like_secrets(&format!("{before}{key}"))
+}
+
 fn letters(text: &str) -> String {
     let letters = text.chars().filter(char::is_ascii_alphanumeric);
     letters.collect::<String>().to_ascii_lowercase()
@@ -188,6 +205,7 @@ mod tests {
             "api_key = \"hush\"",
             "signing-key = \"hush\"",
             "pass = \"hush\"",
+            "client_id = \"hush\"",
             "nested = { webhook_key = \"hush\" }",
         ] {
             for text in [
@@ -197,6 +215,8 @@ mod tests {
                 assert!(!shown(&text).contains("hush"), "{text}");
             }
         }
+        let split = "[sources.a]\nsignature = { encoding = \"hex\", s\ncret = \"hush\" }\n";
+        assert!(!shown(split).contains("hush"));
         assert!(!shown("secrets = [\"hush\"]\n[sources.a]\n").contains("hush"));
         assert!(!shown("[sources]\nsecret = \"hush\"\n").contains("hush"));
     }

@@ -41,7 +41,7 @@ use crate::access::Rules;
 use crate::event::{Delivery, Event};
 use crate::routing::{self, Routes};
 use crate::secret::Secret;
-use crate::token::{Issuer, KeyRing, KeyTable, Location, api_keys};
+use crate::token::{Issuer, KeyRing, KeyTable, Location, ServedKeys, api_keys};
 use crate::verify::Source;
 use crate::verify::certificates::Certificates;
 use crate::verify::diagnosis::Candidate;
@@ -70,6 +70,8 @@ pub struct Plan {
     pub secrets_missing: HashSet<Arc<str>>,
     /// Certificates that were fetched for sources; empty at first.
     fetched: Certificates,
+    /// Single keys that sources asked for, likewise.
+    served: ServedKeys,
     /// What the secret files held, for the plan after this one.
     secret_files: HashMap<PathBuf, Secret>,
 }
@@ -240,6 +242,7 @@ fn compile_after(
         stale_secrets: compiled.secrets.stale,
         secrets_missing: compiled.secrets.stand_ins,
         fetched: compiled.fetched,
+        served: compiled.served,
         secret_files: compiled.secrets.read,
     };
     Loaded {

@@ -143,6 +143,8 @@ fn read_settings(section: &mut Section<'_, '_>, findings: &mut Findings) -> Sett
         audience: section.text("audience", findings),
         service_account: section.text("service_account", findings),
         client_key: section.text("client_key", findings),
+        client_id: section.text("client_id", findings),
+        environment: section.text("environment", findings),
         public_key_id: section.text("public_key_id", findings),
         algorithm: section.text("algorithm", findings),
         keys: section.pairs("keys", findings),

@@ -25,14 +25,14 @@ const MAX_RECENT: usize = 64;
 pub(super) struct Attempts(Mutex<HashMap<String, Attempt>>);
 
 #[derive(Clone, Debug)]
-struct Attempt {
+pub(super) struct Attempt {
     started: Instant,
     /// Becomes true with its end. Each who waits has subscribed.
-    ended: Arc<watch::Sender<bool>>,
+    pub(super) ended: Arc<watch::Sender<bool>>,
 }
 
 /// What became of the wish for a fetch.
-enum Turn {
+pub(super) enum Turn {
     /// To be started, and waited for.
     Mine(Attempt),
     Shared(Attempt),
@@ -46,9 +46,9 @@ impl Jwks {
     pub async fn certificate(&self, url: &str, kept: &Certificates) -> bool {
         // The fetch has its own deadline; this one is for a task that is no longer there.
         let patience = self.options.timeout + Duration::from_secs(1);
-        let turn = self
-            .certificates
-            .turn(url, Instant::now(), self.options.on_demand, patience);
+        let turn =
+            self.certificates
+                .turn(url, Instant::now(), self.options.on_demand, patience, true);
         let attempt = match turn {
             Turn::No => return kept.get(url).is_some(),
             Turn::Shared(attempt) => attempt,
@@ -57,8 +57,7 @@ impl Jwks {
                 attempt
             }
         };
-        let mut ended = attempt.ended.subscribe();
-        timeout(patience, ended.wait_for(|ended| *ended)).await.ok();
+        attempt.wait(patience).await;
         kept.get(url).is_some()
     }
 
@@ -85,8 +84,23 @@ async fn fetch(client: &reqwest::Client, url: &str, limit: Duration) -> Result<C
     Ok(Certificate::from_pem(&pem)?)
 }
 
+impl Attempt {
+    pub(super) async fn wait(&self, patience: Duration) {
+        let mut ended = self.ended.subscribe();
+        timeout(patience, ended.wait_for(|ended| *ended)).await.ok();
+    }
+}
+
 impl Attempts {
-    fn turn(&self, url: &str, now: Instant, at_most_every: Duration, patience: Duration) -> Turn {
+    /// `fresh`: whether another fetch may start at all.
+    pub(super) fn turn(
+        &self,
+        url: &str,
+        now: Instant,
+        at_most_every: Duration,
+        patience: Duration,
+        fresh: bool,
+    ) -> Turn {
         let mut attempts = self.lock();
         let runs = |attempt: &Attempt| {
             !*attempt.ended.borrow() && now.duration_since(attempt.started) < patience
@@ -103,7 +117,7 @@ impl Attempts {
             };
         }
         let running = attempts.values().filter(|attempt| runs(attempt)).count();
-        if running >= MAX_RUNNING || attempts.len() >= MAX_RECENT {
+        if !fresh || running >= MAX_RUNNING || attempts.len() >= MAX_RECENT {
             return Turn::No;
         }
         let attempt = Attempt {

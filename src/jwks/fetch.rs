@@ -17,6 +17,8 @@ use crate::verify::certificates::CertificateFault;
 const MAX_BYTES: usize = 1024 * 1024;
 /// A chain of certificates is a few kilobytes.
 const MAX_CERTIFICATE_BYTES: usize = 64 * 1024;
+/// One key is less than a kilobyte.
+const MAX_KEY_BYTES: usize = 64 * 1024;
 
 /// Why keys cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +41,10 @@ pub enum Error {
     Certificate(#[from] CertificateFault),
     #[error(transparent)]
     Keys(#[from] KeySetFault),
+    #[error("the credentials are refused")]
+    Credentials,
+    #[error("the answer holds no key with this id")]
+    NoKey,
     #[error("the issuer's metadata are not JSON with `issuer` and `jwks_uri`")]
     NoMetadata,
     #[error("the metadata are of another issuer")]
@@ -107,10 +113,27 @@ pub(super) async fn certificate(client: &reqwest::Client, url: &str) -> Result<V
 }
 
 async fn body(request: reqwest::RequestBuilder, limit: usize) -> Result<Vec<u8>, Error> {
-    let mut response = request.send().await.map_err(Error::Http)?;
+    let response = request.send().await.map_err(Error::Http)?;
     if response.status() != reqwest::StatusCode::OK {
         return Err(Error::Status(response.status().as_u16()));
     }
+    content(response, limit).await
+}
+
+/// Status and body, whatever the status is. The credentials travel in `body` alone.
+pub(super) async fn ask(
+    client: &reqwest::Client,
+    url: &str,
+    body: Vec<u8>,
+) -> Result<(u16, Vec<u8>), Error> {
+    Location::parse(url)?;
+    let request = client.post(url).header("content-type", "application/json");
+    let response = request.body(body).send().await.map_err(Error::Http)?;
+    let status = response.status().as_u16();
+    Ok((status, content(response, MAX_KEY_BYTES).await?))
+}
+
+async fn content(mut response: reqwest::Response, limit: usize) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(Error::Http)? {
         if bytes.len() + chunk.len() > limit {

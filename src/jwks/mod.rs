@@ -1,5 +1,6 @@
 //! Keeps the public keys of issuers and providers fresh: fetched at start, every few minutes, and when a token names
-//! a key that is not there. Certificates are fetched when a request names one (`certificates`).
+//! a key that is not there. Certificates are fetched when a request names one (`certificates`), and so are keys that
+//! a provider hands out one by one (`single`).
 //!
 //! One task ([`Jwks::run`]) owns every fetch of keys, so that at most one per location is under way; callers
 //! only mark a location as due and wait. Keys once fetched stay while an issuer is down. May import
@@ -8,6 +9,7 @@
 mod certificates;
 mod discovery;
 mod fetch;
+mod single;
 mod slot;
 #[cfg(test)]
 mod tests;
@@ -63,6 +65,7 @@ pub struct Jwks {
     client: reqwest::Client,
     slots: Mutex<HashMap<Location, Slot>>,
     certificates: certificates::Attempts,
+    single: single::Accounts,
     /// Something has become due.
     wake: Notify,
 }
@@ -80,6 +83,7 @@ impl Jwks {
             options,
             slots: Mutex::default(),
             certificates: certificates::Attempts::default(),
+            single: single::Accounts::default(),
             wake: Notify::new(),
         })
     }

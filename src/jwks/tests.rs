@@ -1,6 +1,8 @@
 //! Against a small issuer on loopback, which counts how often it is asked.
 
 mod certificates;
+mod single;
+mod site;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -60,6 +60,18 @@ impl Location {
         }
     }
 
+    /// An address that never leaves this machine, without `?` and `#`.
+    #[must_use]
+    pub fn on_this_machine(text: &str) -> Option<String> {
+        let uri: http::Uri = text.parse().ok()?;
+        match Self::parse(text) {
+            Ok(Self::Url(url)) if uri.host().is_some_and(is_loopback) => {
+                (!url.contains(['?', '#'])).then_some(url)
+            }
+            _ => None,
+        }
+    }
+
     /// Keys by the metadata of an issuer so named: the same addresses as keys may have, but no file.
     pub fn discovered(issuer: &str) -> Result<Self, LocationFault> {
         match Self::parse(issuer)? {

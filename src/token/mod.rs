@@ -13,6 +13,7 @@ mod jws;
 pub mod keys;
 mod location;
 mod roles;
+mod service;
 mod signed;
 mod trust;
 
@@ -29,6 +30,7 @@ pub use claims::{date, lifetime};
 pub use keys::{KeyRing, KeySet};
 pub use location::{Location, LocationFault, metadata_of};
 pub use roles::{ANYONE, allows};
+pub use service::{Answer, KeyService, ServedKeys, key_id};
 pub use signed::{PublishedKeys, sign_shared, signed_claims};
 pub use trust::{API_KEYS, Speaker, Trust};
 

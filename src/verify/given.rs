@@ -6,13 +6,15 @@
 use std::time::Duration;
 
 use crate::secret::Secret;
-use crate::token::PublishedKeys;
+use crate::token::{PublishedKeys, ServedKeys};
 
 use super::certificates::Certificates;
 
 /// The settings of one source. Absent ones are empty.
 #[derive(Clone, Debug, Default)]
 pub struct Given {
+    /// Of the source.
+    pub name: String,
     /// At least one where the preset needs secrets.
     pub secrets: Vec<Secret>,
     /// The source's own; none: the vendor's.
@@ -26,6 +28,8 @@ pub struct Given {
     pub audience: Option<String>,
     pub service_account: Option<String>,
     pub client_key: Option<String>,
+    pub client_id: Option<Secret>,
+    pub environment: Option<String>,
     pub public_key_id: Option<String>,
     pub algorithm: Option<String>,
     /// Key id and key.
@@ -40,6 +44,8 @@ pub struct Given {
     pub certificates: Vec<(String, Vec<u8>)>,
     /// What has been fetched so far, for all sources.
     pub fetched: Certificates,
+    /// Single keys that have been asked for so far, for all sources.
+    pub served: ServedKeys,
     /// PEM of authorities that are trusted in place of the public ones.
     pub roots: Option<Vec<u8>>,
 }

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::certificates::Certificates;
 use super::{Refusal, WebhookRequest};
 use crate::clock::Timestamp;
-use crate::token::{Location, PublishedKeys};
+use crate::token::{KeyService, Location, PublishedKeys};
 
 /// When a request is judged, and for how long its key will be kept.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +65,11 @@ pub enum Wanted {
     Certificate {
         url: String,
         kept: Certificates,
+    },
+    /// One key by its id, of a provider that hands keys out singly.
+    Key {
+        service: KeyService,
+        kid: String,
     },
 }
 

@@ -170,6 +170,9 @@ impl Compiler<'_> {
             Some(copies) => self.copies(copies.get_ref())?,
             None => Vec::new(),
         };
+        let client_id = super::optional(settings.client_id.as_ref(), |text| {
+            self.held_secret(&name, text)
+        })?;
         let roots = super::optional(settings.roots.as_ref(), |text| self.file("roots", text))?;
         let jwks = match &settings.jwks {
             Some(text) => Some(self.location(text)?),
@@ -178,6 +181,7 @@ impl Compiler<'_> {
                 .and_then(|url| Location::parse(url).ok()),
         };
         Some(Given {
+            name: name.to_string(),
             secrets: Vec::new(),
             tolerance,
             url: self.url_of(source)?,
@@ -187,6 +191,8 @@ impl Compiler<'_> {
             audience: text(&settings.audience),
             service_account: text(&settings.service_account),
             client_key: text(&settings.client_key),
+            client_id,
+            environment: text(&settings.environment),
             public_key_id: text(&settings.public_key_id),
             algorithm: text(&settings.algorithm),
             keys,
@@ -200,6 +206,7 @@ impl Compiler<'_> {
             }),
             certificates,
             fetched: self.fetched.clone(),
+            served: self.served.clone(),
             roots,
         })
     }

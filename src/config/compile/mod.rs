@@ -35,7 +35,7 @@ use crate::duration;
 use crate::expr::template::{JsonTemplate, Template, Written};
 use crate::expr::{Expr, Fault, Scope};
 use crate::routing::Route;
-use crate::token::{Issuer, KeyTable, api_keys};
+use crate::token::{Issuer, KeyTable, ServedKeys, api_keys};
 use crate::verify::Source;
 use crate::verify::certificates::Certificates;
 
@@ -63,6 +63,7 @@ pub(super) struct Compiled {
     pub(super) secrets: Secrets,
     pub(super) schemas: Schemas,
     pub(super) fetched: Certificates,
+    pub(super) served: ServedKeys,
 }
 
 pub(super) fn compile(
@@ -82,6 +83,7 @@ pub(super) fn compile(
         secrets: Secrets::default(),
         schemas: Schemas::default(),
         fetched: running.map(|plan| plan.fetched.clone()).unwrap_or_default(),
+        served: running.map(|plan| plan.served.clone()).unwrap_or_default(),
     };
     for span in api_keys::in_text(text.text) {
         compiler.refuse_literal_key(span);
@@ -112,6 +114,7 @@ pub(super) fn compile(
         secrets: compiler.secrets,
         schemas: compiler.schemas,
         fetched: compiler.fetched,
+        served: compiler.served,
     }
 }
 
@@ -137,8 +140,9 @@ struct Compiler<'c> {
     files: Files,
     secrets: Secrets,
     schemas: Schemas,
-    /// Certificates stay from plan to plan: a reload must not make senders wait for a fetch.
+    /// Certificates and single keys stay from plan to plan: a reload must not make senders wait for a fetch.
     fetched: Certificates,
+    served: ServedKeys,
 }
 
 impl Compiler<'_> {

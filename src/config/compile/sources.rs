@@ -21,7 +21,7 @@ use super::{Compiler, Text, codes, optional, suggest};
 const GENERIC: [&str; 5] = ["basic", "hmac", "jwt", "none", "token"];
 
 /// Keys that some providers take and others do not.
-const PROVIDERS_OWN: [&str; 24] = [
+const PROVIDERS_OWN: [&str; 26] = [
     "secrets",
     "signature",
     "timestamp",
@@ -37,6 +37,8 @@ const PROVIDERS_OWN: [&str; 24] = [
     "audience",
     "service_account",
     "client_key",
+    "client_id",
+    "environment",
     "public_key_id",
     "algorithm",
     "keys",

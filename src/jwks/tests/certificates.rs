@@ -1,105 +1,21 @@
 //! Against a small https server on loopback, which counts how often it is asked.
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio_rustls::TlsAcceptor;
-
+use super::site::{Page, Site};
 use super::*;
 use crate::verify::certificates::Certificates;
 
 /// One that a test authority signed; it is looked at by nobody here.
 const PEM: &str = include_str!("../../../tests/fixtures/providers/aws-sns/certificate.pem");
 
-/// Serves a page by its path until the test ends; its authority is trusted by the client that comes with it.
-struct Site {
-    asked: Arc<AtomicUsize>,
-    address: String,
-    authority: reqwest::Certificate,
-}
-
-impl Site {
-    async fn start() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        let authority = params.self_signed(&key).unwrap();
-        let issuer = Issuer::new(params, key);
-        let own = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-        let certificate = params.signed_by(&own, &issuer).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(own.serialize_der()));
-        let config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)
-            .unwrap();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let asked = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&asked);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(answer(acceptor.clone(), stream, Arc::clone(&counted)));
-            }
-        });
-        Self {
-            asked,
-            address: format!("https://localhost:{port}"),
-            authority: reqwest::Certificate::from_pem(authority.pem().as_bytes()).unwrap(),
-        }
+fn page(path: &str) -> Page {
+    match path.trim_end_matches(|c: char| c.is_ascii_digit()) {
+        "/good" => Some(("200 OK", "", PEM.to_owned())),
+        "/moved" => Some(("302 Found", "location: /good\r\n", String::new())),
+        "/huge" => Some(("200 OK", "", "x".repeat(64 * 1024 + 1))),
+        "/page" => Some(("200 OK", "", "<html>".to_owned())),
+        "/slow" => None,
+        _ => Some(("404 Not Found", "", String::new())),
     }
-
-    fn asked(&self) -> usize {
-        self.asked.load(Ordering::SeqCst)
-    }
-
-    fn keeper(&self, trusted: bool, options: Options) -> Jwks {
-        let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
-        let client = if trusted {
-            builder.tls_certs_only([self.authority.clone()])
-        } else {
-            builder
-        };
-        Jwks {
-            client: client.build().unwrap(),
-            ..Jwks::new(options).unwrap()
-        }
-    }
-}
-
-async fn answer(acceptor: TlsAcceptor, stream: tokio::net::TcpStream, asked: Arc<AtomicUsize>) {
-    let Ok(mut stream) = acceptor.accept(stream).await else {
-        return;
-    };
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        match stream.read_u8().await {
-            Ok(byte) => head.push(byte),
-            Err(_) => return,
-        }
-    }
-    asked.fetch_add(1, Ordering::SeqCst);
-    let head = String::from_utf8(head).unwrap();
-    let path = head.split(' ').nth(1).unwrap();
-    let (status, extra, body) = match path.trim_end_matches(|c: char| c.is_ascii_digit()) {
-        "/good" => ("200 OK", "", PEM.to_owned()),
-        "/moved" => ("302 Found", "location: /good\r\n", String::new()),
-        "/huge" => ("200 OK", "", "x".repeat(64 * 1024 + 1)),
-        "/page" => ("200 OK", "", "<html>".to_owned()),
-        // Nothing more ever comes.
-        "/slow" => return std::future::pending().await,
-        _ => ("404 Not Found", "", String::new()),
-    };
-    let length = body.len();
-    let text = format!(
-        "HTTP/1.1 {status}\r\n{extra}content-length: {length}\r\nconnection: close\r\n\r\n{body}"
-    );
-    stream.write_all(text.as_bytes()).await.ok();
-    stream.shutdown().await.ok();
 }
 
 fn at(site: &Site, path: &str) -> String {
@@ -108,7 +24,7 @@ fn at(site: &Site, path: &str) -> String {
 
 #[tokio::test]
 async fn a_certificate_is_fetched_once_and_kept() {
-    let site = Site::start().await;
+    let site = Site::start(|path, _| page(path)).await;
     let (jwks, kept) = (
         site.keeper(true, Options::default()),
         Certificates::default(),
@@ -127,7 +43,7 @@ async fn a_certificate_is_fetched_once_and_kept() {
 
 #[tokio::test]
 async fn what_is_no_certificate_is_not_kept_and_not_asked_for_again_at_once() {
-    let site = Site::start().await;
+    let site = Site::start(|path, _| page(path)).await;
     let (jwks, kept) = (
         site.keeper(true, Options::default()),
         Certificates::default(),
@@ -146,7 +62,7 @@ async fn what_is_no_certificate_is_not_kept_and_not_asked_for_again_at_once() {
 
 #[tokio::test]
 async fn a_host_that_cannot_prove_its_name_is_not_believed() {
-    let site = Site::start().await;
+    let site = Site::start(|path, _| page(path)).await;
     let (jwks, kept) = (
         site.keeper(false, Options::default()),
         Certificates::default(),
@@ -163,7 +79,7 @@ async fn a_host_that_cannot_prove_its_name_is_not_believed() {
 
 #[tokio::test]
 async fn a_silent_host_is_given_up_and_only_so_many_are_asked() {
-    let site = Site::start().await;
+    let site = Site::start(|path, _| page(path)).await;
     let options = Options {
         timeout: Duration::from_millis(200),
         ..Options::default()
@@ -191,7 +107,7 @@ async fn a_silent_host_is_given_up_and_only_so_many_are_asked() {
 
 #[tokio::test]
 async fn addresses_without_end_are_not_all_asked() {
-    let site = Site::start().await;
+    let site = Site::start(|path, _| page(path)).await;
     let (jwks, kept) = (
         site.keeper(true, Options::default()),
         Certificates::default(),

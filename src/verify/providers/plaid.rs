@@ -1,5 +1,5 @@
 //! Plaid: an ES256 token in `Plaid-Verification` that carries the hash of the body. Plaid hands out its keys one by one, to clients
-//! with credentials: something of the operator's keeps them as a set, which `jwks` names.
+//! with credentials: it is asked with those of the source, or something of the operator's keeps a set, which `jwks` names.
 
 use std::time::Duration;
 
@@ -15,21 +15,24 @@ pub(super) static PRESET: Preset = Preset {
         signed_headers: &[],
         build: body_token::plaid,
     },
-    settings: &["jwks"],
+    settings: &["client_id", "environment", "jwks"],
     kind: Some("body.webhook_type + '.' + body.webhook_code"),
     horizon: Some(days(1)),
     confidence: Confidence::Documentation,
     source: "https://plaid.com/docs/api/webhooks/webhook-verification/",
-    setup: "Plaid gives its keys to clients with credentials alone, one by one (`/webhook_verification_key/get`): have a job write \
-            `{\"keys\": [each `key` of the answers]}` to a file, which is read again within seconds",
+    setup: "Dashboard → Developers → Keys: `client_id`, and as `secrets` the secret of the environment that sends. Plaid is asked for \
+            each key by its id; where nothing may call out: a `jwks` with each `key` of `/webhook_verification_key/get`",
     words: Words {
         headers: &["plaid-verification"],
         algorithm: "ES256, a JSON Web Token",
         signed: "a token with the SHA-256 of {body} in it",
         encoding: "JWT",
-        key: "the vendor's, by their ids",
+        key: "the client's secret: the vendor's keys are asked for with it, by their ids",
         tolerance: Some(Duration::from_mins(5)),
     },
-    example: &["jwks = \"file:/etc/signalpost/plaid-keys.json\""],
+    example: &[
+        "client_id = \"env:PLAID_CLIENT_ID\"",
+        "secrets = [\"env:PLAID_SECRET\"]",
+    ],
     ..Preset::BASE
 };

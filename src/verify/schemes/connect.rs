@@ -52,7 +52,7 @@ impl Verifier for Connect {
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("jwt"))
             .map(|(_, token)| token)
             .ok_or_else(|| Refusal::Malformed(AUTHORIZATION.to_string()))?;
-        let (claims, secret) = self.keys.claims(token)?;
+        let (claims, secret) = self.keys.claims(token, moment.now)?;
         token::date(&claims, "exp")?.ok_or(token::Refusal::NoExpiry)?;
         token::lifetime(&claims, moment.now)?;
         if claims.get("iss").and_then(|iss| iss.as_str()) != Some(&self.client_key) {

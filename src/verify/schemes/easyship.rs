@@ -22,7 +22,7 @@ pub(in super::super) fn build(given: &Given) -> Result<Box<dyn Verifier>, Fault>
 
 impl Verifier for Easyship {
     fn verify(&self, request: &WebhookRequest, moment: Moment) -> Result<Seal, Refusal> {
-        let (claims, secret) = self.0.claims(request.required(&HEADER)?)?;
+        let (claims, secret) = self.0.claims(request.required(&HEADER)?, moment.now)?;
         token::lifetime(&claims, moment.now)?;
         Ok(Seal {
             secret,

@@ -97,7 +97,7 @@ impl Tokens {
     }
 
     fn judge(&self, token: &str, now: Timestamp) -> Result<(), Refusal> {
-        let (claims, _) = self.keys.claims(token)?;
+        let (claims, _) = self.keys.claims(token, now)?;
         token::date(&claims, "exp")?.ok_or(token::Refusal::NoExpiry)?;
         token::lifetime(&claims, now)?;
         let text = |name| claims.get(name).and_then(Value::as_str);

@@ -42,7 +42,9 @@ pub(in super::super) fn build(given: &Given) -> Result<Box<dyn Verifier>, Fault>
 
 impl Verifier for PubSub {
     fn verify(&self, request: &WebhookRequest, moment: Moment) -> Result<Seal, Refusal> {
-        let (claims, _) = self.keys.claims(token::bearer(&request.headers)?)?;
+        let (claims, _) = self
+            .keys
+            .claims(token::bearer(&request.headers)?, moment.now)?;
         token::date(&claims, "exp")?.ok_or(token::Refusal::NoExpiry)?;
         token::lifetime(&claims, moment.now)?;
         let text = |name| claims.get(name).and_then(Value::as_str);

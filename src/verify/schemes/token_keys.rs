@@ -1,14 +1,16 @@
-//! Keys of a provider that signs with tokens: shared secrets, or what it publishes.
+//! Keys of a provider that signs with tokens: shared secrets, what it publishes, or what it hands out one by one.
 //!
-//! One or the other, with the algorithms of that kind alone: a public key never does as a secret (RFC 8725 §3.1).
+//! One of these, with the algorithms of that kind alone: a public key never does as a secret (RFC 8725 §3.1).
 
 use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::clock::Timestamp;
 use crate::secret::Secret;
-use crate::token::{self, Algorithm, KeySet, PublishedKeys};
+use crate::token::{self, Algorithm, KeyService, KeySet, PublishedKeys};
 use crate::verify::given::Fault;
+use crate::verify::verifier::Wanted;
 
 #[derive(Debug)]
 pub(super) struct TokenKeys {
@@ -25,6 +27,7 @@ enum Keys {
         first: Secret,
     },
     Published(PublishedKeys),
+    Served(KeyService),
 }
 
 impl TokenKeys {
@@ -69,8 +72,19 @@ impl TokenKeys {
         })
     }
 
+    pub(super) const fn served(service: KeyService, algorithms: &'static [Algorithm]) -> Self {
+        Self {
+            algorithms,
+            keys: Keys::Served(service),
+        }
+    }
+
     /// What a token says that one of these keys signed, and which secret that is.
-    pub(super) fn claims(&self, text: &str) -> Result<(Value, Option<usize>), token::Refusal> {
+    pub(super) fn claims(
+        &self,
+        text: &str,
+        now: Timestamp,
+    ) -> Result<(Value, Option<usize>), token::Refusal> {
         match &self.keys {
             Keys::Shared { sets, .. } => token::signed_claims(text, self.algorithms, sets)
                 .map(|(claims, index)| (claims, Some(index))),
@@ -79,6 +93,9 @@ impl TokenKeys {
                 token::signed_claims(text, self.algorithms, current.as_slice())
                     .map(|(claims, _)| (claims, None))
             }
+            Keys::Served(service) => service
+                .claims(text, self.algorithms, now)
+                .map(|claims| (claims, None)),
         }
     }
 
@@ -88,13 +105,25 @@ impl TokenKeys {
             Keys::Shared { first, .. } => {
                 token::sign_shared(claims, *self.algorithms.first()?, first)
             }
-            Keys::Published(_) => None,
+            Keys::Published(_) | Keys::Served(_) => None,
         }
     }
 
     pub(super) fn published_keys(&self) -> Option<&PublishedKeys> {
         match &self.keys {
             Keys::Published(keys) => Some(keys),
+            Keys::Shared { .. } | Keys::Served(_) => None,
+        }
+    }
+
+    /// What is to be fetched for a token.
+    pub(super) fn wanted(&self, text: &str) -> Option<Wanted> {
+        match &self.keys {
+            Keys::Published(keys) => Some(Wanted::Keys(keys.location.clone())),
+            Keys::Served(service) => Some(Wanted::Key {
+                service: service.clone(),
+                kid: token::key_id(text, self.algorithms).ok()?,
+            }),
             Keys::Shared { .. } => None,
         }
     }

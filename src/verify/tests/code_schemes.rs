@@ -92,7 +92,10 @@ fn given(name: &str) -> Given {
         }
         "discord" => given.public_keys = vec![hex::encode(ed25519().public_key())],
         "google-pubsub" => given.jwks = Some(keys(fixture!("google-pubsub/jwks.json"))),
-        "plaid" => given.jwks = Some(keys(fixture!("plaid/jwks.json"))),
+        "plaid" => {
+            given.jwks = Some(keys(fixture!("plaid/jwks.json")));
+            given.secrets.clear();
+        }
         "shipengine" => given.jwks = Some(keys(fixture!("shipengine/jwks.json"))),
         _ => {}
     }
@@ -255,6 +258,51 @@ fn spki(point: &[u8]) -> Vec<u8> {
     [hex::decode(head).unwrap(), point.to_vec()].concat()
 }
 
+/// Plaid's keys by its own endpoint.
+fn asked(given: &mut Given, environment: &str) {
+    given.jwks = None;
+    given.client_id = Some(Secret::new(b"client".to_vec()));
+    given.secrets = vec![Secret::new(b"secret".to_vec())];
+    given.environment = Some(environment.to_owned());
+}
+
+#[test]
+fn plaid_is_asked_at_its_own_addresses_or_on_this_machine() {
+    let url = |environment: &str| {
+        let mut given = given("plaid");
+        asked(&mut given, environment);
+        let scheme = build("plaid", &given).ok()?;
+        let source = source(Proof::Scheme(scheme));
+        let token = "eyJhbGciOiJFUzI1NiIsImtpZCI6ImsxIn0.e30.AAAA";
+        let headers = [("plaid-verification".to_owned(), token.to_owned())];
+        match keys_for(&source, &request(&headers, "", "{}")) {
+            Some(Wanted::Key { service, kid }) if kid == "k1" => Some(service.url),
+            other => panic!("{other:?}"),
+        }
+    };
+    let path = "webhook_verification_key/get";
+    for (environment, base) in [
+        ("production", "https://production.plaid.com"),
+        ("sandbox", "https://sandbox.plaid.com"),
+        ("http://127.0.0.1:9/", "http://127.0.0.1:9"),
+        ("https://localhost:9/plaid", "https://localhost:9/plaid"),
+    ] {
+        assert_eq!(url(environment), Some(format!("{base}/{path}")));
+    }
+    for bad in [
+        "",
+        "Production",
+        "development",
+        "https://plaid.com",
+        "http://127.0.0.1@evil.example",
+        "http://127.0.0.1.evil.example",
+        "http://127.0.0.1:9/?x",
+        "file:/etc/keys",
+    ] {
+        assert_eq!(url(bad), None, "{bad}");
+    }
+}
+
 #[test]
 fn what_a_source_lacks_is_named_by_its_key() {
     for (name, key) in [
@@ -267,7 +315,7 @@ fn what_a_source_lacks_is_named_by_its_key() {
         ("google-pubsub", "audience"),
         ("microsoft-graph", "secrets"),
         ("paypal", "webhook_id"),
-        ("plaid", "jwks"),
+        ("plaid", "client_id"),
         ("sendgrid", "public_keys"),
         ("standard-webhooks", "secrets"),
         ("wise", "public_keys"),
@@ -278,7 +326,7 @@ fn what_a_source_lacks_is_named_by_its_key() {
             "{name}"
         );
     }
-    let cases: [(&str, &str, Change); 8] = [
+    let cases: [(&str, &str, Change); 13] = [
         ("atlassian-connect", "public_url", |given| given.url = None),
         ("google-pubsub", "service_account", |given| {
             given.service_account = None;
@@ -297,6 +345,23 @@ fn what_a_source_lacks_is_named_by_its_key() {
         }),
         ("discord", "public_keys", |given| {
             given.public_keys[0].push_str("00");
+        }),
+        ("plaid", "jwks", |given| {
+            given.client_id = Some(Secret::new(b"client".to_vec()));
+        }),
+        ("plaid", "jwks", |given| {
+            given.environment = Some("sandbox".to_owned());
+        }),
+        ("plaid", "secrets", |given| {
+            given.jwks = None;
+            given.client_id = Some(Secret::new(b"client".to_vec()));
+        }),
+        ("plaid", "secrets", |given| {
+            asked(given, "sandbox");
+            given.secrets.push(Secret::new(vec![0xff]));
+        }),
+        ("plaid", "environment", |given| {
+            asked(given, "https://plaid.example");
         }),
         ("fusionauth", "jwks", |given| {
             given.jwks = Some(PublishedKeys::at(Location::Url(
