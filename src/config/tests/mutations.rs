@@ -96,7 +96,16 @@ fn slipped(text: &str, at: usize, slip: Slip) -> Vec<u8> {
 /// What a source's table says of whom it believes.
 fn trust(table: &toml::Table, name: &str) -> [Option<toml::Value>; 3] {
     let source = &table["sources"][name];
-    ["provider", "secrets", "issuer"].map(|key| source.get(key).cloned())
+    ["provider", "secrets", "issuer"].map(|key| source.get(key).cloned().map(plain))
+}
+
+/// A path with a stroke too many is the same file.
+fn plain(value: toml::Value) -> toml::Value {
+    match value {
+        toml::Value::String(text) if text.starts_with("file:") => text.replace("//", "/").into(),
+        toml::Value::Array(list) => list.into_iter().map(plain).collect::<Vec<_>>().into(),
+        other => other,
+    }
 }
 
 /// How a source would sign, or whose tokens it takes.
