@@ -39,8 +39,6 @@ const CONNECTION_WINDOW: u32 = 1024 * 1024;
 const MAX_SEND_BUFFER: usize = 64 * 1024;
 /// Streams that were reset before we came to them, at once; then it is an attack, and the connection ends.
 const MAX_PENDING_RESETS: usize = 20;
-/// Streams that we had to reset for what the client did, in all; then the connection ends.
-const MAX_FAULTS: usize = 256;
 /// A peer that is gone shows by this.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
@@ -98,7 +96,6 @@ fn builder(options: &Options) -> http2::Builder<TokioExecutor> {
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(MAX_SEND_BUFFER)
         .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
-        .max_local_error_reset_streams(MAX_FAULTS)
         .keep_alive_interval(PING_INTERVAL)
         .keep_alive_timeout(PING_TIMEOUT);
     builder
