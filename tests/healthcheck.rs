@@ -27,6 +27,38 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_an_address_it_asks_where_serve_was_told_to_listen() {
+    let gateway = setup().start().await;
+    let port = gateway.ops().rsplit(':').next().expect("a port").to_owned();
+    for listen in ["127.0.0.1", "0.0.0.0"] {
+        let mut command = signalpost(&["healthcheck", "--live"]);
+        command
+            .env_remove("SIGNALPOST_OPS_URL")
+            .env("SIGNALPOST_OPS_LISTEN", format!("{listen}:{port}"));
+        let output = tokio::task::spawn_blocking(move || command.output()).await;
+        let output = output.expect("a thread").expect("the binary runs");
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_without_an_end_is_not_read_to_its_end() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let sending = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a caller");
+        let _request = stream.read(&mut [0; 4096]).expect("a request");
+        write!(stream, "HTTP/1.1 200 OK\r\n\r\n").expect("a head");
+        // Until nobody listens.
+        while stream.write_all(&[b' '; 4096]).is_ok() {}
+    });
+    let output = healthcheck(&url, &["--timeout", "1h"]).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("but not as the ops listener"));
+    sending.join().expect("it has ended");
+}
+
 /// Answers one request with 200 and this; gives its address.
 fn something_healthy(answer: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");

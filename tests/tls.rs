@@ -1,6 +1,7 @@
 //! TLS of the public listener, by the real binary: who is let in, what is refused at the start, and how a new
 //! certificate takes the place of one in use.
 
+mod departures;
 mod listener;
 mod multiplexed;
 mod renewal;

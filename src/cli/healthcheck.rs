@@ -3,15 +3,19 @@
 //! The ops listener asks nobody for a token there, so none is sent. Proxies of the environment are not asked either: a
 //! gateway that cannot be reached without one is not well.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use clap::Args;
 use reqwest::redirect::Policy;
-use reqwest::{StatusCode, Url};
+use reqwest::{Response, StatusCode, Url};
 use serde_json::{Value, json};
 
 use super::{End, Output, complain, print, root_cause};
 use crate::settings::values;
+
+/// `/ready` of a gateway is some hundred bytes; more is somebody else's, and perhaps without an end.
+const MAX_BODY: usize = 64 * 1024;
 
 /// Ask a running gateway whether it is ready.
 ///
@@ -19,10 +23,14 @@ use crate::settings::values;
 /// the store cannot promise and while the gateway drains; Temporal being away does not make it so.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
-    /// Where the gateway's ops listener is.
+    /// Where the gateway's ops listener is. Unless given: where --ops-listen says, on this machine.
     #[arg(long, env = "SIGNALPOST_OPS_URL", value_name = "URL")]
-    #[arg(default_value = "http://127.0.0.1:8081")]
-    ops_url: Url,
+    ops_url: Option<Url>,
+
+    /// What `serve` was told to listen on; of an address that stands for all, loopback is asked.
+    #[arg(long, env = "SIGNALPOST_OPS_LISTEN", value_name = "ADDRESS")]
+    #[arg(default_value = "127.0.0.1:8081", value_parser = values::address)]
+    ops_listen: SocketAddr,
 
     /// Ask only whether it is alive: `/live`.
     #[arg(long)]
@@ -58,7 +66,10 @@ pub(super) async fn run(arguments: &Arguments) -> End {
 }
 
 async fn ask(arguments: &Arguments) -> Result<(StatusCode, Value), String> {
-    let mut url = arguments.ops_url.clone();
+    let mut url = match &arguments.ops_url {
+        Some(url) => url.clone(),
+        None => here(arguments.ops_listen)?,
+    };
     // Only an address without a host has no path to extend, and such a one is not http.
     if let Ok(mut segments) = url.path_segments_mut() {
         let path = if arguments.live { "live" } else { "ready" };
@@ -73,9 +84,12 @@ async fn ask(arguments: &Arguments) -> Result<(StatusCode, Value), String> {
     let unreachable = |error| format!("{url} does not answer: {}", root_cause(&error));
     let answer = http.get(url.clone()).send().await.map_err(unreachable)?;
     let status = answer.status();
-    let body = answer.bytes().await.map_err(unreachable)?;
+    let body = read(answer).await.map_err(unreachable)?;
     // A health check of something else that happens to be healthy would be worse than none.
     let foreign = || format!("{url} answers {status}, but not as the ops listener of a gateway");
+    if body.len() > MAX_BODY {
+        return Err(foreign());
+    }
     if arguments.live {
         let is_alive = status.is_success() && body.trim_ascii() == b"alive";
         return is_alive
@@ -85,6 +99,29 @@ async fn ask(arguments: &Arguments) -> Result<(StatusCode, Value), String> {
     let body: Value = serde_json::from_slice(&body).map_err(|_| foreign())?;
     let is_ours = body["ready"] == status.is_success();
     is_ours.then_some((status, body)).ok_or_else(foreign)
+}
+
+fn here(mut listen: SocketAddr) -> Result<Url, String> {
+    if listen.ip().is_unspecified() {
+        listen.set_ip(match listen.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    let url = format!("http://{listen}");
+    url.parse()
+        .map_err(|error| format!("{url} is no address: {error}"))
+}
+
+/// The body, or so much of it that it can be none of ours.
+async fn read(mut answer: Response) -> Result<Vec<u8>, reqwest::Error> {
+    let mut body = Vec::new();
+    while body.len() <= MAX_BODY
+        && let Some(chunk) = answer.chunk().await?
+    {
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
 }
 
 /// What is so, and why; Temporal's trouble is told beside a yes.

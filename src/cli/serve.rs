@@ -46,8 +46,8 @@ pub(super) async fn run(arguments: Arguments) -> End {
         complain("the system takes no signal handlers");
         return End::Problem;
     };
-    let telemetry = match telemetry(&settings) {
-        Ok(telemetry) => telemetry,
+    let telemetry = match Telemetry::open(&settings.audit) {
+        Ok(telemetry) => traced(telemetry),
         Err(error) => {
             complain(&error.to_string());
             return End::Usage;
@@ -75,9 +75,21 @@ pub(super) async fn run(arguments: Arguments) -> End {
     }
 }
 
-fn telemetry(settings: &ServeOptions) -> Result<Telemetry, Box<dyn std::error::Error>> {
-    let traces = traces(|name| std::env::var(name).ok())?;
-    Ok(Telemetry::open(&settings.audit)?.traced(traces)?)
+/// With traces, if they are wanted. Others set these variables too, an operator of the cluster perhaps, and not for us
+/// alone: what cannot be obeyed is said and costs the traces, never the start.
+pub(super) fn traced(telemetry: Telemetry) -> Telemetry {
+    let said = |error: &dyn std::error::Error| {
+        let trouble = error.to_string();
+        tracing::error!(trouble, "there are no traces");
+    };
+    let traces = traces(|name| std::env::var(name).ok()).unwrap_or_else(|error| {
+        said(&error);
+        None
+    });
+    telemetry.clone().traced(traces).unwrap_or_else(|error| {
+        said(&error);
+        telemetry
+    })
 }
 
 /// The settings, cut up for the gateway.

@@ -16,7 +16,7 @@ use super::serve;
 use crate::devserver::{self, DevServer, binary};
 use crate::gateway::{self, Gateway, StartError};
 use crate::settings::{self, ServeSettings};
-use crate::telemetry::{Telemetry, trace};
+use crate::telemetry::Telemetry;
 use crate::temporal::{self, Temporal};
 
 /// Why the pair does not come up.
@@ -34,10 +34,6 @@ pub enum Error {
     Environment(#[from] clap::Error),
     #[error(transparent)]
     Settings(#[from] settings::Error),
-    #[error(transparent)]
-    Traces(#[from] settings::traces::Error),
-    #[error(transparent)]
-    Exporter(#[from] trace::Error),
     #[error("the system gives no temporary folder: {0}")]
     Folder(#[from] std::io::Error),
 }
@@ -79,8 +75,7 @@ impl Stack {
     /// Brings both up; `say` is told what happens, also while the dev server is built.
     pub async fn open(options: Options, say: &(dyn Fn(&str) + Sync)) -> Result<Self, Error> {
         let (server, temporal_address) = temporal(&options, say).await?;
-        let traces = settings::traces(|name| std::env::var(name).ok())?;
-        let telemetry = Telemetry::new().traced(traces)?;
+        let telemetry = serve::traced(Telemetry::new());
         let temporal = Temporal::new(
             &temporal::Options {
                 // A server that was there already may need more than its address.

@@ -2,21 +2,25 @@
 //!
 //! Behind this module nothing knows the difference: a request has its `Host`, one `Cookie` field and no more fields
 //! than over HTTP/1.1. What HTTP/2 lets a client hold beyond a request is bounded here: streams, windows, resets, and
-//! how long a connection lives. The time for a head, from the second one on, is that of a connection at rest.
+//! how long a connection lives, also with a client that does not hear that it shall go. The time for a head, from the
+//! second one on, is that of a connection at rest.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::ConnectInfo;
 use axum::response::{IntoResponse, Response};
 use http::header::{COOKIE, HOST, HeaderMap};
 use http::{HeaderValue, StatusCode, Uri};
 use hyper::Request;
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -27,7 +31,7 @@ use tower::ServiceExt;
 use super::connection::{LINGER, Served};
 use super::error::Failure;
 use super::listener::Options;
-use super::pace::{Paced, Turn};
+use super::pace::{Answering, Paced, Turn};
 
 /// Requests of one connection at once: what RFC 9113 advises at least, and a tenth of what the process takes by
 /// default. More are refused in a way that says that nothing was done with them.
@@ -39,8 +43,6 @@ const CONNECTION_WINDOW: u32 = 1024 * 1024;
 const MAX_SEND_BUFFER: usize = 64 * 1024;
 /// Streams that were reset before we came to them, at once; then it is an attack, and the connection ends.
 const MAX_PENDING_RESETS: usize = 20;
-/// Streams that we had to reset for what the client did, in all; then the connection ends.
-const MAX_FAULTS: usize = 256;
 /// A peer that is gone shows by this.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
@@ -56,18 +58,31 @@ pub(super) async fn speak(stream: impl AsyncRead + AsyncWrite + Unpin, served: S
     } = served;
     let (stream, turn) = Paced::new(stream, due, &options);
     let stream = stream.multiplexed(LINGER);
+    let over = Arc::new(AtomicBool::new(false));
     let (turn_of_service, max_headers) = (turn.clone(), options.max_headers);
+    let over_for_service = Arc::clone(&over);
     let service = service_fn(move |request| {
         let (router, turn) = (router.clone(), turn_of_service.clone());
-        Box::pin(async move { answer(request, peer, router, &turn, max_headers).await })
+        let over = over_for_service.load(Ordering::Acquire);
+        Box::pin(async move {
+            if over {
+                return Ok(StatusCode::SERVICE_UNAVAILABLE.into_response());
+            }
+            answer(request, peer, router, &turn, max_headers).await
+        })
     });
     let mut connection = pin!(builder(&options).serve_connection(TokioIo::new(stream), service));
 
     let mut rest = pin!(sleep(options.idle_timeout));
     let mut age = pin!(sleep(options.max_age));
-    // The first of these lets what is in work finish and takes nothing new; `Paced` cuts who does not go then.
+    // The first of these lets what is in work finish. What comes is taken still, until the client has acknowledged that
+    // it shall go: one that never does has `LINGER` after its last answer, and no answer to anything new in the end.
     let mut closing = false;
+    let mut linger = pin!(sleep(LINGER));
+    let mut last = pin!(sleep(options.write_timeout));
     loop {
+        let is_over = over.load(Ordering::Acquire);
+        let is_done = || !turn.is_busy() && (is_over || !turn.is_answering());
         tokio::select! {
             end = &mut connection => {
                 if let Err(error) = end {
@@ -77,6 +92,19 @@ pub(super) async fn speak(stream: impl AsyncRead + AsyncWrite + Unpin, served: S
             }
             () = turn.ended() => {
                 rest.set(sleep(options.idle_timeout));
+                linger.set(sleep(LINGER));
+                continue;
+            }
+            () = &mut linger, if closing && is_done() => {
+                // A request may have come since the arm was looked at; its end leads here again.
+                if !is_done() {
+                    continue;
+                }
+                tracing::debug!(%peer, "a connection did not go when it was asked to");
+                return;
+            }
+            () = &mut last, if closing && !is_over => {
+                over.store(true, Ordering::Release);
                 continue;
             }
             () = &mut rest, if !closing && !turn.is_busy() => {}
@@ -84,6 +112,8 @@ pub(super) async fn speak(stream: impl AsyncRead + AsyncWrite + Unpin, served: S
             () = shutdown.cancelled(), if !closing => {}
         }
         closing = true;
+        linger.set(sleep(LINGER));
+        last.set(sleep(options.write_timeout));
         connection.as_mut().graceful_shutdown();
     }
 }
@@ -98,7 +128,6 @@ fn builder(options: &Options) -> http2::Builder<TokioExecutor> {
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(MAX_SEND_BUFFER)
         .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
-        .max_local_error_reset_streams(MAX_FAULTS)
         .keep_alive_interval(PING_INTERVAL)
         .keep_alive_timeout(PING_TIMEOUT);
     builder
@@ -122,7 +151,54 @@ async fn answer(
     join_cookies(&mut parts.headers);
     parts.extensions.insert(ConnectInfo(peer));
     let request = Request::from_parts(parts, Body::new(body));
-    router.oneshot(request).await
+    let answer = router.oneshot(request).await?;
+    let answering = turn.answering();
+    Ok(answer.map(|body| {
+        Body::new(Answered {
+            body,
+            rest: Bytes::new(),
+            _answering: answering,
+        })
+    }))
+}
+
+/// The body of an answer, and that it is on its way: in pieces, for what is handed over is out of sight.
+struct Answered {
+    body: Body,
+    rest: Bytes,
+    _answering: Answering,
+}
+
+impl hyper::body::Body for Answered {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if self.rest.is_empty() {
+            match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.rest = data,
+                    Err(frame) => return Poll::Ready(Some(Ok(frame))),
+                },
+                end => return Poll::Ready(end),
+            }
+        }
+        let length = self.rest.len().min(MAX_SEND_BUFFER);
+        let piece = self.rest.split_to(length);
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty() && self.body.is_end_stream()
+    }
+
+    /// Asked for the head alone, when there is no rest.
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 /// `:authority` becomes the `Host` that HTTP/1.1 has in its place. False where the two contradict each other, or

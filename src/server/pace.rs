@@ -31,12 +31,18 @@ struct Turns {
     count: AtomicU64,
     /// Requests being handled.
     busy: AtomicUsize,
+    /// Answers that have not been handed over to their end.
+    answering: AtomicUsize,
     ended: Notify,
 }
 
 /// While this lives, a request is being handled.
 #[derive(Debug)]
 pub(super) struct Handling(Turn);
+
+/// While this lives, an answer is on its way to the client. That is nobody's turn: who does not read is cut.
+#[derive(Debug)]
+pub(super) struct Answering(Turn);
 
 impl Turn {
     pub(super) fn handling(&self) -> Handling {
@@ -45,7 +51,12 @@ impl Turn {
         Handling(self.clone())
     }
 
-    /// Waits for the end of a request. The connection must be polled then: hyper itself need not
+    pub(super) fn answering(&self) -> Answering {
+        self.0.answering.fetch_add(1, Ordering::AcqRel);
+        Answering(self.clone())
+    }
+
+    /// Waits for the end of a request or of its answer. The connection must be polled then: hyper itself need not
     /// read again before the client sends, and the idle time would not begin to count.
     pub(super) async fn ended(&self) {
         self.0.ended.notified().await;
@@ -53,6 +64,10 @@ impl Turn {
 
     pub(super) fn is_busy(&self) -> bool {
         self.0.busy.load(Ordering::Acquire) > 0
+    }
+
+    pub(super) fn is_answering(&self) -> bool {
+        self.0.answering.load(Ordering::Acquire) > 0
     }
 
     fn count(&self) -> u64 {
@@ -65,6 +80,14 @@ impl Drop for Handling {
         let turns = &self.0.0;
         turns.busy.fetch_sub(1, Ordering::AcqRel);
         turns.count.fetch_add(1, Ordering::AcqRel);
+        turns.ended.notify_one();
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        let turns = &self.0.0;
+        turns.answering.fetch_sub(1, Ordering::AcqRel);
         turns.ended.notify_one();
     }
 }

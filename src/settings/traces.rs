@@ -1,8 +1,8 @@
 //! Where traces go: OpenTelemetry's own variables, `OTEL_*`.
 //!
 //! They are not ours to name, and other programs of the pod may be told by the same ones: so they are no flags, what is unset
-//! or empty is not there, and without an address there are no traces. What is given and cannot be obeyed is refused. A value
-//! is never repeated, for a token may be in it.
+//! or empty is not there, and without an address there are no traces. What is given and cannot be obeyed is refused here, and
+//! costs the traces alone. A value is never repeated, for a token may be in it.
 
 use std::str::FromStr;
 use std::time::Duration;

@@ -85,7 +85,7 @@ pub(super) fn rate_or_off(text: &str) -> Result<RateOrOff, String> {
     Ok(RateOrOff(Some(rate)))
 }
 
-pub(super) fn address(text: &str) -> Result<SocketAddr, &'static str> {
+pub fn address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse().map_err(|_| ADDRESS)
 }
 

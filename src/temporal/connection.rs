@@ -79,6 +79,11 @@ impl Made {
         let kind = self.refusal.as_ref().map(|refusal| &refusal.kind);
         matches!(kind, Some(FailureKind::Unauthorized))
     }
+
+    fn refused_for(self) -> String {
+        self.refusal
+            .map_or_else(String::new, |refusal| refusal.message)
+    }
 }
 
 pub(super) struct Link {
@@ -183,7 +188,8 @@ impl Link {
 
     /// Connects and stays connected, for ever.
     pub(super) async fn keep(&self) {
-        let mut credentials = Credentials::new(self.options.clone(), self.first.clone());
+        let (options, first) = (self.options.clone(), self.first.clone());
+        let mut credentials = Credentials::new(options, self.namespace.clone(), first);
         loop {
             let connection = self.connect(&mut credentials).await;
             self.put_to_use(connection);
@@ -206,33 +212,42 @@ impl Link {
 
     async fn connect(&self, credentials: &mut Credentials) -> Made {
         let mut pause = FIRST_PAUSE;
+        // Of the attempt before the last: two kinds of credentials may fail for two reasons in turn.
+        let mut earlier = None;
         loop {
-            match self.connect_once(credentials.newest()).await {
-                Ok(made) => {
+            let made = self.connect_once(credentials.newest()).await;
+            let is_refused = made.as_ref().map_or_else(|it| it.refused, Made::is_refused);
+            let has_others = credentials.others_taken().is_some();
+            let trouble = match made {
+                Ok(made) if !(is_refused && has_others) => {
+                    if !is_refused {
+                        credentials.take();
+                        self.refusals.clear();
+                    }
                     self.note(&made);
                     return made;
                 }
-                Err(Trouble {
-                    sentence: trouble,
-                    refused,
-                }) => {
-                    if refused {
-                        self.refused("credentials", &trouble);
-                    }
-                    if self.status.borrow().trouble.as_deref() != Some(trouble.as_str()) {
-                        tracing::warn!(
-                            %trouble,
-                            host = self.first.target.host_str(),
-                            port = self.first.target.port_or_known_default(),
-                            "cannot connect to Temporal, will keep trying"
-                        );
-                    }
-                    self.down(trouble);
-                }
+                Ok(made) => made.refused_for(),
+                Err(trouble) => trouble.sentence,
+            };
+            if is_refused && !has_others {
+                self.refused("credentials", &trouble);
             }
+            let last = self.status.borrow().trouble.clone();
+            if !matches!(&trouble, it if last.as_ref() == Some(it) || earlier.as_ref() == Some(it))
+            {
+                tracing::warn!(
+                    %trouble,
+                    host = self.first.target.host_str(),
+                    port = self.first.target.port_or_known_default(),
+                    "cannot connect to Temporal, will keep trying"
+                );
+            }
+            earlier = last;
+            self.down(trouble);
             tokio::time::sleep(pause.mul_f64(0.8 + 0.2 * chance::fraction())).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
-            credentials.refresh().await;
+            credentials.turn().await;
         }
     }
 
@@ -303,9 +318,7 @@ impl Link {
                 tracing::info!("Temporal has taken new credentials");
                 return self.put_to_use(made);
             }
-            Ok(made) => made
-                .refusal
-                .map_or_else(String::new, |refusal| refusal.message),
+            Ok(made) => made.refused_for(),
             Err(trouble) => trouble.sentence,
         };
         if credentials.refuse(found) {

@@ -1,35 +1,50 @@
 //! What we show to Temporal, read again while the gateway runs: an API key, certificates, the profile file that names them.
 //!
 //! Only who we are changes: another address or namespace is another Temporal, and wants a restart. What cannot be read is
-//! said once and changes nothing. Nothing of a key is in any message. Imports `options`.
+//! said once and changes nothing, and what Temporal has not taken never displaces what it took. Nothing of a key is in any
+//! message. Imports `options`.
 
 use std::time::{Duration, Instant};
 
 use temporalio_client::{ConnectionOptions, TlsOptions};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
-use super::options::{Error, Options};
+use super::options::{Error, Options, Settings};
 
 /// New ones that Temporal does not take are tried again this often, if nothing else is found.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// How long a look at the files may keep the connection from being looked after: a disk of the network may be gone.
+const LOOK_DEADLINE: Duration = Duration::from_secs(2);
+
+type Reading = oneshot::Receiver<Result<Settings, String>>;
 
 pub(super) struct Credentials {
     options: Options,
+    namespace: String,
     /// Those to connect with.
     newest: ConnectionOptions,
+    /// The last that Temporal has taken.
+    taken: Option<ConnectionOptions>,
     /// Others that the last look found: perhaps still being written.
     seen: Option<ConnectionOptions>,
     /// Those that were not taken, and until when they are not tried again.
     refused: Option<(ConnectionOptions, Instant)>,
+    /// A look that has not ended in its time. There is never another beside it.
+    reading: Option<Reading>,
     said: Option<String>,
 }
 
 impl Credentials {
-    pub(super) fn new(options: Options, newest: ConnectionOptions) -> Self {
+    pub(super) fn new(options: Options, namespace: String, newest: ConnectionOptions) -> Self {
         Self {
             options,
+            namespace,
             newest,
+            taken: None,
             seen: None,
             refused: None,
+            reading: None,
             said: None,
         }
     }
@@ -38,11 +53,25 @@ impl Credentials {
         &self.newest
     }
 
-    /// Takes what is there now, good or not: without a connection nothing is lost by it.
-    pub(super) async fn refresh(&mut self) {
-        if let Some(found) = self.look().await {
-            self.adopt(found);
+    /// What to try next without a connection: what is there now, good or not, and in turn with it the last taken ones.
+    pub(super) async fn turn(&mut self) {
+        if let Some(taken) = self.others_taken() {
+            self.newest = taken.clone();
+        } else if let Some(found) = self.look().await {
+            self.newest = found;
         }
+    }
+
+    /// The last taken ones, if they are not those to connect with.
+    pub(super) fn others_taken(&self) -> Option<&ConnectionOptions> {
+        let taken = self.taken.as_ref();
+        taken.filter(|taken| !same(taken, &self.newest))
+    }
+
+    /// Temporal has taken the newest.
+    pub(super) fn take(&mut self) {
+        self.taken = Some(self.newest.clone());
+        self.seen = None;
     }
 
     /// Others than those in use, once two looks have found the same: a certificate whose key is still being written is
@@ -62,7 +91,8 @@ impl Credentials {
 
     pub(super) fn adopt(&mut self, found: ConnectionOptions) {
         self.newest = found;
-        (self.seen, self.refused) = (None, None);
+        self.refused = None;
+        self.take();
     }
 
     /// True if that has not been said of these yet.
@@ -75,24 +105,47 @@ impl Credentials {
 
     /// None: they are those in use, or cannot be read.
     async fn look(&mut self) -> Option<ConnectionOptions> {
-        let options = self.options.clone();
-        let reading = tokio::task::spawn_blocking(move || {
-            let settings = options.resolve().map_err(|error| error.to_string())?;
-            Ok::<_, String>(settings.connection)
-        });
-        let found = match reading.await.unwrap_or_else(|error| Err(error.to_string())) {
+        let found = match self.read().await? {
             Ok(found) => found,
             Err(trouble) => {
                 self.say(trouble);
                 return None;
             }
         };
-        if found.target != self.newest.target {
+        if found.connection.target != self.newest.target {
             self.say(Error::Moved.to_string());
             return None;
         }
+        if found.namespace != self.namespace {
+            self.say(Error::OtherNamespace.to_string());
+            return None;
+        }
+        let found = found.connection;
         self.said = None;
         (!same(&found, &self.newest)).then_some(found)
+    }
+
+    /// None: the read before has not ended yet.
+    async fn read(&mut self) -> Option<Result<Settings, String>> {
+        let mut reading = match self.reading.take() {
+            None => match read(self.options.clone()) {
+                Ok(reading) => reading,
+                Err(error) => return Some(Err(format!("the system gives no thread: {error}"))),
+            },
+            Some(mut reading) => match reading.try_recv() {
+                Ok(read) => return Some(read),
+                Err(oneshot::error::TryRecvError::Empty) => {
+                    self.reading = Some(reading);
+                    return None;
+                }
+                Err(closed) => return Some(Err(closed.to_string())),
+            },
+        };
+        if let Ok(read) = timeout(LOOK_DEADLINE, &mut reading).await {
+            return Some(read.unwrap_or_else(|error| Err(error.to_string())));
+        }
+        self.reading = Some(reading);
+        Some(Err("their files cannot be read in time".to_owned()))
     }
 
     fn say(&mut self, trouble: String) {
@@ -104,6 +157,19 @@ impl Credentials {
             self.said = Some(trouble);
         }
     }
+}
+
+/// On a thread of its own and not one of the runtime's, whose end would wait for it.
+fn read(options: Options) -> std::io::Result<Reading> {
+    let (read, reading) = oneshot::channel();
+    std::thread::Builder::new()
+        .name("credentials".to_owned())
+        .spawn(move || {
+            let settings = options.resolve().map_err(|error| error.to_string());
+            // Nobody waits at the end of the process.
+            read.send(settings).ok();
+        })?;
+    Ok(reading)
 }
 
 /// Whether a server would see the same in both.
@@ -142,8 +208,69 @@ mod tests {
             api_key_file: Some(file.to_owned()),
             ..Options::default()
         };
-        let newest = options.resolve().unwrap().connection;
-        Credentials::new(options, newest)
+        let found = options.resolve().unwrap();
+        Credentials::new(options, found.namespace, found.connection)
+    }
+
+    #[tokio::test]
+    async fn what_was_not_taken_never_displaces_what_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("key");
+        std::fs::write(&file, "one").unwrap();
+        let mut credentials = credentials(&file);
+        let key = |credentials: &Credentials| credentials.newest().api_key.clone().unwrap();
+        credentials.take();
+        std::fs::write(&file, "two").unwrap();
+        let mut tried = Vec::new();
+        for _ in 0..4 {
+            credentials.turn().await;
+            tried.push(key(&credentials));
+        }
+        assert_eq!(tried, ["two", "one", "two", "one"]);
+        credentials.turn().await;
+        credentials.take();
+        credentials.turn().await;
+        assert_eq!(key(&credentials), "two");
+    }
+
+    #[tokio::test]
+    async fn another_namespace_is_said_and_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("key");
+        std::fs::write(&file, "one").unwrap();
+        let mut credentials = credentials(&file);
+        credentials.options.namespace = Some("other".to_owned());
+        std::fs::write(&file, "two").unwrap();
+        credentials.turn().await;
+        assert_eq!(credentials.newest().api_key.as_deref(), Some("one"));
+        let said = credentials.said.as_ref().unwrap();
+        assert!(said.contains("namespace") && said.contains("restart"));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_hangs_is_left_alone_until_it_answers() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("key");
+        std::fs::write(&file, "one").unwrap();
+        let mut credentials = credentials(&file);
+        std::fs::remove_file(&file).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(&file).status();
+        assert!(made.unwrap().success());
+        assert!(credentials.changed().await.is_none());
+        assert!(credentials.said.as_ref().unwrap().contains("in time"));
+        let at_once = timeout(Duration::ZERO, credentials.changed()).await;
+        assert!(at_once.expect("no second look beside it").is_none());
+        // It reads to its end now, and what is there since then counts.
+        let hanging = folder.path().join("hanging");
+        std::fs::rename(&file, &hanging).unwrap();
+        std::fs::write(&file, "two").unwrap();
+        std::fs::write(&hanging, "").unwrap();
+        let found = loop {
+            if let Some(found) = credentials.changed().await {
+                break found;
+            }
+        };
+        assert_eq!(found.api_key.as_deref(), Some("two"));
     }
 
     #[tokio::test]
@@ -176,7 +303,7 @@ mod tests {
         std::fs::write(&file, "one").unwrap();
         let mut credentials = credentials(&file);
         std::fs::remove_file(&file).unwrap();
-        credentials.refresh().await;
+        credentials.turn().await;
         assert_eq!(credentials.newest().api_key.as_deref(), Some("one"));
         assert!(
             credentials

@@ -49,6 +49,8 @@ pub enum Error {
     TwoApiKeys,
     #[error("Temporal's address is another now; that wants a restart")]
     Moved,
+    #[error("Temporal's namespace is another now; that wants a restart")]
+    OtherNamespace,
     #[error(
         "TEMPORAL_ADDRESS is host:port, or an address that begins with http:// or https://; {0}:// is \
          nothing that Temporal speaks"

@@ -17,6 +17,7 @@ use super::authority::{Authority, Pair};
 /// Ends with all of its connections when dropped.
 pub(crate) struct Front {
     pub(crate) address: SocketAddr,
+    server: String,
     own: Pair,
     config: Arc<Mutex<Arc<ServerConfig>>>,
     /// The certificates of those let in, in their order.
@@ -36,19 +37,31 @@ impl Front {
         let own = authority.pair();
         let config = Arc::new(Mutex::new(config(&own, clients)));
         let shown = Arc::new(Mutex::new(Vec::new()));
-        let accepting = accept(
-            listener,
-            server.to_owned(),
-            Arc::clone(&config),
-            Arc::clone(&shown),
-        );
+        let (settings, seen) = (Arc::clone(&config), Arc::clone(&shown));
+        let accepting = accept(listener, server.to_owned(), settings, seen);
         Self {
             address,
+            server: server.to_owned(),
             own,
             config,
             shown,
             accepting: tokio::spawn(accepting),
         }
+    }
+
+    /// Breaks every connection and takes none, until [`Self::open`].
+    pub(crate) async fn close(&mut self) {
+        self.accepting.abort();
+        let ended = (&mut self.accepting).await;
+        assert!(ended.is_err(), "it accepts until it is told to stop");
+    }
+
+    /// At the same address again.
+    pub(crate) async fn open(&mut self) {
+        let listener = TcpListener::bind(self.address).await.expect("still free");
+        let (config, shown) = (Arc::clone(&self.config), Arc::clone(&self.shown));
+        let accepting = accept(listener, self.server.clone(), config, shown);
+        self.accepting = tokio::spawn(accepting);
     }
 
     /// From now on new connections need a certificate of this authority.

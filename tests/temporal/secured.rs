@@ -244,3 +244,44 @@ async fn an_api_key_that_is_refused_from_the_start_is_ours_to_mend() {
     stage.is_delivered(&gateway, "a").await;
     assert!(!gateway.log().contains("k3y-"), "a key is in the log");
 }
+
+#[tokio::test]
+async fn a_wrong_key_in_the_file_does_not_displace_the_good_one_when_the_link_is_lost() {
+    let mut stage = Stage::set(None).await;
+    only(&stage.fake, "k3y-good");
+    let file = stage.path("key");
+    replace(&file, "k3y-good");
+    let gateway = stage
+        .setup()
+        .flag("--temporal-api-key-file", &file.display().to_string())
+        .start()
+        .await;
+    gateway.connected().await;
+    replace(&file, "k3y-wrong");
+    gateway.says(&["does not take the new credentials"]).await;
+    stage.front.close().await;
+    gateway.says(&["cannot connect to Temporal"]).await;
+    stage.front.open().await;
+    stage.is_delivered(&gateway, "a").await;
+    assert!(!gateway.log().contains("k3y-"), "a key is in the log");
+}
+
+#[tokio::test]
+async fn a_wrong_certificate_in_the_file_does_not_displace_the_good_one_when_the_link_is_lost() {
+    let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
+    let mut stage = Stage::set(Some(&ours)).await;
+    ours.pair().write(stage.folder.path());
+    let gateway = stage.with_certificate().start().await;
+    gateway.connected().await;
+    theirs.pair().write(stage.folder.path());
+    gateway.says(&["does not take the new credentials"]).await;
+    stage.front.close().await;
+    gateway.says(&["cannot connect to Temporal"]).await;
+    stage.front.open().await;
+    stage.is_delivered(&gateway, "a").await;
+    // And what comes in its place is used.
+    let third = ours.pair();
+    third.write(stage.folder.path());
+    until("the third is shown", || stage.front.has_seen(&third)).await;
+    stage.is_delivered(&gateway, "b").await;
+}

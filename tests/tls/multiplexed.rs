@@ -15,14 +15,14 @@ use super::listener::start;
 use crate::listener::{Gateway, PATIENCE, SHORT, one_answer, relaxed, start_with, until_closed};
 use crate::support::authority::Authority;
 
-struct Client {
+pub(super) struct Client {
     send: SendRequest<Bytes>,
     /// How the connection ended, and how many streams it was allowed.
     ended: JoinHandle<(Result<(), h2::Error>, usize)>,
 }
 
 impl Client {
-    async fn to(gateway: &Gateway, authority: &Authority) -> Self {
+    pub(super) async fn to(gateway: &Gateway, authority: &Authority) -> Self {
         let address = gateway.address.to_string();
         let stream = authority.connect_offering(&address, &["h2"]).await;
         let (send, mut connection) = h2::client::handshake(stream.unwrap()).await.unwrap();
@@ -33,7 +33,7 @@ impl Client {
         Self { send, ended }
     }
 
-    async fn ask(&mut self, request: Request<()>) -> ResponseFuture {
+    pub(super) async fn ask(&mut self, request: Request<()>) -> ResponseFuture {
         let mut ready = self.send.clone().ready().await.unwrap();
         let (answer, _) = ready.send_request(request, true).unwrap();
         answer
@@ -51,7 +51,7 @@ impl Client {
     }
 }
 
-fn request(method: Method, path: &str) -> Request<()> {
+pub(super) fn request(method: Method, path: &str) -> Request<()> {
     let uri = format!("https://a.example{path}");
     let request = Request::builder().method(method).uri(uri);
     request.body(()).unwrap()
@@ -284,20 +284,20 @@ async fn a_client_that_gives_no_room_for_its_answer_is_cut() {
 }
 
 /// A frame of HTTP/2: type, flags, stream, payload.
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub(super) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     let head = [&length[1..], &[kind, flags], &stream.to_be_bytes()].concat();
     [&head, payload].concat()
 }
 
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-const HEADERS: u8 = 1;
+pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(super) const HEADERS: u8 = 1;
 const RESET: u8 = 3;
-const SETTINGS: u8 = 4;
+pub(super) const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
 const CONTINUATION: u8 = 9;
 /// `GET https://a/` in HPACK.
-const GET: &[u8] = &[0x82, 0x87, 0x84, 0x41, 0x01, b'a'];
+pub(super) const GET: &[u8] = &[0x82, 0x87, 0x84, 0x41, 0x01, b'a'];
 
 /// Sends these bytes after a preface; the reason for which the gateway goes away.
 async fn reason(gateway: &Gateway, authority: &Authority, bytes: &[u8]) -> Option<u32> {

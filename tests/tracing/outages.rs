@@ -1,7 +1,5 @@
 //! No receiver, a slow one, none wanted: webhooks and deliveries go on as if nothing were.
 
-use std::process::Command;
-
 use super::{Collector, FakeTemporal, Gateway, pay, sender, setup, traceparent, until};
 
 /// How many spans were lost, by cause.
@@ -91,21 +89,32 @@ async fn switched_off_it_leaves_no_trace_of_itself() {
     assert!(collector.spans().is_empty());
 }
 
-#[test]
-fn a_variable_that_cannot_be_obeyed_is_said_at_start_and_its_value_is_not() {
-    let said = Command::new(env!("CARGO_BIN_EXE_signalpost"))
-        .args(["serve", "--store", "/dev/null/store.db"])
-        .env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318")
-        .env("OTEL_EXPORTER_OTLP_HEADERS", "t0p-s3cret")
-        .output()
-        .expect("the binary runs");
-    assert_eq!(said.status.code(), Some(2));
-    let said = String::from_utf8_lossy(&said.stderr).into_owned();
-    assert!(
-        said.contains("OTEL_EXPORTER_OTLP_HEADERS cannot be obeyed"),
-        "{said}"
-    );
-    assert!(!said.contains("t0p-s3cret"), "{said}");
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_variable_that_cannot_be_obeyed_costs_the_traces_and_not_the_start() {
+    let collector = Collector::start().await;
+    let fake = FakeTemporal::start().await;
+    for (name, value) in [
+        ("OTEL_EXPORTER_OTLP_HEADERS", "t0p-s3cret"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/etc/ssl/collector.pem"),
+        ("OTEL_TRACES_SAMPLER", "xray"),
+        ("OTEL_TRACES_EXPORTER", "otlp,console"),
+    ] {
+        let gateway = setup(collector.address(), &fake.address.to_string())
+            .env(name, value)
+            .start()
+            .await;
+        assert_eq!(pay(&gateway, name, "").await.status, 200);
+        let received = fake.until_received(&format!("order-{name}"), 1).await;
+        assert!(!received[0].header.contains_key("_tracer-data"), "{name}");
+        let log = gateway.log();
+        let said = log.lines().filter(|line| line.contains("cannot be obeyed"));
+        let said: Vec<_> = said.collect();
+        assert_eq!(said.len(), 1, "{log}");
+        assert!(said[0].contains(name) && said[0].contains("there are no traces"));
+        assert!(!log.contains("t0p-s3cret"), "{log}");
+    }
+    assert!(collector.spans().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
