@@ -72,6 +72,35 @@ fn help_is_complete_for_every_command() {
     );
 }
 
+/// What a help lists as commands, each with what is said of it.
+fn commands(help: &str) -> Vec<(String, String)> {
+    let (_, list) = help.split_once("\nCommands:\n").unwrap_or_default();
+    let lines = list.lines().take_while(|line| !line.is_empty());
+    let split = |line: &str| {
+        let (name, said) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
+        (name.to_owned(), said.trim().to_owned())
+    };
+    lines.map(split).collect()
+}
+
+#[test]
+fn every_command_and_what_is_under_it_says_what_it_does() {
+    let all = commands(&text(&run(&["--help"]).stdout));
+    assert!(all.len() > 10, "{all:?}");
+    let mut nested = 0;
+    for (command, said) in &all {
+        assert!(!said.is_empty(), "{command}");
+        if command == "help" {
+            continue;
+        }
+        for (under, said) in commands(&text(&run(&[command, "--help"]).stdout)) {
+            assert!(!said.is_empty(), "{command} {under}");
+            nested += 1;
+        }
+    }
+    assert!(nested > 8, "{nested}");
+}
+
 #[test]
 fn a_usage_error_exits_with_2() {
     assert_eq!(run(&["nonsense"]).status.code(), Some(2));

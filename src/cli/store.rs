@@ -36,6 +36,11 @@ pub(super) struct Arguments {
 enum Command {
     Backup(Backup),
     Restore(Restore),
+    /// Say that the store is a copy, or was put back to an earlier moment.
+    ///
+    /// For a store that came back by other means than `restore`: an image of the disk, a snapshot of the volume, a Redis that was
+    /// restored. Everything unfinished in it is proved from Temporal's histories before it is sent again. Stop every gateway first; done
+    /// twice it changes nothing.
     Doubt,
 }
 
