@@ -61,15 +61,16 @@ impl Verifier for Twilio {
         }
         let hash = body_hash(&request.query)?;
         let fields = match hash {
-            Some(_) => String::new(),
+            Some(_) => vec![String::new()],
             None => form(request)?,
         };
         // Whether the port is signed differs from product to product.
         let urls = self.address.signed_with_ports_as(request);
         let secret = urls
             .iter()
-            .find_map(|url| {
-                let parts = [url.as_bytes(), fields.as_bytes()];
+            .flat_map(|url| fields.iter().map(move |fields| [url, fields]))
+            .find_map(|parts| {
+                let parts = parts.map(String::as_bytes);
                 self.keys.matching(&parts, &signature)
             })
             .ok_or(Refusal::BadSignature)?;
@@ -77,9 +78,10 @@ impl Verifier for Twilio {
             return Err(Refusal::BadSignature);
         }
         let mut signed = Sha256::new();
-        // However the address was written, it is one event.
-        signed.update(urls.first().map_or("", String::as_str));
-        signed.update(fields);
+        // However the address and the fields were written, it is one event.
+        for written in [urls.first(), fields.first()] {
+            signed.update(written.map_or("", String::as_str));
+        }
         Ok(Seal {
             secret: Some(secret),
             digest: Some(signed.finalize().into()),
@@ -132,18 +134,29 @@ impl Verifier for Twilio {
     }
 }
 
-/// The text of a form's fields; only a body that says it is a form is read as one.
-fn form(request: &WebhookRequest) -> Result<String, Refusal> {
+/// The text of a form's fields, as each of Twilio's libraries writes it; only a body that says it is a form is read as one.
+fn form(request: &WebhookRequest) -> Result<Vec<String>, Refusal> {
     if !request.body.is_empty() && !body::is_form(&request.headers) {
         return Err(Refusal::Malformed("content-type".to_owned()));
     }
-    Ok(canonical(&request.body))
+    let bytewise = canonical(&request.body);
+    // Of characters beyond U+FFFF it matters in what they are sorted: twilio-node's order is that of UTF-16.
+    let other = bytewise
+        .chars()
+        .any(|it| it > '\u{ffff}')
+        .then(|| canonical_by(&request.body, |text| text.encode_utf16().collect()));
+    let other = other.filter(|other| *other != bytewise);
+    Ok(std::iter::once(bytewise).chain(other).collect())
 }
 
 /// Names in order, each followed by its value; of a name that repeats the values are in order too, equal ones once.
 pub(in crate::verify) fn canonical(form: &[u8]) -> String {
+    canonical_by(form, |text| text.as_bytes().to_vec())
+}
+
+fn canonical_by<K: Ord>(form: &[u8], key: impl Fn(&str) -> Vec<K>) -> String {
     let mut fields: Vec<_> = form_urlencoded::parse(form).collect();
-    fields.sort_unstable();
+    fields.sort_by_cached_key(|(name, value)| (key(name), key(value)));
     fields.dedup();
     fields
         .iter()
@@ -183,6 +196,8 @@ mod tests {
             "a1b10b2cx y+empty"
         );
         assert_eq!(canonical(b""), "");
+        let wide = "a=\u{1f389}&a=\u{ff11}".as_bytes();
+        assert_eq!(canonical(wide), "a\u{ff11}a\u{1f389}");
     }
 
     #[test]
