@@ -5,6 +5,7 @@
 use std::fmt;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
+use hmac::digest::Output;
 use hmac::{Hmac, KeyInit};
 use rustls::pki_types::SubjectPublicKeyInfoDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -44,9 +45,9 @@ impl Key {
     /// The hash over the parts, one after the other.
     pub(super) fn compute<'a>(&self, parts: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
         match self {
-            Self::Sha1(mac) => finish(mac.clone(), parts),
-            Self::Sha256(mac) => finish(mac.clone(), parts),
-            Self::Sha512(mac) => finish(mac.clone(), parts),
+            Self::Sha1(mac) => finish(mac.clone(), parts).to_vec(),
+            Self::Sha256(mac) => finish(mac.clone(), parts).to_vec(),
+            Self::Sha512(mac) => finish(mac.clone(), parts).to_vec(),
         }
     }
 
@@ -65,22 +66,19 @@ impl Key {
 }
 
 fn among<'a, M: hmac::Mac>(
-    mut mac: M,
+    mac: M,
     parts: impl Iterator<Item = &'a [u8]>,
     offered: &[Vec<u8>],
 ) -> bool {
-    for part in parts {
-        mac.update(part);
-    }
-    let ours = mac.finalize().into_bytes();
+    let ours = finish(mac, parts);
     offered.iter().any(|theirs| equal(&ours, theirs))
 }
 
-fn finish<'a, M: hmac::Mac>(mut mac: M, parts: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+fn finish<'a, M: hmac::Mac>(mut mac: M, parts: impl Iterator<Item = &'a [u8]>) -> Output<M> {
     for part in parts {
         mac.update(part);
     }
-    mac.finalize().into_bytes().to_vec()
+    mac.finalize().into_bytes()
 }
 
 /// The key that the text of a secret stands for; none where it does not have the form.
