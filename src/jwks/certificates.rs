@@ -43,7 +43,14 @@ pub(super) enum Turn {
 impl Jwks {
     /// Fetches the certificate at an address, unless that was tried within ten seconds or too many are asked for. Says
     /// whether there is one now: if not, a request that names it may still be good.
-    pub async fn certificate(&self, url: &str, kept: &Certificates) -> bool {
+    ///
+    /// `authorities`: the hosts that are asked for its issuer's certificate where the address holds the signer's alone.
+    pub async fn certificate(
+        &self,
+        url: &str,
+        kept: &Certificates,
+        authorities: &'static [&'static str],
+    ) -> bool {
         // The fetch has its own deadline; this one is for a task that is no longer there.
         let patience = self.options.timeout + Duration::from_secs(1);
         let turn =
@@ -53,7 +60,8 @@ impl Jwks {
             Turn::No => return kept.get(url).is_some(),
             Turn::Shared(attempt) => attempt,
             Turn::Mine(attempt) => {
-                self.start(url.to_owned(), kept.clone(), Arc::clone(&attempt.ended));
+                let ended = Arc::clone(&attempt.ended);
+                self.start(url.to_owned(), kept.clone(), authorities, ended);
                 attempt
             }
         };
@@ -62,10 +70,17 @@ impl Jwks {
     }
 
     /// A task of its own: others may wait for it too when the caller leaves.
-    fn start(&self, url: String, kept: Certificates, ended: Arc<watch::Sender<bool>>) {
+    fn start(
+        &self,
+        url: String,
+        kept: Certificates,
+        authorities: &'static [&'static str],
+        ended: Arc<watch::Sender<bool>>,
+    ) {
         let (client, limit) = (self.client.clone(), self.options.timeout);
         tokio::spawn(async move {
-            match fetch(&client, &url, limit).await {
+            let fetched = timeout(limit, fetch(&client, &url, authorities)).await;
+            match fetched.unwrap_or(Err(Error::TooSlow)) {
                 Ok(certificate) => {
                     kept.put(&url, &Arc::new(certificate));
                     tracing::info!(%url, "certificate loaded");
@@ -77,11 +92,19 @@ impl Jwks {
     }
 }
 
-async fn fetch(client: &reqwest::Client, url: &str, limit: Duration) -> Result<Certificate, Error> {
-    let pem = timeout(limit, fetch::certificate(client, url))
-        .await
-        .unwrap_or(Err(Error::TooSlow))?;
-    Ok(Certificate::from_pem(&pem)?)
+/// One without its issuer's would never be trusted, and is not kept: the next request asks again.
+async fn fetch(
+    client: &reqwest::Client,
+    url: &str,
+    authorities: &[&str],
+) -> Result<Certificate, Error> {
+    let certificate = Certificate::from_pem(&fetch::certificate(client, url).await?)?;
+    let Some(issuer) = certificate.issuer_at(authorities) else {
+        return Ok(certificate);
+    };
+    let answer = fetch::certificate(client, &issuer).await;
+    let fetched = answer.and_then(|bytes| Ok(certificate.with_issuer(&bytes)?));
+    fetched.map_err(|why| Error::Issuer(issuer, Box::new(why)))
 }
 
 impl Attempt {

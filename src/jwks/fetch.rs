@@ -39,6 +39,8 @@ pub enum Error {
     File(#[from] std::io::Error),
     #[error(transparent)]
     Certificate(#[from] CertificateFault),
+    #[error("the certificate of its issuer, {0}: {1}")]
+    Issuer(String, #[source] Box<Error>),
     #[error(transparent)]
     Keys(#[from] KeySetFault),
     #[error("the credentials are refused")]

@@ -31,7 +31,11 @@ pub(super) async fn prove<T, R>(
     };
     let fresh = match &wanted {
         Wanted::Keys(location) => jwks.refresh(location).await,
-        Wanted::Certificate { url, kept } => jwks.certificate(url, kept).await,
+        Wanted::Certificate {
+            url,
+            kept,
+            authorities,
+        } => jwks.certificate(url, kept, authorities).await,
         Wanted::Key { service, kid } => jwks.key(service, kid).await,
     };
     proof().map_err(|refusal| {

@@ -16,11 +16,18 @@ use aws_lc_rs::signature::{
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, KeyUsage, anchor_from_trusted_cert};
+use x509_cert::der::Decode as _;
+use x509_cert::der::oid::ObjectIdentifier;
+use x509_cert::ext::pkix::AuthorityInfoAccessSyntax;
+use x509_cert::ext::pkix::name::GeneralName;
 
 use crate::clock::Timestamp;
 
 /// More than all providers have in use at one time.
 const MAX_KEPT: usize = 64;
+/// Of RFC 5280, 4.2.2.1: where the certificate of the issuer is.
+const CA_ISSUERS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.2");
+const MAX_FILE_NAME: usize = 128;
 
 /// What was fetched, by address. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -92,6 +99,35 @@ impl Certificate {
         })
     }
 
+    /// Where its issuer's certificate is, by https: for one that came alone, if it names a file of one of these hosts.
+    #[must_use]
+    pub fn issuer_at(&self, hosts: &[&str]) -> Option<String> {
+        if !self.others.is_empty() {
+            return None;
+        }
+        let read = x509_cert::Certificate::from_der(&self.leaf).ok()?;
+        let access = read.tbs_certificate().get_extension();
+        let (_, access) = access.ok()??;
+        let AuthorityInfoAccessSyntax(places) = access;
+        let mut issuers = places
+            .iter()
+            .filter(|place| place.access_method == CA_ISSUERS);
+        issuers.find_map(|place| match &place.access_location {
+            GeneralName::UniformResourceIdentifier(url) => file_at(url.as_str(), hosts),
+            _ => None,
+        })
+    }
+
+    /// With its issuer's certificate, in DER (as authorities publish them) or PEM. Whether it is the issuer's shows when
+    /// the chain is judged.
+    pub fn with_issuer(mut self, bytes: &[u8]) -> Result<Self, CertificateFault> {
+        let issuer = CertificateDer::from_pem_slice(bytes)
+            .unwrap_or_else(|_| CertificateDer::from(bytes.to_vec()));
+        anchor_from_trusted_cert(&issuer).map_err(|_| CertificateFault::Unreadable)?;
+        self.others.push(issuer.into_owned());
+        Ok(self)
+    }
+
     /// RSA, PKCS#1 v1.5.
     #[must_use]
     pub fn verifies(&self, hash: Hash, message: &[u8], signature: &[u8]) -> bool {
@@ -151,6 +187,18 @@ impl Roots {
             .collect::<Option<Vec<_>>>()?;
         (!anchors.is_empty()).then_some(Self(Cow::Owned(anchors)))
     }
+}
+
+/// The address by https of a plain file at the top of one of these hosts. Certificates name theirs by http; what comes is
+/// believed for the signatures on it, and is the same by either.
+fn file_at(named: &str, hosts: &[&str]) -> Option<String> {
+    let rest = named
+        .strip_prefix("http://")
+        .or_else(|| named.strip_prefix("https://"))?;
+    let (host, file) = rest.split_once('/')?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let fits = (1..=MAX_FILE_NAME).contains(&file.len()) && file.bytes().all(plain);
+    (fits && hosts.contains(&host)).then(|| format!("https://{host}/{file}"))
 }
 
 fn all_of(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {

@@ -4,6 +4,7 @@
 mod code_schemes;
 mod copies;
 mod crc;
+mod paypal;
 mod schemes;
 mod strangers;
 

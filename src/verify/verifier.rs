@@ -65,6 +65,9 @@ pub enum Wanted {
     Certificate {
         url: String,
         kept: Certificates,
+        /// Hosts of authorities, from which the issuer's certificate may be fetched where the address holds the signer's
+        /// alone.
+        authorities: &'static [&'static str],
     },
     /// One key by its id, of a provider that hands keys out singly.
     Key {

@@ -2,7 +2,8 @@
 //! request names.
 //!
 //! A request may name a certificate of PayPal's hosts alone, under the one path where they stand; it counts if its chain
-//! ends at a trusted authority and its name is one of PayPal's.
+//! ends at a trusted authority and its name is one of PayPal's. They serve it without its chain (as
+//! PayPal-Java-SDK's `ValidateCertTest` has it): the rest is fetched from the authority that it names.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -33,6 +34,8 @@ const HOSTS: [&str; 4] = [
     "api-m.sandbox.paypal.com",
 ];
 const PATH: &str = "/v1/notifications/certs/";
+/// Where the certificates of PayPal's authority are.
+const AUTHORITIES: &[&str] = &["cacerts.digicert.com"];
 
 #[derive(Debug)]
 struct PayPal {
@@ -40,6 +43,7 @@ struct PayPal {
     copies: HashMap<String, Arc<Certificate>>,
     fetched: Certificates,
     roots: Roots,
+    authorities: &'static [&'static str],
     tolerance: Option<Duration>,
 }
 
@@ -50,16 +54,25 @@ pub(in super::super) fn build(given: &Given) -> Result<Box<dyn Verifier>, Fault>
             "`webhook_id` is needed: the id of the webhook, as in the developer dashboard";
         return Err(Fault::new("webhook_id", message));
     }
-    let roots = match &given.roots {
-        None => Roots::public(),
-        Some(pem) => Roots::from_pem(pem)
-            .ok_or_else(|| Fault::new("roots", "this file holds no certificates in PEM"))?,
+    let copies = copies(given, is_ours)?;
+    let (roots, authorities) = match &given.roots {
+        None => (Roots::public(), AUTHORITIES),
+        // Whoever says whom to trust may have the issuer itself among them.
+        Some(pem) => {
+            let message = "this file holds no certificates in PEM";
+            let roots = Roots::from_pem(pem).ok_or_else(|| Fault::new("roots", message))?;
+            (roots, [].as_slice())
+        }
     };
+    if let Some(fault) = incomplete(&copies, authorities) {
+        return Err(fault);
+    }
     Ok(Box::new(PayPal {
         webhook_id,
-        copies: copies(given, is_ours)?,
+        copies,
         fetched: given.fetched.clone(),
         roots,
+        authorities,
         tolerance: given.tolerance,
     }))
 }
@@ -121,8 +134,20 @@ impl Verifier for PayPal {
         Some(Wanted::Certificate {
             url: url.to_owned(),
             kept: self.fetched.clone(),
+            authorities: self.authorities,
         })
     }
+}
+
+/// A copy without its chain would never be trusted, and nothing is fetched for a copy.
+fn incomplete(copies: &HashMap<String, Arc<Certificate>>, authorities: &[&str]) -> Option<Fault> {
+    copies.iter().find_map(|(url, certificate)| {
+        let issuer = certificate.issuer_at(authorities)?;
+        let message = format!(
+            "the copy of `{url}` holds the signer's certificate alone: append its issuer's, in PEM, from {issuer}"
+        );
+        Some(Fault::new("certificates", message))
+    })
 }
 
 /// https, one of the hosts to the letter, and one plain segment under the path.

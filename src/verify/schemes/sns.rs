@@ -139,7 +139,11 @@ impl Verifier for Sns {
             return None;
         }
         let kept = self.fetched.clone();
-        Some(Wanted::Certificate { url, kept })
+        Some(Wanted::Certificate {
+            url,
+            kept,
+            authorities: &[],
+        })
     }
 }
 

@@ -14,7 +14,7 @@ use crate::token::PublishedKeys;
 
 const URL: &str = "https://sns.us-west-2.amazonaws.com/SimpleNotificationService-f3ecfb7224c7233fe7bb5f59f96de52f.pem";
 const TOPIC: &str = "arn:aws:sns:us-west-2:123456789012:Orders";
-const PAYPAL: &str =
+pub(super) const PAYPAL: &str =
     "https://api.paypal.com/v1/notifications/certs/CERT-360caa42-fca2a594-7a9c2b1f";
 
 /// The schemes judged here, and the headers that each reads.
@@ -58,9 +58,10 @@ macro_rules! fixture {
         include_bytes!(concat!("../../../tests/fixtures/providers/", $path)).as_slice()
     };
 }
+pub(super) use fixture;
 
 /// Everything that the scheme could ask for.
-fn given(name: &str) -> Given {
+pub(super) fn given(name: &str) -> Given {
     let keys = |document: &[u8]| {
         let keys = PublishedKeys::at(Location::Url("https://keys.example.com/".to_owned()));
         let set = KeySet::from_jwks(document).unwrap();
@@ -108,7 +109,10 @@ fn ed25519() -> Ed25519KeyPair {
     Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap()
 }
 
-fn build(name: &str, given: &Given) -> Result<Box<dyn Verifier>, super::super::given::Fault> {
+pub(super) fn build(
+    name: &str,
+    given: &Given,
+) -> Result<Box<dyn Verifier>, super::super::given::Fault> {
     let SchemeSpec::Code { build, .. } = providers::find(name).unwrap().scheme else {
         panic!("{name} is data");
     };
@@ -374,24 +378,4 @@ fn what_a_source_lacks_is_named_by_its_key() {
         change(&mut given);
         assert_eq!(build(name, &given).unwrap_err().key, key, "{name}");
     }
-}
-
-#[test]
-fn a_certificate_is_asked_for_once_the_rest_of_the_request_is_well_formed() {
-    let mut given = given("paypal");
-    given.certificates.clear();
-    let source = source(Proof::Scheme(build("paypal", &given).unwrap()));
-    let wants = |url: &str| {
-        let headers = [("paypal-cert-url".to_owned(), url.to_owned())];
-        keys_for(&source, &request(&headers, "", "{}"))
-    };
-    let Some(Wanted::Certificate { url, kept }) = wants(PAYPAL) else {
-        panic!("a certificate is wanted");
-    };
-    assert_eq!(url, PAYPAL);
-    let pem = fixture!("paypal/certificate.pem");
-    let certificate = super::super::certificates::Certificate::from_pem(pem).unwrap();
-    kept.put(&url, &Arc::new(certificate));
-    assert!(wants(PAYPAL).is_none(), "it is there now");
-    assert!(wants("https://evil.example/v1/notifications/certs/CERT-1").is_none());
 }
