@@ -21,6 +21,10 @@ demo *ARGS:
 ledger *ARGS:
     tests/ledger.sh {{ARGS}}
 
+# feeds every parser with libFuzzer (needs a nightly toolchain)
+fuzz *ARGS:
+    tests/fuzz.sh {{ARGS}}
+
 # ratios against baselines, side by side in one run
 bench *ARGS:
     cargo bench --bench pipeline -- {{ARGS}}

@@ -221,6 +221,22 @@ fn no_input_makes_a_parser_panic() {
     }
 }
 
+/// `SIGNALPOST_FUZZ_CORPUS=FOLDER` writes what the targets of `fuzz/` start with (tests/fuzz.sh).
+#[test]
+fn seeds_are_files_for_the_targets() {
+    let temporary = tempfile::tempdir().unwrap();
+    let asked = std::env::var_os("SIGNALPOST_FUZZ_CORPUS").map(PathBuf::from);
+    let root = asked.unwrap_or_else(|| temporary.path().to_owned());
+    for (name, _) in parsers::ALL {
+        let folder = root.join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        for (number, seed) in seeds(name).iter().enumerate() {
+            std::fs::write(folder.join(format!("seed-{number:04}")), seed).unwrap();
+        }
+        assert!(std::fs::read_dir(&folder).unwrap().next().is_some());
+    }
+}
+
 #[test]
 fn every_parser_has_a_seed_and_a_target() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");

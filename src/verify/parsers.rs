@@ -49,6 +49,8 @@ pub fn certificates(data: &[u8]) {
         std::hint::black_box((
             certificate.verifies(Hash::Sha256, data, data),
             certificate.is_trusted(&roots, NOW, |name| !name.is_empty()),
+            certificate.issuer_at(&["cacerts.digicert.com"]),
+            certificate.with_issuer(data).is_ok(),
         ));
     }
 }
