@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::secret::Secret;
 use crate::verify::diagnosis::Candidate;
+use crate::verify::given::Recipe;
 
 use super::super::options::SecretPolicy;
 use super::super::problem::{Finding, Severity};
@@ -38,6 +39,8 @@ pub(in super::super) struct Secrets {
     pub(super) vacant: HashMap<Arc<str>, PathBuf>,
     /// What the sources of this plan were built with.
     pub(super) used: HashMap<Arc<str>, Vec<Secret>>,
+    /// How their schemes were built, where those are code.
+    pub(super) recipes: HashMap<Arc<str>, Recipe>,
     /// All that were read, of issuers too.
     pub(super) held: Vec<Held>,
 }
