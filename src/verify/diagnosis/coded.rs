@@ -160,7 +160,7 @@ fn nothing(own: &str) -> Advice {
     Advice::new(
         "no_match",
         format!(
-            "no address that was tried fits, nor a body as it is commonly changed on its way: the provider must be given {ours} to the letter, and the secret must be that of this endpoint, in this mode (test, live)"
+            "no address that was tried fits, nor a secret of this file, nor a body as it is commonly changed on its way: the provider must be given {ours} to the letter, and the secret must be that of this endpoint, in this mode (test, live)"
         ),
     )
 }
