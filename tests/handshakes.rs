@@ -40,11 +40,13 @@ fn routes() -> String {
             "cloudevents" => "rate = \"2/s\"",
             _ => "",
         };
+        // What it answers with is nobody else's.
+        let old = if name == "x" { "OLD_OF_X" } else { "OLD" };
         format!(
             r#"
 [sources.{name}]
 provider  = "hmac"
-secrets   = ["env:OLD", "env:SECRET"]
+secrets   = ["env:{old}", "env:SECRET"]
 signature = {{ header = "X-Signature", algorithm = "sha256", encoding = "hex" }}
 handshake = "{name}"
 {more}
@@ -58,6 +60,7 @@ async fn gateway(redis: Option<&Redis>) -> Gateway {
     let mut setup = Setup::new(&routes(), NO_TEMPORAL)
         .env("SECRET", SECRET)
         .env("OLD", "the secret before the last change")
+        .env("OLD_OF_X", "what answers the challenge of X")
         .env("TOKEN", "chosen for the dashboard");
     if let Some(redis) = redis {
         setup = setup.store(PathBuf::from(redis.url()));

@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, Uri};
 
+use signalpost::clock::Timestamp;
+use signalpost::verify::diagnosis::{Known, diagnose};
 use signalpost::verify::providers::{self, Preset, SchemeSpec};
 use signalpost::verify::verifier::Draft;
 use signalpost::verify::{self, Class, Proof, Refusal, WebhookRequest};
@@ -79,6 +81,38 @@ fn every_fixture_is_judged_as_it_says() {
             }
             if let Some(kind) = &fixture.kind {
                 assert_eq!(&event.kind, kind, "{shown}");
+            }
+        }
+    }
+}
+
+/// Whatever the scheme: which way it is out, and for an old one the time at which it is good.
+#[test]
+fn every_time_beyond_its_limit_is_named() {
+    for preset in providers::ALL {
+        let late = |it: &Fixture| matches!(it.expect.as_str(), "stale" | "future");
+        for mut fixture in fixtures(preset).into_iter().filter(late) {
+            let shown = fixture.path.display().to_string();
+            let source = fixture.source(preset);
+            let refusal = fixture.judge(&source).unwrap_err();
+            let (headers, body) = (fixture.headers.clone(), fixture.body.clone());
+            let request = request(&fixture.method, &fixture.target, headers, body);
+            let known = Known {
+                sources: &[],
+                secrets: &[],
+                called: "",
+            };
+            let advice = diagnose(&source, &request, &refusal, known, fixture.now);
+            let advice = advice.first().unwrap_or_else(|| panic!("{shown}: silent"));
+            match (fixture.expect.as_str(), advice.cause) {
+                ("stale", "timestamp_old") => {
+                    let (_, at) = advice.text.split_once("--at ").unwrap();
+                    fixture.now = Timestamp::parse_rfc3339(at).unwrap();
+                    let judged = fixture.judge(&source);
+                    assert!(judged.is_ok(), "{shown}: {judged:?}: {}", advice.text);
+                }
+                ("future", "timestamp_future") | (_, "timestamp_unit") => {}
+                other => panic!("{shown}: {other:?}"),
             }
         }
     }

@@ -173,7 +173,11 @@ impl ShownScheme {
         headers.extend(spec.other.map(|other| {
             let all = [Some(other.header), other.id_header, other.timestamp];
             let names: Vec<_> = all.into_iter().flatten().collect();
-            format!("or, where none of these is there: {}", names.join(", "))
+            let when = match spec.copies {
+                Copies::Either => "or",
+                _ => "or, where none of these is there:",
+            };
+            format!("{when} {}", names.join(", "))
         }));
         headers.extend(
             spec.pinned
@@ -221,6 +225,7 @@ fn several(spec: &SignatureSpec<'_>) -> Option<String> {
         Copies::One => None,
         Copies::Several => Some("copies of the header".to_owned()),
         Copies::Numbered => Some("numbered headers".to_owned()),
+        Copies::Either => Some("one header or both".to_owned()),
     };
     let parts: Vec<_> = list.into_iter().chain(copies).collect();
     (!parts.is_empty()).then(|| format!("{}; any may match", parts.join(", ")))

@@ -9,6 +9,10 @@ use crate::secret::Secret;
 use crate::token::{PublishedKeys, ServedKeys};
 
 use super::certificates::Certificates;
+use super::verifier::Verifier;
+
+/// A scheme's own constructor.
+pub type Build = fn(&Given) -> Result<Box<dyn Verifier>, Fault>;
 
 /// The settings of one source. Absent ones are empty.
 #[derive(Clone, Debug, Default)]
@@ -48,6 +52,39 @@ pub struct Given {
     pub served: ServedKeys,
     /// PEM of authorities that are trusted in place of the public ones.
     pub roots: Option<Vec<u8>>,
+}
+
+/// How a scheme was built, so that it can be built once more with another secret: for `diagnosis` alone.
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    /// Without the secrets.
+    given: Given,
+    build: Build,
+}
+
+impl Recipe {
+    pub fn new(given: &Given, build: Build) -> Self {
+        let given = Given {
+            secrets: Vec::new(),
+            ..given.clone()
+        };
+        Self { given, build }
+    }
+
+    /// Keys by their ids, where the scheme has such.
+    pub(super) fn keys(&self) -> &[(String, Secret)] {
+        &self.given.keys
+    }
+
+    /// With this secret and no other, or in the place of a key and no other; none where the scheme cannot take it.
+    pub(super) fn with(&self, place: Option<usize>, secret: Secret) -> Option<Box<dyn Verifier>> {
+        let mut given = self.given.clone();
+        match place {
+            Some(place) => given.keys = vec![(given.keys.get(place)?.0.clone(), secret)],
+            None => given.secrets = vec![secret],
+        }
+        (self.build)(&given).ok()
+    }
 }
 
 /// Why a scheme cannot be built from what was given. No text of a secret appears in it.

@@ -49,6 +49,7 @@ use crate::token::{self, Issuer, KeyTable, PublishedKeys, Speaker, Trust};
 use answers::Answers;
 use events::Opened;
 pub use events::{Arrived, MAX_ITEMS};
+use given::Recipe;
 use handshake::{Reply, Responder, Unanswered};
 use providers::Preset;
 pub use refusal::{Class, Refusal};
@@ -137,6 +138,8 @@ pub struct Source {
     /// How the provider asks whether this endpoint is its own.
     pub handshake: Option<Responder>,
     pub answers: Answers,
+    /// Of a scheme that is code.
+    pub recipe: Option<Recipe>,
 }
 
 impl Source {

@@ -261,12 +261,16 @@ impl Scheme {
         let mut signatures = Vec::new();
         let (mut at, mut missing) = (None, true);
         let several;
-        let headers = match self.copies {
-            Copies::Numbered => {
+        let headers = match (self.copies, &self.other) {
+            (Copies::Numbered, _) => {
                 several = numbered(header, request);
                 &*several
             }
-            Copies::One | Copies::Several => std::slice::from_ref(header),
+            (Copies::Either, Some(other)) => {
+                several = vec![self.names.signature.clone(), other.signature.clone()];
+                &*several
+            }
+            _ => std::slice::from_ref(header),
         };
         for name in headers {
             for (copies, value) in request.headers.get_all(name).iter().enumerate() {

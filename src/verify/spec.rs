@@ -116,6 +116,8 @@ pub enum Copies {
     Several,
     /// One signature in each of `NAME-1`, `NAME-2`, and so on; the spec's header is the first.
     Numbered,
+    /// One signature under the header's own name, one under that of `other`, or both: any may match.
+    Either,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -67,6 +67,7 @@ fn source(proof: Proof) -> Source {
         preset: None,
         handshake: None,
         answers: Answers::DEFAULT,
+        recipe: None,
     }
 }
 

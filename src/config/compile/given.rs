@@ -12,7 +12,7 @@ use crate::secret::Secret;
 use crate::token::{Location, PublishedKeys};
 use crate::verify::Proof;
 use crate::verify::diagnosis::Candidate;
-use crate::verify::given::{Fault, Given};
+use crate::verify::given::{Build, Fault, Given, Recipe};
 use crate::verify::handshake::Handshake;
 use crate::verify::providers::Preset;
 use crate::verify::schemes::unready::Unready;
@@ -23,9 +23,6 @@ use super::super::problem::Finding;
 use super::secrets::stand_in_pair;
 use super::{Compiler, Spanned, Text, codes};
 
-/// A scheme's own constructor.
-type Build = fn(&Given) -> Result<Box<dyn Verifier>, Fault>;
-
 impl Compiler<'_> {
     pub(super) fn code(
         &mut self,
@@ -34,6 +31,9 @@ impl Compiler<'_> {
         needs_secrets: bool,
         build: Build,
     ) -> Option<Proof> {
+        let name: Arc<str> = source.name.get_ref().as_str().into();
+        let recipe = Recipe::new(&given, build);
+        self.secrets.recipes.insert(name, recipe);
         if !needs_secrets && source.secrets.is_none() {
             return self.built(source, build(&given)).ok();
         }

@@ -2,9 +2,11 @@
 //!
 //! A preset has its own handshake; a scheme written in the file may name the provider that it is like.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::rate::Rate;
+use crate::verify::Source;
 use crate::verify::handshake::{self, Handshake, Responder};
 
 use super::super::file;
@@ -47,6 +49,34 @@ impl Compiler<'_> {
                 }
                 Some(Some(found))
             }
+        }
+    }
+
+    /// X's challenge has the first secret of a source sign what anybody asks for. Whatever else takes a signature by it would
+    /// take a stranger's: a body, and even a token. Sources that answer the same challenge know what was asked, and refuse it.
+    pub(super) fn refuse_told_secrets(&mut self, sources: &HashMap<Arc<str>, Arc<Source>>) {
+        let mut tellers: Vec<(&Arc<str>, &Responder)> = sources
+            .values()
+            .filter_map(|source| Some((&source.name, source.handshake.as_ref()?)))
+            .filter(|(_, own)| own.handshake == Handshake::X)
+            .collect();
+        tellers.sort_by_key(|(name, _)| *name);
+        for held in &self.secrets.held {
+            let answers = tellers.iter().any(|(name, _)| **name == held.holder);
+            let teller = tellers
+                .iter()
+                .find(|(_, own)| own.secrets.first() == Some(&held.secret));
+            let Some((name, _)) = teller.filter(|_| !answers) else {
+                continue;
+            };
+            let message = format!(
+                "the source `{name}` answers X's challenge with this secret, so that anybody can have text signed with it"
+            );
+            self.findings.push(
+                Finding::error(codes::TOLD_SECRET, held.span.clone(), message).help(
+                    "a secret of its own; a second address that X calls says `handshake = \"x\"` too",
+                ),
+            );
         }
     }
 

@@ -103,6 +103,7 @@ pub(super) fn compile(
     };
     let routes = compiler.routes(&file.routes, of_routes);
     let queries = compiler.queries(&file.queries, known);
+    compiler.refuse_told_secrets(&sources);
     Compiled {
         sources,
         issuers,

@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io::ErrorKind;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use uuid::Uuid;
 
 use crate::secret::Secret;
 use crate::verify::diagnosis::Candidate;
+use crate::verify::given::Recipe;
 
 use super::super::options::SecretPolicy;
 use super::super::problem::{Finding, Severity};
@@ -37,6 +39,19 @@ pub(in super::super) struct Secrets {
     pub(super) vacant: HashMap<Arc<str>, PathBuf>,
     /// What the sources of this plan were built with.
     pub(super) used: HashMap<Arc<str>, Vec<Secret>>,
+    /// How their schemes were built, where those are code.
+    pub(super) recipes: HashMap<Arc<str>, Recipe>,
+    /// All that were read, of issuers too.
+    pub(super) held: Vec<Held>,
+}
+
+/// A secret, where it stands in the file.
+#[derive(Debug)]
+pub(in super::super) struct Held {
+    /// A source, or an issuer.
+    pub(super) holder: Arc<str>,
+    pub(super) span: Range<usize>,
+    pub(super) secret: Secret,
 }
 
 /// Where a secret is.
@@ -94,6 +109,11 @@ impl Compiler<'_> {
             }
             Ok(secret) => {
                 self.remember(text, &secret);
+                self.secrets.held.push(Held {
+                    holder: source.clone(),
+                    span: text.span(),
+                    secret: secret.clone(),
+                });
                 secret
             }
             Err(why) => self.unreadable(source, text, &why),

@@ -152,6 +152,7 @@ impl Compiler<'_> {
                 Provider::Preset(preset) => answers::of(preset.name),
                 _ => Answers::DEFAULT,
             },
+            recipe: self.secrets.recipes.remove(written.name.get_ref().as_str()),
         })
     }
 

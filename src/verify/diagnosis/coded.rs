@@ -1,4 +1,4 @@
-//! Why the proof of a scheme that is code fails: another address, another query, or a body that was changed.
+//! Why the proof of a scheme that is code fails: another address, another query, another secret, or a body that was changed.
 //!
 //! The scheme itself judges each attempt, with the source's own secrets. One that fits says so by a yes, or by a no to
 //! the time alone: that is looked at after the signature.
@@ -6,8 +6,9 @@
 use super::super::verifier::{Moment, Verifier};
 use super::super::{Refusal, Source, WebhookRequest};
 use super::addresses::{self, Call};
-use super::{Advice, Known, bodies};
+use super::{Advice, Known, bodies, rebuilt};
 use crate::clock::Timestamp;
+use crate::token;
 
 /// Bodies that are tried: some schemes take a tenth of a millisecond for each.
 const MAX_BODIES: usize = 100;
@@ -30,6 +31,9 @@ pub(super) fn run(
             return advice;
         }
     }
+    if let Some(advice) = rebuilt::run(source, request, known, moment) {
+        return vec![advice];
+    }
     let mut bodies = bodies::forms(&request.body).take(MAX_BODIES);
     let fits = bodies.find(|form| {
         let body = form.bytes.clone().into();
@@ -38,13 +42,23 @@ pub(super) fn run(
     if let Some(form) = fits {
         return vec![Advice::new(form.cause, form.text)];
     }
-    own.map(|own| nothing(&own)).into_iter().collect()
+    match own {
+        Some(own) => vec![nothing(&own)],
+        None if rebuilt::has_secret(source, known) => {
+            vec![super::nothing(request, &Refusal::BadSignature)]
+        }
+        None => Vec::new(),
+    }
 }
 
-fn holds(scheme: &dyn Verifier, request: &WebhookRequest, moment: Moment) -> bool {
+/// Its times are looked at after the signature.
+pub(super) fn holds(scheme: &dyn Verifier, request: &WebhookRequest, moment: Moment) -> bool {
     matches!(
         scheme.verify(request, moment),
-        Ok(_) | Err(Refusal::Stale | Refusal::Future)
+        Ok(_)
+            | Err(Refusal::Stale
+                | Refusal::Future
+                | Refusal::Token(token::Refusal::Expired | token::Refusal::NotYet))
     )
 }
 
@@ -146,7 +160,7 @@ fn nothing(own: &str) -> Advice {
     Advice::new(
         "no_match",
         format!(
-            "no address that was tried fits, nor a body as it is commonly changed on its way: the provider must be given {ours} to the letter, and the secret must be that of this endpoint, in this mode (test, live)"
+            "no address that was tried fits, nor a secret of this file, nor a body as it is commonly changed on its way: the provider must be given {ours} to the letter, and the secret must be that of this endpoint, in this mode (test, live)"
         ),
     )
 }

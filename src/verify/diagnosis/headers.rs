@@ -46,6 +46,7 @@ const PROVIDERS: &[(&str, &str)] = &[
     ("x-hook-signature", "Asana"),
     ("x-dropbox-signature", "Dropbox"),
     ("x-docusign-signature-1", "DocuSign"),
+    ("x-twitter-webhooks-signature-oauth2", "X (Twitter)"),
     ("x-twitter-webhooks-signature", "X (Twitter)"),
     ("x-signature-ed25519", "Discord"),
     ("x-telegram-bot-api-secret-token", "Telegram"),

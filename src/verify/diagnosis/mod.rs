@@ -9,6 +9,7 @@ mod bodies;
 mod coded;
 mod headers;
 mod json;
+mod rebuilt;
 mod secrets;
 mod signatures;
 mod times;
@@ -21,6 +22,7 @@ use super::verifier::Verifier;
 use super::{Proof, Refusal, Source, WebhookRequest};
 use crate::clock::Timestamp;
 use crate::secret::Secret;
+use crate::token;
 
 /// Hashes for one diagnosis at most.
 pub const MAX_TRIALS: usize = 600;
@@ -110,11 +112,12 @@ fn of_scheme(
     now: Timestamp,
 ) -> Vec<Advice> {
     match refusal {
-        Refusal::BadSignature => {
+        Refusal::BadSignature | Refusal::Token(token::Refusal::BadSignature) => {
             let mut advice = coded::run(source, scheme, request, known, now);
             advice.extend(bodies::may_be_unpacked(request, &advice));
             advice
         }
+        Refusal::Stale | Refusal::Future => times::found(source, scheme, request, now),
         Refusal::MissingHeader(name) => vec![headers::missing(name, request)],
         Refusal::DuplicateHeader(name) => vec![twice(name)],
         Refusal::Encoding => vec![bodies::of_encoding(request)],

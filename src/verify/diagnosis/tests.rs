@@ -1,6 +1,7 @@
 //! Each fault planted, on three schemes, and its diagnosis found; nothing secret in any of them.
 
 mod called;
+mod coded;
 mod plant;
 
 use std::io::Write as _;

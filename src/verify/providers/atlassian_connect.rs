@@ -14,12 +14,15 @@ pub(super) static PRESET: Preset = Preset {
     },
     binds_body: false,
     settings: &["client_key", "public_url"],
-    kind: Some("has(body.webhookEvent) ? body.webhookEvent : body.event"),
+    // Of Jira, of a lifecycle, of Confluence.
+    kind: Some(
+        "has(body.webhookEvent) ? body.webhookEvent : has(body.eventType) ? body.eventType : body.event",
+    ),
     horizon: Some(days(10)),
     confidence: Confidence::Library,
     source: "https://developer.atlassian.com/cloud/jira/platform/understanding-jwt-for-connect-apps/",
-    setup: "`sharedSecret` and `clientKey` of the `installed` callback, which your app takes itself: it is signed otherwise, \
-            and no event here; `public_url` without the path of the app's base URL",
+    setup: "`sharedSecret` and `clientKey` of the `installed` callback, which your app takes itself: the secret in its body would stay \
+            in the workflow's history; `public_url` without the path of the app's base URL",
     words: Words {
         headers: &["authorization"],
         algorithm: "HS256, a JSON Web Token",

@@ -85,10 +85,9 @@ mod zoom;
 use std::time::Duration;
 
 use super::BodyRule;
-use super::given::{Fault, Given};
+use super::given::Build;
 use super::schemes::credential::Credential;
 use super::spec::{SignatureSpec, TimestampSpec};
-use super::verifier::Verifier;
 
 /// What `provider = "NAME"` stands for. A source's own settings win over each of these.
 #[derive(Debug)]
@@ -176,7 +175,7 @@ pub enum SchemeSpec {
         signs_time: bool,
         /// Headers that the scheme signs, lower case: an event key may come from these.
         signed_headers: &'static [&'static str],
-        build: fn(&Given) -> Result<Box<dyn Verifier>, Fault>,
+        build: Build,
     },
 }
 

@@ -21,7 +21,8 @@ pub(super) static PRESET: Preset = Preset {
     confidence: Confidence::Documentation,
     source: "https://plaid.com/docs/api/webhooks/webhook-verification/",
     setup: "Dashboard → Developers → Keys: `client_id`, and as `secrets` the secret of the environment that sends. Plaid is asked for \
-            each key by its id; where nothing may call out: a `jwks` with each `key` of `/webhook_verification_key/get`",
+            each key by its id; where nothing may call out: a `jwks` with each `key` of `/webhook_verification_key/get`. With Plaid's addresses as \
+            `allow_ips` no stranger can have it asked, 20 times a minute at most, for keys that there are not",
     words: Words {
         headers: &["plaid-verification"],
         algorithm: "ES256, a JSON Web Token",

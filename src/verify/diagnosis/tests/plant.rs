@@ -162,6 +162,7 @@ pub(super) fn source(name: &str, shape: &Shape, secret: &[u8]) -> Source {
         each: None,
         handshake: None,
         answers: Answers::DEFAULT,
+        recipe: None,
     }
 }
 
