@@ -54,7 +54,7 @@ impl Compiler<'_> {
 
     /// X's challenge has the first secret of a source sign what anybody asks for. Whatever else takes a signature by it would
     /// take a stranger's: a body, and even a token. Sources that answer the same challenge know what was asked, and refuse it.
-    pub(super) fn refuse_told_secrets(&mut self, sources: &HashMap<Arc<str>, Arc<Source>>) {
+    pub(super) fn warn_of_told_secrets(&mut self, sources: &HashMap<Arc<str>, Arc<Source>>) {
         let mut tellers: Vec<(&Arc<str>, &Responder)> = sources
             .values()
             .filter_map(|source| Some((&source.name, source.handshake.as_ref()?)))
@@ -73,7 +73,7 @@ impl Compiler<'_> {
                 "the source `{name}` answers X's challenge with this secret, so that anybody can have text signed with it"
             );
             self.findings.push(
-                Finding::error(codes::TOLD_SECRET, held.span.clone(), message).help(
+                Finding::warning(codes::TOLD_SECRET, held.span.clone(), message).help(
                     "a secret of its own; a second address that X calls says `handshake = \"x\"` too",
                 ),
             );

@@ -103,7 +103,7 @@ pub(super) fn compile(
     };
     let routes = compiler.routes(&file.routes, of_routes);
     let queries = compiler.queries(&file.queries, known);
-    compiler.refuse_told_secrets(&sources);
+    compiler.warn_of_told_secrets(&sources);
     Compiled {
         sources,
         issuers,
