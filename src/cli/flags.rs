@@ -68,7 +68,13 @@ impl OpsListener {
 #[derive(Args, Debug)]
 pub(super) struct Printed {
     /// Print for people or for programs.
-    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    #[arg(
+        short,
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        global = true
+    )]
     pub(super) output: Output,
 }
 
