@@ -58,4 +58,5 @@ codes! {
     SCHEMA = "SP-C034", "A schema that cannot be used";
     MAX_BODY = "SP-C035", "A body larger than the process takes";
     UNBOUND = "SP-C036", "The proof does not cover the body";
+    COMPARISON = "SP-C038", "A comparison that can hardly be meant so";
 }
