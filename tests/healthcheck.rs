@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::cli::signalpost;
 use crate::drain::setup;
 use crate::support::eventually;
+use crate::support::exchange::stripe;
 
 /// With a proxy in the environment, which must not be asked.
 async fn healthcheck(url: &str, flags: &[&str]) -> Output {
@@ -28,18 +29,38 @@ fn said(output: &Output) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_an_address_it_asks_where_serve_was_told_to_listen() {
+async fn without_an_address_every_command_asks_where_serve_was_told_to_listen() {
     let gateway = setup().start().await;
+    let event = stripe(&gateway, r#"{"id":"evt_1"}"#).await;
     let port = gateway.ops().rsplit(':').next().expect("a port").to_owned();
-    for listen in ["127.0.0.1", "0.0.0.0"] {
-        let mut command = signalpost(&["healthcheck", "--live"]);
+    let routes = gateway.folder().join("routes.toml").display().to_string();
+    let run = async |arguments: &[&str], listen: &str, url: Option<&str>| {
+        let mut command = signalpost(arguments);
         command
+            .env("SIGNALPOST_ROUTES", &routes)
+            .env("SIGNALPOST_OPS_LISTEN", format!("{listen}:{port}"))
             .env_remove("SIGNALPOST_OPS_URL")
-            .env("SIGNALPOST_OPS_LISTEN", format!("{listen}:{port}"));
+            .envs(url.map(|url| ("SIGNALPOST_OPS_URL", url)));
         let output = tokio::task::spawn_blocking(move || command.output()).await;
-        let output = output.expect("a thread").expect("the binary runs");
-        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        output.expect("a thread").expect("the binary runs")
+    };
+    for arguments in [
+        &["healthcheck", "--live"][..],
+        &["events", "list"],
+        &["events", "drop", "--state", "parked", "--dry-run"],
+        &["explain", event.event()],
+        &["diff", &routes, &routes, "--events", "last:1"],
+    ] {
+        for listen in ["127.0.0.1", "0.0.0.0"] {
+            let output = run(arguments, listen, None).await;
+            assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        }
+        let output = run(arguments, "127.0.0.1", Some("http://127.0.0.1:1")).await;
+        assert_eq!(output.status.code(), Some(1), "the address given wins");
+        assert!(said(&output).contains("127.0.0.1:1"), "{}", said(&output));
     }
+    let output = run(&["handshake", "open", "stripe"], "0.0.0.0", None).await;
+    assert!(!said(&output).contains("reached"), "{}", said(&output));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

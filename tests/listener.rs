@@ -2,6 +2,7 @@
 
 mod drains;
 mod timeouts;
+mod unread;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 //! certificate takes the place of one in use.
 
 mod departures;
+mod heads;
 mod listener;
 mod multiplexed;
 mod renewal;

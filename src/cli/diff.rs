@@ -15,7 +15,7 @@ use clap::{Args, ValueEnum};
 
 use super::events::client::{Client, Error};
 use super::events::{Connection, export};
-use super::flags::RoutingFile;
+use super::flags::{OpsListener, RoutingFile};
 use super::{End, Output, complain, print};
 use crate::config::Plan;
 use crate::config::change::{How, RuleChange};
@@ -114,7 +114,7 @@ pub(super) async fn run(arguments: Arguments) -> End {
             }
         },
         Some(Events::Last(count)) => {
-            match from_gateway(arguments.connection.ops_url.clone(), *count, &old, &new).await {
+            match from_gateway(&arguments.connection.ops, *count, &old, &new).await {
                 Ok(blast) => Some(blast),
                 Err(error) => {
                     complain(&error.to_string());
@@ -169,7 +169,7 @@ fn from_file(path: &Path, old: &Plan, new: &Plan) -> Result<Blast, String> {
 }
 
 async fn from_gateway(
-    ops: reqwest::Url,
+    ops: &OpsListener,
     count: usize,
     old: &Plan,
     new: &Plan,

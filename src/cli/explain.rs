@@ -118,7 +118,7 @@ async fn webhook(arguments: &Arguments, ground: Ground<'_>) -> Result<Explanatio
         webhook::check_expected(expected).map_err(usage)?;
     }
     if let Some(id) = &arguments.event {
-        let event = super::events::kept(arguments.connection.ops_url.clone(), id)
+        let event = super::events::kept(&arguments.connection.ops, id)
             .await
             .map_err(|sentence| (End::Problem, sentence))?;
         return kept::explain(ground, event).map_err(|sentence| (End::Problem, sentence));

@@ -1,8 +1,10 @@
 //! Flags that several commands have, written once.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::Args;
+use reqwest::Url;
 
 use super::{Output, complain};
 use crate::config::{self, Loaded, SecretPolicy};
@@ -25,11 +27,54 @@ pub(super) struct RoutingFile {
     pub(super) public_url: Option<String>,
 }
 
+/// Where a running gateway's ops listener is.
+#[derive(Args, Debug)]
+pub(super) struct OpsListener {
+    /// Where the gateway's ops listener is. Unless given: where --ops-listen says, on this machine.
+    #[arg(long, env = "SIGNALPOST_OPS_URL", value_name = "URL", global = true)]
+    ops_url: Option<Url>,
+
+    /// What `serve` was told to listen on; of an address that stands for all, loopback is asked.
+    #[arg(
+        long,
+        env = "SIGNALPOST_OPS_LISTEN",
+        value_name = "ADDRESS",
+        global = true
+    )]
+    #[arg(default_value = "127.0.0.1:8081", value_parser = values::address)]
+    ops_listen: SocketAddr,
+}
+
+impl OpsListener {
+    /// Why not, as a sentence.
+    pub(super) fn url(&self) -> Result<Url, String> {
+        if let Some(url) = &self.ops_url {
+            return Ok(url.clone());
+        }
+        let mut listen = self.ops_listen;
+        if listen.ip().is_unspecified() {
+            listen.set_ip(match listen.ip() {
+                IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+                IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+            });
+        }
+        let url = format!("http://{listen}");
+        url.parse()
+            .map_err(|error| format!("{url} is no address: {error}"))
+    }
+}
+
 /// For whom to print.
 #[derive(Args, Debug)]
 pub(super) struct Printed {
     /// Print for people or for programs.
-    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    #[arg(
+        short,
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        global = true
+    )]
     pub(super) output: Output,
 }
 

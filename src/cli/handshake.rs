@@ -45,9 +45,9 @@ struct Open {
 }
 
 pub(super) async fn run(arguments: Arguments) -> End {
-    let Connection { ops_url, output } = arguments.connection;
+    let Connection { ops, output } = arguments.connection;
     let Command::Open(open) = arguments.command;
-    let opened = match Client::new(ops_url) {
+    let opened = match Client::new(&ops) {
         Ok(client) => ask(&client, &open).await,
         Err(error) => Err(error),
     };

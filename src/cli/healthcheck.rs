@@ -3,14 +3,14 @@
 //! The ops listener asks nobody for a token there, so none is sent. Proxies of the environment are not asked either: a
 //! gateway that cannot be reached without one is not well.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use clap::Args;
 use reqwest::redirect::Policy;
-use reqwest::{Response, StatusCode, Url};
+use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 
+use super::flags::OpsListener;
 use super::{End, Output, complain, print, root_cause};
 use crate::settings::values;
 
@@ -23,14 +23,8 @@ const MAX_BODY: usize = 64 * 1024;
 /// the store cannot promise and while the gateway drains; Temporal being away does not make it so.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
-    /// Where the gateway's ops listener is. Unless given: where --ops-listen says, on this machine.
-    #[arg(long, env = "SIGNALPOST_OPS_URL", value_name = "URL")]
-    ops_url: Option<Url>,
-
-    /// What `serve` was told to listen on; of an address that stands for all, loopback is asked.
-    #[arg(long, env = "SIGNALPOST_OPS_LISTEN", value_name = "ADDRESS")]
-    #[arg(default_value = "127.0.0.1:8081", value_parser = values::address)]
-    ops_listen: SocketAddr,
+    #[command(flatten)]
+    ops: OpsListener,
 
     /// Ask only whether it is alive: `/live`.
     #[arg(long)]
@@ -66,10 +60,7 @@ pub(super) async fn run(arguments: &Arguments) -> End {
 }
 
 async fn ask(arguments: &Arguments) -> Result<(StatusCode, Value), String> {
-    let mut url = match &arguments.ops_url {
-        Some(url) => url.clone(),
-        None => here(arguments.ops_listen)?,
-    };
+    let mut url = arguments.ops.url()?;
     // Only an address without a host has no path to extend, and such a one is not http.
     if let Ok(mut segments) = url.path_segments_mut() {
         let path = if arguments.live { "live" } else { "ready" };
@@ -99,18 +90,6 @@ async fn ask(arguments: &Arguments) -> Result<(StatusCode, Value), String> {
     let body: Value = serde_json::from_slice(&body).map_err(|_| foreign())?;
     let is_ours = body["ready"] == status.is_success();
     is_ours.then_some((status, body)).ok_or_else(foreign)
-}
-
-fn here(mut listen: SocketAddr) -> Result<Url, String> {
-    if listen.ip().is_unspecified() {
-        listen.set_ip(match listen.ip() {
-            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    let url = format!("http://{listen}");
-    url.parse()
-        .map_err(|error| format!("{url} is no address: {error}"))
 }
 
 /// The body, or so much of it that it can be none of ours.

@@ -59,4 +59,5 @@ codes! {
     MAX_BODY = "SP-C035", "A body larger than the process takes";
     UNBOUND = "SP-C036", "The proof does not cover the body";
     TOLD_SECRET = "SP-C037", "A secret with which anybody can have text signed";
+    COMPARISON = "SP-C038", "A comparison that can hardly be meant so";
 }

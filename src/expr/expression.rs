@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::names::Reads;
 use super::path::Path;
 use super::steps::{self, Steps};
+use super::syntax::Parsed;
 use super::view::View;
 use super::{Error, Fault, Scope, Variables, exact, json, node, outcome, syntax};
 
@@ -35,11 +36,16 @@ pub struct Expr {
     /// It has macros, and so needs the step counter as a variable.
     metered: bool,
     constant: Option<Value>,
+    doubts: Vec<Fault>,
 }
 
 impl Expr {
     pub fn compile(text: &str, scope: Scope) -> Result<Self, Fault> {
-        let (mut root, reads) = syntax::parse(&ENV, text, scope)?;
+        let Parsed {
+            mut root,
+            reads,
+            doubts,
+        } = syntax::parse(&ENV, text, scope)?;
         if let Some(bad) = reads.patterns.iter().find(|it| !is_pattern(it)) {
             return Err(pattern_fault(text, bad));
         }
@@ -53,6 +59,7 @@ impl Expr {
             reads: Box::new(reads),
             metered,
             constant: None,
+            doubts,
         };
         expr.constant = if expr.reads.names.is_empty() {
             expr.value(&Variables::default()).ok()
@@ -156,6 +163,12 @@ impl Expr {
         self.constant.clone()
     }
 
+    /// What in it CEL takes and nobody can mean.
+    #[must_use]
+    pub fn doubts(&self) -> &[Fault] {
+        &self.doubts
+    }
+
     /// As it was written.
     #[must_use]
     pub fn source(&self) -> &str {
@@ -205,7 +218,7 @@ fn run<'e, 'v>(
 fn is_pattern(pattern: &str) -> bool {
     let text = format!("''.matches({})", Value::from(pattern));
     match syntax::parse(&ENV, &text, Scope(&[])) {
-        Ok((probe, _)) => run(&probe, &Context::with_env(Arc::clone(&ENV))).is_ok(),
+        Ok(parsed) => run(&parsed.root, &Context::with_env(Arc::clone(&ENV))).is_ok(),
         // Too long to be tried.
         Err(_) => true,
     }

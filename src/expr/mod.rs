@@ -4,10 +4,11 @@
 //! May import `event` and what lies below it.
 //!
 //! `expression` is the whole of one expression; `syntax` and `names` turn its text into a checked
-//! tree, `scan` finds it in a template, `path` takes the plain paths out of CEL's
+//! tree, `doubts` what is right and cannot be meant; `scan` finds it in a template, `path` takes the plain paths out of CEL's
 //! hands, `json` reads a body, `view` and `node` show it to CEL, `exact` cuts text out of the raw body, `items` takes a
 //! list apart, `steps` bounds the work, `outcome` reads the result.
 
+mod doubts;
 mod exact;
 mod expression;
 mod foreign;

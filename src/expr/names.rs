@@ -5,6 +5,7 @@ use cel::IdedExpr;
 use cel::common::ast::{CallExpr, EntryExpr, Expr as Node, LiteralValue};
 
 use super::Scope;
+use super::doubts::{self, Doubt};
 
 /// Functions of CEL's standard library, and its macros.
 pub(super) const FUNCTIONS: [&str; 39] = [
@@ -91,14 +92,15 @@ pub(super) struct Reads {
     pub(super) patterns: Vec<String>,
 }
 
-pub(super) fn check(expr: &IdedExpr, scope: Scope) -> Result<Reads, Unknown> {
+pub(super) fn check(expr: &IdedExpr, scope: Scope) -> Result<(Reads, Vec<Doubt>), Unknown> {
     let mut names = Names {
         scope,
         bound: Vec::new(),
         reads: Reads::default(),
+        doubts: Vec::new(),
     };
     names.visit(expr)?;
-    Ok(names.reads)
+    Ok((names.reads, names.doubts))
 }
 
 struct Names<'e> {
@@ -106,6 +108,7 @@ struct Names<'e> {
     /// Variables of the macros around this place, innermost last.
     bound: Vec<&'e str>,
     reads: Reads,
+    doubts: Vec<Doubt>,
 }
 
 impl<'e> Names<'e> {
@@ -190,6 +193,7 @@ impl<'e> Names<'e> {
         {
             self.reads.patterns.push(text.inner().to_owned());
         }
+        self.doubts.extend(doubts::of(id, call, &self.bound));
         if let Some(target) = &call.target
             && !is_optional_namespace(target, name)
         {

@@ -8,6 +8,7 @@ use std::thread;
 use cel::common::ast::{EntryExpr, Expr as Node, SourceInfo};
 use cel::{Env, IdedExpr, ParseError, ParseErrors};
 
+use super::doubts::Doubt;
 use super::names::{self, Kind, Reads, Unknown};
 use super::{Fault, Scope, foreign};
 
@@ -19,8 +20,15 @@ const MAX_DEPTH: usize = 32;
 const MAX_NESTING: u16 = 24;
 const PARSER_STACK: usize = 16 * 1024 * 1024;
 
-/// The tree, and what it reads.
-pub(super) fn parse(env: &Env, text: &str, scope: Scope) -> Result<(IdedExpr, Reads), Fault> {
+/// What a text says.
+pub(super) struct Parsed {
+    pub(super) root: IdedExpr,
+    pub(super) reads: Reads,
+    /// What CEL takes and nobody can mean.
+    pub(super) doubts: Vec<Fault>,
+}
+
+pub(super) fn parse(env: &Env, text: &str, scope: Scope) -> Result<Parsed, Fault> {
     let whole = |message: &str| fault(text, 0, text.len(), message.to_owned());
     if text.trim().is_empty() {
         return Err(whole("the expression is empty"));
@@ -34,9 +42,14 @@ pub(super) fn parse(env: &Env, text: &str, scope: Scope) -> Result<(IdedExpr, Re
     if depth(&expr) > MAX_DEPTH {
         return Err(whole("the expression is nested too deeply"));
     }
-    let reads = names::check(&expr, scope)
+    let (reads, doubts) = names::check(&expr, scope)
         .map_err(|unknown| unknown_fault(text, &source, scope, &unknown))?;
-    Ok((expr, reads))
+    let placed = |doubt| placed_doubt(text, &source, doubt);
+    Ok(Parsed {
+        root: expr,
+        reads,
+        doubts: doubts.into_iter().map(placed).collect(),
+    })
 }
 
 /// On a stack of its own, unless it is shallow: a deep expression in a new file must not end a running gateway, and ten thousand
@@ -187,13 +200,24 @@ fn is_closed(quoted: &str) -> bool {
     quoted.len() > 1 && quoted.chars().next() == quoted.chars().next_back()
 }
 
+/// Where a node stands; of an operator, its sign.
+fn place(text: &str, source: &SourceInfo, id: u64) -> usize {
+    let start = source.offset_for(id).map(|(start, _)| start);
+    let start = start.and_then(|start| usize::try_from(start).ok());
+    start.map_or(0, |start| byte_offset(text, start))
+}
+
+fn placed_doubt(text: &str, source: &SourceInfo, doubt: Doubt) -> Fault {
+    let at = word_near(text, &doubt.word, place(text, source, doubt.id));
+    Fault {
+        help: doubt.help,
+        ..fault(text, at, doubt.word.len(), doubt.message)
+    }
+}
+
 fn unknown_fault(text: &str, source: &SourceInfo, scope: Scope, unknown: &Unknown) -> Fault {
     let name = unknown.name.as_str();
-    let near = source
-        .offset_for(unknown.id)
-        .and_then(|(start, _)| usize::try_from(start).ok())
-        .map_or(0, |start| byte_offset(text, start));
-    let at = word_near(text, name, near);
+    let at = word_near(text, name, place(text, source, unknown.id));
     let (message, meant) = match unknown.kind {
         Kind::Variable => (
             format!("`{name}` is not known here"),

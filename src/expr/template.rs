@@ -18,6 +18,7 @@ const MAX_JSON: usize = 4 * 1024 * 1024;
 pub struct Template {
     source: String,
     parts: Vec<Part>,
+    doubts: Vec<Fault>,
 }
 
 #[derive(Debug)]
@@ -28,14 +29,15 @@ enum Part {
 
 impl Template {
     pub fn compile(text: &str, scope: Scope) -> Result<Self, Fault> {
+        let mut doubts = Vec::new();
         let part = |piece| match piece {
             Piece::Literal(text) => Ok(Part::Literal(text)),
             Piece::Expr(range) => {
                 let at = range.start;
                 let inner = text.get(range).unwrap_or_default();
-                Expr::compile(inner, scope)
-                    .map(Part::Expr)
-                    .map_err(|fault| placed(fault, at))
+                let expr = Expr::compile(inner, scope).map_err(|fault| placed(fault, at))?;
+                doubts.extend(expr.doubts().iter().map(|it| placed(it.clone(), at)));
+                Ok(Part::Expr(expr))
             }
         };
         let pieces = scan::split(text)?;
@@ -43,6 +45,7 @@ impl Template {
         Ok(Self {
             source: text.to_owned(),
             parts,
+            doubts,
         })
     }
 
@@ -68,6 +71,12 @@ impl Template {
             }
             None => Ok(vec![self.text(vars)?]),
         }
+    }
+
+    /// What in its expressions CEL takes and nobody can mean.
+    #[must_use]
+    pub fn doubts(&self) -> &[Fault] {
+        &self.doubts
     }
 
     /// As it was written.
@@ -159,7 +168,11 @@ pub enum Written {
 #[derive(Debug)]
 pub struct JsonTemplate {
     root: Node,
+    doubts: Vec<Found>,
 }
+
+/// A fault, and the range of the string it stands in.
+type Found = (Range<usize>, Fault);
 
 #[derive(Debug)]
 enum Node {
@@ -171,15 +184,21 @@ enum Node {
 }
 
 impl JsonTemplate {
-    /// All faults, each with the range of the string it stands in.
-    pub fn compile(written: &Written, scope: Scope) -> Result<Self, Vec<(Range<usize>, Fault)>> {
-        let mut faults = Vec::new();
-        let root = Node::compile(written, scope, &mut faults);
+    /// All faults.
+    pub fn compile(written: &Written, scope: Scope) -> Result<Self, Vec<Found>> {
+        let (mut faults, mut doubts) = (Vec::new(), Vec::new());
+        let root = Node::compile(written, scope, &mut faults, &mut doubts);
         if faults.is_empty() {
-            Ok(Self { root })
+            Ok(Self { root, doubts })
         } else {
             Err(faults)
         }
+    }
+
+    /// What in its templates CEL takes and nobody can mean.
+    #[must_use]
+    pub fn doubts(&self) -> &[Found] {
+        &self.doubts
     }
 
     /// The fields that its templates read of a top-level name.
@@ -228,13 +247,22 @@ impl Node {
         }
     }
 
-    fn compile(written: &Written, scope: Scope, faults: &mut Vec<(Range<usize>, Fault)>) -> Self {
+    fn compile(
+        written: &Written,
+        scope: Scope,
+        faults: &mut Vec<Found>,
+        doubts: &mut Vec<Found>,
+    ) -> Self {
         match written {
             Written::Text(text, range) => match Template::compile(text, scope) {
-                Ok(template) => match template.constant() {
-                    Some(text) => Self::Literal(quote(text)),
-                    None => Self::Text(template),
-                },
+                Ok(template) => {
+                    let found = template.doubts.iter().cloned();
+                    doubts.extend(found.map(|doubt| (range.clone(), doubt)));
+                    match template.constant() {
+                        Some(text) => Self::Literal(quote(text)),
+                        None => Self::Text(template),
+                    }
+                }
                 Err(fault) => {
                     faults.push((range.clone(), fault));
                     Self::List(Vec::new())
@@ -242,12 +270,13 @@ impl Node {
             },
             Written::Literal(json) => Self::Literal(json.clone()),
             Written::List(list) => {
-                let nodes = list.iter().map(|it| Self::compile(it, scope, faults));
+                let nodes = list.iter();
+                let nodes = nodes.map(|it| Self::compile(it, scope, faults, doubts));
                 Self::List(nodes.collect())
             }
             Written::Map(map) => Self::Map(
                 map.iter()
-                    .map(|(key, it)| (quote(key), Self::compile(it, scope, faults)))
+                    .map(|(key, it)| (quote(key), Self::compile(it, scope, faults, doubts)))
                     .collect(),
             ),
         }

@@ -5,12 +5,12 @@
 //! Answers that hyper's parser gives by itself (400, 414, 431 to a head that is no HTTP or too long) have no body
 //! and no request id: there is no request yet.
 
+use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::ConnectInfo;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -27,6 +27,7 @@ use super::listener::Options;
 use super::multiplexed;
 use super::pace::Paced;
 use super::tls::{Security, speaks_h2};
+use super::unread;
 
 /// How long a closing connection goes on taking in what the client still sends. Closing with bytes
 /// unread makes the system reset the connection, and the client loses the answer (a 413, say).
@@ -106,11 +107,13 @@ async fn speak(stream: impl AsyncRead + AsyncWrite + Unpin, served: Served) {
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         let handling = turn_of_service.handling();
         request.extensions_mut().insert(ConnectInfo(peer));
-        let answer = router.clone().oneshot(request.map(Body::new));
+        let (request, rest) = unread::watch(request);
+        let answer = router.clone().oneshot(request);
         Box::pin(async move {
-            let answer = answer.await;
+            let Ok(mut answer) = answer.await;
+            rest.settle(&mut answer).await;
             drop(handling);
-            answer
+            Ok::<_, Infallible>(answer)
         })
     });
     let mut connection = http1::Builder::new()

@@ -27,8 +27,8 @@ const MAX_TURNED_AWAY: usize = 64;
 /// The limits of one listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// From a new connection's start, TLS handshake included, and from a later request's first byte, to the
-    /// end of its headers.
+    /// From a new connection's start, TLS handshake included, and from a later request's first byte, or over HTTP/2 its
+    /// first frame, to the end of its headers.
     pub header_timeout: Duration,
     /// How long a connection may rest between two requests.
     pub idle_timeout: Duration,

@@ -1,7 +1,8 @@
 //! HTTP: the only module that knows axum and hyper.
 //!
 //! From the outside in: [`listener`] accepts connections and `connection` serves one of them, [`tls`] if it is
-//! encrypted, `multiplexed` if it speaks HTTP/2; `pace` gives up on peers that are slow; [`request_id`] names each request, [`cors`] lets web pages in, `gate` knows
+//! encrypted, `multiplexed` if it speaks HTTP/2; `pace` gives up on peers that are slow, also with one of many `heads`;
+//! `unread` sees to bodies that nobody has read; [`request_id`] names each request, [`cors`] lets web pages in, `gate` knows
 //! its [`client`], [`limits`] caps how many are in work and how often, [`body`] reads theirs. Then the handlers: `webhooks`,
 //! `queries`, whose equal questions share [`answers`], and, on the other listener,
 //! `ops`, which [`operators`] may use. [`error`] turns every failure into its answer. May import everything but `delivery`,
@@ -24,6 +25,7 @@ mod fresh_keys;
 mod gate;
 mod guard;
 pub mod handshakes;
+mod heads;
 mod multiplexed;
 mod ops;
 mod pace;
@@ -31,6 +33,7 @@ mod queries;
 mod record;
 mod refused;
 mod traced;
+mod unread;
 pub mod webhooks;
 
 use std::sync::Arc;

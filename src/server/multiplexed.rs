@@ -2,8 +2,8 @@
 //!
 //! Behind this module nothing knows the difference: a request has its `Host`, one `Cookie` field and no more fields
 //! than over HTTP/1.1. What HTTP/2 lets a client hold beyond a request is bounded here: streams, windows, resets, and
-//! how long a connection lives, also with a client that does not hear that it shall go. The time for a head, from the
-//! second one on, is that of a connection at rest.
+//! how long a connection lives, also with a client that does not hear that it shall go. A head has its time as over
+//! HTTP/1.1, from its frame's beginning to its end (`heads`).
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

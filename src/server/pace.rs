@@ -5,7 +5,7 @@
 //! Reading in the first and the last, and writing in any of them, ends with `TimedOut` when the
 //! peer takes too long. hyper's own header timeout counts idle time as head, so it is not used.
 //! With several requests at once it is handling as long as one of them is, and then idle until the next
-//! one: what else comes, a ping perhaps, gives no new time.
+//! one: what else comes, a ping perhaps, gives no new time. A head has its time then beside all that.
 
 use std::io;
 use std::pin::Pin;
@@ -18,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
+use super::heads::Heads;
 use super::listener::Options;
 
 /// Whose turn it is, shared by the stream and the service behind it.
@@ -111,8 +112,10 @@ pub(super) struct Paced<S> {
     seen: u64,
     owed: Owed,
     patience: Pin<Box<Sleep>>,
-    /// Whether a byte after a rest begins a head.
-    one_at_a_time: bool,
+    /// None: requests come one at a time, and a byte after a rest begins a head.
+    heads: Option<Heads>,
+    /// Runs while one of several heads is on its way.
+    heading: Option<Pin<Box<Sleep>>>,
     /// How long an orderly end waits for the peer's; zero: whoever has the stream sees to that.
     grace: Duration,
     /// Runs once we have said that nothing more comes.
@@ -134,7 +137,8 @@ impl<S> Paced<S> {
             seen: 0,
             owed: Owed::Head,
             patience: Box::pin(sleep_until(due)),
-            one_at_a_time: true,
+            heads: None,
+            heading: None,
             grace: Duration::ZERO,
             lingering: None,
             stuck: None,
@@ -147,7 +151,7 @@ impl<S> Paced<S> {
 
     /// For several requests at once. Who is asked to go at the end of a rest has `grace` for it.
     pub(super) fn multiplexed(mut self, grace: Duration) -> Self {
-        self.one_at_a_time = false;
+        self.heads = Some(Heads::new());
         self.idle_timeout += grace;
         self.grace = grace;
         self
@@ -170,6 +174,35 @@ impl<S> Paced<S> {
         } else {
             self.owe(Owed::Idle, self.idle_timeout);
         }
+    }
+
+    /// Takes in what the client has sent.
+    fn hear(&mut self, bytes: &[u8]) {
+        if let Some(heads) = &mut self.heads {
+            let before = heads.open();
+            heads.pass(bytes);
+            let open = heads.open();
+            if open != before {
+                let timeout = self.header_timeout;
+                self.heading = open.map(|_| Box::pin(sleep(timeout)));
+            }
+        } else if self.owed == Owed::Idle && !bytes.is_empty() {
+            let timeout = self.header_timeout;
+            self.owe(Owed::Head, timeout);
+        }
+    }
+
+    /// Ready once what the client owes us has taken too long.
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(heading) = &mut self.heading
+            && heading.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(());
+        }
+        if self.owed == Owed::Nothing {
+            return Poll::Pending;
+        }
+        self.patience.as_mut().poll(cx)
     }
 
     /// Ready only with an error, once a stuck write has been stuck for too long.
@@ -209,16 +242,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
         self.catch_up();
         let before = buffer.filled().len();
         if let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(cx, buffer) {
-            if self.one_at_a_time && self.owed == Owed::Idle && buffer.filled().len() > before {
-                let timeout = self.header_timeout;
-                self.owe(Owed::Head, timeout);
-            }
+            self.hear(buffer.filled().get(before..).unwrap_or_default());
             return Poll::Ready(read);
         }
-        if self.owed == Owed::Nothing {
-            return Poll::Pending;
-        }
-        ready!(self.patience.as_mut().poll(cx));
+        ready!(self.poll_patience(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }

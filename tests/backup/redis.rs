@@ -100,6 +100,37 @@ async fn a_redis_put_back_to_an_earlier_moment_repeats_nothing_once_it_is_marked
 }
 
 #[tokio::test]
+async fn what_a_redis_needs_is_said_on_either_side_of_the_command() {
+    let redis = Redis::start().await;
+    redis
+        .ask::<()>(&["CONFIG", "SET", "requirepass", "sesame"])
+        .await;
+    let url = redis.url();
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("password"), "sesame\n").expect("a file");
+    let password = folder.path().join("password").display().to_string();
+    let flags = [
+        "--store",
+        &url,
+        "--redis-password-file",
+        &password,
+        "--redis-prefix",
+        "p",
+    ];
+    let flags = [&flags[..], &["-o", "json"]].concat();
+    for arguments in [
+        [&["store"][..], &flags, &["doubt"]].concat(),
+        [&["store", "doubt"][..], &flags].concat(),
+    ] {
+        let mut command = signalpost(&arguments);
+        let run = tokio::task::spawn_blocking(move || command.output());
+        let output = run.await.expect("a thread").expect("the binary runs");
+        let said = refusal(&output);
+        assert!(said.contains("holds no store"), "it was let in: {said}");
+    }
+}
+
+#[tokio::test]
 async fn an_empty_redis_is_told_from_a_restored_one() {
     let redis = Redis::start().await;
     let refused = refusal(&store(Path::new(&redis.url()), &["doubt"]).await);

@@ -295,7 +295,7 @@ pub(super) const HEADERS: u8 = 1;
 const RESET: u8 = 3;
 pub(super) const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
-const CONTINUATION: u8 = 9;
+pub(super) const CONTINUATION: u8 = 9;
 /// `GET https://a/` in HPACK.
 pub(super) const GET: &[u8] = &[0x82, 0x87, 0x84, 0x41, 0x01, b'a'];
 

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::root_cause;
+use super::{OpsListener, root_cause};
 
 const TOKEN: &str = "SIGNALPOST_OPS_TOKEN";
 const CONNECT: Duration = Duration::from_secs(5);
@@ -30,6 +30,8 @@ pub(in crate::cli) struct Client {
 /// Why there is no result.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::cli) enum Error {
+    #[error("{0}")]
+    Address(String),
     #[error("{TOKEN} cannot be sent: a token is printable ASCII")]
     Token,
     #[error("no HTTP client can be made: {0}")]
@@ -68,7 +70,8 @@ pub(in crate::cli) struct Problem {
 }
 
 impl Client {
-    pub(in crate::cli) fn new(base: Url) -> Result<Self, Error> {
+    pub(in crate::cli) fn new(ops: &OpsListener) -> Result<Self, Error> {
+        let base = ops.url().map_err(Error::Address)?;
         let mut headers = HeaderMap::new();
         let token = std::env::var_os(TOKEN).map(|token| format!("Bearer {}", token.display()));
         let has_token = token.is_some();

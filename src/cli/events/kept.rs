@@ -3,9 +3,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use reqwest::Url;
 use serde_json::Value;
 
+use super::OpsListener;
 use super::answer::Event;
 use super::client::{Client, Error};
 use crate::clock::Timestamp;
@@ -26,8 +26,8 @@ pub(in crate::cli) struct Kept {
 }
 
 /// Asks the ops listener for an event; why not, as a sentence.
-pub(in crate::cli) async fn kept(ops_url: Url, id: &str) -> Result<Kept, String> {
-    let event = ask(ops_url, id).await.map_err(|error| error.to_string())?;
+pub(in crate::cli) async fn kept(ops: &OpsListener, id: &str) -> Result<Kept, String> {
+    let event = ask(ops, id).await.map_err(|error| error.to_string())?;
     if let Some(at) = &event.erased_at {
         return Err(format!(
             "the event was erased at {at}: nothing of it is left to explain"
@@ -36,9 +36,9 @@ pub(in crate::cli) async fn kept(ops_url: Url, id: &str) -> Result<Kept, String>
     read(event).ok_or_else(|| "the gateway's answer is not that of this version".to_owned())
 }
 
-async fn ask(ops_url: Url, id: &str) -> Result<Event, Error> {
+async fn ask(ops: &OpsListener, id: &str) -> Result<Event, Error> {
     let query = [("body", "true".to_owned())];
-    let asked = Client::new(ops_url)?.get(&["events", id], &query).await;
+    let asked = Client::new(ops)?.get(&["events", id], &query).await;
     asked.map_err(|error| error.about("event", id))
 }
 

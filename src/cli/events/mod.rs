@@ -18,6 +18,7 @@ mod tail;
 
 use clap::{Args, Subcommand};
 
+use super::flags::OpsListener;
 use super::{End, Output, complain, print, root_cause};
 use client::{Client, Error};
 pub(super) use kept::{Kept, kept};
@@ -38,15 +39,8 @@ pub(super) struct Arguments {
 
 #[derive(Args, Debug)]
 pub(super) struct Connection {
-    /// Where the gateway's ops listener is.
-    #[arg(
-        long,
-        env = "SIGNALPOST_OPS_URL",
-        value_name = "URL",
-        default_value = "http://127.0.0.1:8081",
-        global = true
-    )]
-    pub(super) ops_url: reqwest::Url,
+    #[command(flatten)]
+    pub(super) ops: OpsListener,
 
     /// Print for people or for programs: what the API says, where it is asked.
     #[arg(
@@ -73,7 +67,7 @@ enum Command {
 
 pub(super) async fn run(arguments: Arguments) -> End {
     let output = arguments.connection.output;
-    let client = match Client::new(arguments.connection.ops_url) {
+    let client = match Client::new(&arguments.connection.ops) {
         Ok(client) => client,
         Err(error) => return problem(&error),
     };

@@ -153,18 +153,31 @@ impl Compiler<'_> {
 
     fn expr(&mut self, text: &Text, scope: Scope) -> Option<Expr> {
         let compiled = Expr::compile(text.get_ref(), scope);
-        self.keep(compiled, &text.span())
+        let expr = self.keep(compiled, &text.span())?;
+        for doubt in expr.doubts() {
+            self.doubt(doubt, &text.span());
+        }
+        Some(expr)
     }
 
     fn template(&mut self, text: &Text, scope: Scope) -> Option<Template> {
         self.warn_about_foreign_template(text, scope);
         let compiled = Template::compile(text.get_ref(), scope);
-        self.keep(compiled, &text.span())
+        let template = self.keep(compiled, &text.span())?;
+        for doubt in template.doubts() {
+            self.doubt(doubt, &text.span());
+        }
+        Some(template)
     }
 
     fn args(&mut self, written: &Spanned<Written>, scope: Scope) -> Option<JsonTemplate> {
         match JsonTemplate::compile(written.get_ref(), scope) {
-            Ok(template) => Some(template),
+            Ok(template) => {
+                for (string, doubt) in template.doubts() {
+                    self.doubt(doubt, string);
+                }
+                Some(template)
+            }
             Err(faults) => {
                 for (string, fault) in faults {
                     self.fault(fault, &string);
@@ -246,5 +259,14 @@ impl Compiler<'_> {
         let span = self.text.inside(string, fault.at, fault.len);
         self.findings
             .push(Finding::error(codes::EXPRESSION, span, fault.message).maybe_help(fault.help));
+    }
+
+    /// What an expression says and nobody can mean.
+    fn doubt(&mut self, doubt: &Fault, string: &Range<usize>) {
+        let span = self.text.inside(string, doubt.at, doubt.len);
+        self.findings.push(
+            Finding::warning(codes::COMPARISON, span, doubt.message.clone())
+                .maybe_help(doubt.help.clone()),
+        );
     }
 }
