@@ -16,7 +16,7 @@ use http::{HeaderMap, HeaderName, Method, Uri};
 
 use signalpost::verify::providers::{self, Preset, SchemeSpec};
 use signalpost::verify::verifier::Draft;
-use signalpost::verify::{self, Class, Proof, Refusal, WebhookRequest};
+use signalpost::verify::{self, Arrived, Class, Proof, Refusal, WebhookRequest};
 
 use fixture::Fixture;
 
@@ -81,6 +81,31 @@ fn every_fixture_is_judged_as_it_says() {
                 assert_eq!(&event.kind, kind, "{shown}");
             }
         }
+    }
+}
+
+#[test]
+fn every_format_of_an_auth0_stream_is_taken_apart() {
+    let preset = providers::find("auth0").unwrap();
+    let cases = [
+        ("json-array", 2),
+        ("json-lines", 2),
+        ("json-lines-of-another-media-type", 2),
+        ("json-lines-one-of-them", 1),
+        ("json-object", 1),
+    ];
+    for (case, expected) in cases {
+        let fixture = Fixture::read(&folder(preset).join(case).with_extension("http"));
+        let (headers, body) = (fixture.headers.clone(), fixture.body.clone());
+        let request = request(&fixture.method, &fixture.target, headers, body);
+        let arrived = verify::receive(&fixture.source_of_items(preset), &request, fixture.now);
+        let Ok(Arrived::Several(events)) = arrived else {
+            panic!("{case}: {arrived:?}");
+        };
+        let ids =
+            [8, 9].map(|end| format!("9002026080111595900000000000000122337203685477580{end}"));
+        let keys: Vec<&str> = events.iter().map(|event| &*event.key.text).collect();
+        assert_eq!(keys, ids[..expected], "{case}");
     }
 }
 
