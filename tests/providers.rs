@@ -85,6 +85,26 @@ fn every_fixture_is_judged_as_it_says() {
 }
 
 #[test]
+fn two_events_of_one_body_are_two_and_a_repeat_is_none() {
+    let key = |name: &str, case: &str| {
+        let preset = providers::find(name).unwrap();
+        let fixture = Fixture::read(&folder(preset).join(case).with_extension("http"));
+        let event = fixture.judge(&fixture.source(preset)).unwrap();
+        (event.key.text, fixture.body)
+    };
+    for name in ["plaid", "shipengine"] {
+        let (first, body) = key(name, "one-body-first");
+        let (second, same_body) = key(name, "one-body-second");
+        assert_eq!(body, same_body, "{name}");
+        assert_ne!(first, second, "{name}");
+    }
+    // ECDSA: for each signature that holds there is another one.
+    let (first, _) = key("plaid", "one-body-first");
+    let (otherwise, _) = key("plaid", "one-body-first-signed-otherwise");
+    assert_eq!(first, otherwise);
+}
+
+#[test]
 fn every_format_of_an_auth0_stream_is_taken_apart() {
     let preset = providers::find("auth0").unwrap();
     let cases = [
