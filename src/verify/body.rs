@@ -96,7 +96,7 @@ fn list(body: &[u8]) -> Option<Content> {
             let lines = body.split(|byte| *byte == b'\n');
             let lines = lines.filter(|line| !line.trim_ascii().is_empty());
             let values: Vec<Value> = lines.map(json::read).collect::<Option<_>>()?;
-            (!values.is_empty()).then(|| Content::Form(Value::Array(values)))
+            (!values.is_empty()).then_some(Content::Form(Value::Array(values)))
         }
     }
 }
