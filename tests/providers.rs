@@ -118,7 +118,8 @@ fn every_format_of_an_auth0_stream_is_taken_apart() {
         let fixture = Fixture::read(&folder(preset).join(case).with_extension("http"));
         let (headers, body) = (fixture.headers.clone(), fixture.body.clone());
         let request = request(&fixture.method, &fixture.target, headers, body);
-        let arrived = verify::receive(&fixture.source_of_items(preset), &request, fixture.now);
+        let source = fixture.source_of_items(preset);
+        let arrived = verify::receive(&source, &request, fixture.now);
         let Ok(Arrived::Several(events)) = arrived else {
             panic!("{case}: {arrived:?}");
         };
@@ -126,6 +127,13 @@ fn every_format_of_an_auth0_stream_is_taken_apart() {
             [8, 9].map(|end| format!("9002026080111595900000000000000122337203685477580{end}"));
         let keys: Vec<&str> = events.iter().map(|event| &*event.key.text).collect();
         assert_eq!(keys, ids[..expected], "{case}");
+        for event in &events {
+            let again = source.reread(event).unwrap();
+            assert_eq!(
+                (&again.key.text, &again.kind),
+                (&event.key.text, &event.kind)
+            );
+        }
     }
 }
 
