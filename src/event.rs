@@ -105,7 +105,7 @@ pub struct Item {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Content {
     Json(Value),
-    /// Form fields: text, or a list where a field repeats; or what a document in the form says.
+    /// Form fields: text, or a list where a field repeats; or what a document in the form says, or what lines of JSON do.
     Form(Value),
     /// UTF-8 that is neither.
     Text,

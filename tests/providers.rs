@@ -18,7 +18,7 @@ use signalpost::clock::Timestamp;
 use signalpost::verify::diagnosis::{Known, diagnose};
 use signalpost::verify::providers::{self, Preset, SchemeSpec};
 use signalpost::verify::verifier::Draft;
-use signalpost::verify::{self, Class, Proof, Refusal, WebhookRequest};
+use signalpost::verify::{self, Arrived, Class, Proof, Refusal, WebhookRequest};
 
 use fixture::Fixture;
 
@@ -114,6 +114,59 @@ fn every_time_beyond_its_limit_is_named() {
                 ("future", "timestamp_future") | (_, "timestamp_unit") => {}
                 other => panic!("{shown}: {other:?}"),
             }
+        }
+    }
+}
+
+#[test]
+fn two_events_of_one_body_are_two_and_a_repeat_is_none() {
+    let key = |name: &str, case: &str| {
+        let preset = providers::find(name).unwrap();
+        let fixture = Fixture::read(&folder(preset).join(case).with_extension("http"));
+        let event = fixture.judge(&fixture.source(preset)).unwrap();
+        (event.key.text, fixture.body)
+    };
+    for name in ["plaid", "shipengine"] {
+        let (first, body) = key(name, "one-body-first");
+        let (second, same_body) = key(name, "one-body-second");
+        assert_eq!(body, same_body, "{name}");
+        assert_ne!(first, second, "{name}");
+    }
+    // ECDSA: for each signature that holds there is another one.
+    let (first, _) = key("plaid", "one-body-first");
+    let (otherwise, _) = key("plaid", "one-body-first-signed-otherwise");
+    assert_eq!(first, otherwise);
+}
+
+#[test]
+fn every_format_of_an_auth0_stream_is_taken_apart() {
+    let preset = providers::find("auth0").unwrap();
+    let cases = [
+        ("json-array", 2),
+        ("json-lines", 2),
+        ("json-lines-of-another-media-type", 2),
+        ("json-lines-one-of-them", 1),
+        ("json-object", 1),
+    ];
+    for (case, expected) in cases {
+        let fixture = Fixture::read(&folder(preset).join(case).with_extension("http"));
+        let (headers, body) = (fixture.headers.clone(), fixture.body.clone());
+        let request = request(&fixture.method, &fixture.target, headers, body);
+        let source = fixture.source_of_items(preset);
+        let arrived = verify::receive(&source, &request, fixture.now);
+        let Ok(Arrived::Several(events)) = arrived else {
+            panic!("{case}: {arrived:?}");
+        };
+        let ids =
+            [8, 9].map(|end| format!("9002026080111595900000000000000122337203685477580{end}"));
+        let keys: Vec<&str> = events.iter().map(|event| &*event.key.text).collect();
+        assert_eq!(keys, ids[..expected], "{case}");
+        for event in &events {
+            let again = source.reread(event).unwrap();
+            assert_eq!(
+                (&again.key.text, &again.kind),
+                (&event.key.text, &event.kind)
+            );
         }
     }
 }

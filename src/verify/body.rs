@@ -37,6 +37,11 @@ pub(super) fn read(headers: &HeaderMap, body: &Bytes, rule: BodyRule) -> Result<
     {
         return Ok(Content::Json(value));
     }
+    if rule == BodyRule::JsonLines
+        && let Some(list) = list(body)
+    {
+        return Ok(list);
+    }
     match (rule, media) {
         (BodyRule::Braintree, _) => braintree(body)
             .map(Content::Form)
@@ -44,14 +49,15 @@ pub(super) fn read(headers: &HeaderMap, body: &Bytes, rule: BodyRule) -> Result<
         (BodyRule::Json, _) | (_, Media::Json) => json::read(body)
             .map(Content::Json)
             .ok_or(Refusal::Unparsable),
-        (BodyRule::Form, _) | (BodyRule::ByMediaType | BodyRule::ByContent, Media::Form) => {
+        (BodyRule::Form, _)
+        | (BodyRule::ByMediaType | BodyRule::ByContent | BodyRule::JsonLines, Media::Form) => {
             Ok(Content::Form(form(body)))
         }
         (BodyRule::ByMediaType, Media::Absent) => {
             Ok(json::read(body).map_or_else(|| text(body), Content::Json))
         }
-        (BodyRule::ByMediaType | BodyRule::ByContent, Media::Other)
-        | (BodyRule::ByContent, Media::Absent)
+        (BodyRule::ByMediaType | BodyRule::ByContent | BodyRule::JsonLines, Media::Other)
+        | (BodyRule::ByContent | BodyRule::JsonLines, Media::Absent)
         | (BodyRule::Text, _) => Ok(text(body)),
     }
 }
@@ -79,6 +85,20 @@ pub(super) fn is_form(headers: &HeaderMap) -> bool {
 fn braintree(body: &[u8]) -> Option<Value> {
     let (_, payload) = form_urlencoded::parse(body).find(|(name, _)| name == "bt_payload")?;
     xml::read(&layout::base64_lines(&payload)?)
+}
+
+/// A list that does not stand in the body as JSON is kept beside it, like what a form says.
+fn list(body: &[u8]) -> Option<Content> {
+    match json::read(body) {
+        Some(list @ Value::Array(_)) => Some(Content::Json(list)),
+        Some(one) => Some(Content::Form(Value::Array(vec![one]))),
+        None => {
+            let lines = body.split(|byte| *byte == b'\n');
+            let lines = lines.filter(|line| !line.trim_ascii().is_empty());
+            let values: Vec<Value> = lines.map(json::read).collect::<Option<_>>()?;
+            (!values.is_empty()).then_some(Content::Form(Value::Array(values)))
+        }
+    }
 }
 
 fn text(body: &[u8]) -> Content {
@@ -190,6 +210,30 @@ mod tests {
             Ok(Content::Form(json!({"a": "1"})))
         );
         assert_eq!(read("application/json", b"<a/>"), Err(Refusal::Unparsable));
+    }
+
+    #[test]
+    fn lines_of_json_are_a_list_whatever_the_media_type() {
+        let json = Some("application/json");
+        let read = |media, body| by(BodyRule::JsonLines, media, body);
+        let two = Ok(Content::Form(json!([{"a": 1}, {"a": 2}])));
+        for body in [
+            &b"{\"a\":1}\n{\"a\":2}"[..],
+            b"{\"a\":1}\r\n{\"a\":2}\r\n\r\n",
+        ] {
+            for media in [json, None, Some("application/x-ndjson")] {
+                assert_eq!(read(media, body), two);
+            }
+        }
+        let one = Ok(Content::Form(json!([{"a": 1}])));
+        assert_eq!(read(json, b"{\"a\":1}\n"), one);
+        assert_eq!(read(json, b"{\n \"a\": 1\n}"), one);
+        let list = Ok(Content::Json(json!([{"a": 1}])));
+        assert_eq!(read(json, b"[{\"a\":1}]"), list);
+        for body in [&b""[..], b"\n", b"{\"a\":1}\n{", b"{\"a\":1} {\"a\":2}"] {
+            assert_eq!(read(json, body), Err(Refusal::Unparsable));
+            assert_eq!(read(Some("text/plain"), body), Ok(Content::Text));
+        }
     }
 
     #[test]

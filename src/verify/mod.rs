@@ -241,6 +241,8 @@ pub enum BodyRule {
     /// JSON wherever the bytes are; else by the media type. For providers whose event key stands in JSON and that send other
     /// bodies too: the media type is not signed, and must not be able to take an event's key away.
     ByContent,
+    /// A list of JSON values: as JSON, or one value on each line; one alone is a list of one. Else by the media type.
+    JsonLines,
 }
 
 /// What a proof has shown beyond that it holds.

@@ -70,7 +70,12 @@ pub fn expressions(data: &[u8]) {
         compiled.filter_map(Result::ok).collect()
     });
     let bytes = Bytes::copy_from_slice(data);
-    for rule in [BodyRule::ByContent, BodyRule::Form, BodyRule::Text] {
+    for rule in [
+        BodyRule::ByContent,
+        BodyRule::JsonLines,
+        BodyRule::Form,
+        BodyRule::Text,
+    ] {
         let Ok(content) = body::read(&HeaderMap::new(), &bytes, rule) else {
             continue;
         };

@@ -7,14 +7,16 @@ use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
 
 use super::identity::{self, Key};
-use super::{Refusal, Source, body};
+use super::{BodyRule, Refusal, Source, body};
 use crate::event::Event;
 use crate::expr::{Body, Variables};
 
 impl Source {
     /// The event as this source would make it of the same request.
     pub fn reread(&self, event: &Event) -> Result<Event, Refusal> {
-        let content = body::read(&header_map(&event.headers), &event.body, self.body)?;
+        // An item is JSON, whatever the request was that it came in.
+        let rule = event.item.as_ref().map_or(self.body, |_| BodyRule::Json);
+        let content = body::read(&header_map(&event.headers), &event.body, rule)?;
         let vars = Variables {
             body: Some(Body {
                 content: &content,

@@ -33,8 +33,8 @@ pub struct Seal {
     pub signed_at: Option<Timestamp>,
     /// What a signed token says, where the proof is one.
     pub claims: Option<Value>,
-    /// SHA-256 of what was signed, where several bodies read as the same signed text: then two requests are
-    /// equal if these are, and a captured one written differently is no new event.
+    /// SHA-256 of what was signed, where several bodies read as the same signed text, or several events have one body: then two
+    /// requests are equal if these are, and a captured one written differently is no new event.
     pub digest: Option<[u8; 32]>,
 }
 

@@ -80,6 +80,20 @@ impl Fixture {
 
     /// The source that the fixture describes, compiled from a routing file like any other.
     pub(super) fn source(&self, preset: &Preset) -> Arc<Source> {
+        self.compiled(preset, &self.settings)
+    }
+
+    /// The same, with each request taken apart as the preset says.
+    pub(super) fn source_of_items(&self, preset: &Preset) -> Arc<Source> {
+        let other = self
+            .settings
+            .iter()
+            .filter(|line| !line.starts_with("event"));
+        let settings: Vec<String> = other.cloned().chain(["each = true".to_owned()]).collect();
+        self.compiled(preset, &settings)
+    }
+
+    fn compiled(&self, preset: &Preset, settings: &[String]) -> Arc<Source> {
         let folder = self.path.parent().unwrap().display().to_string();
         let references: Vec<String> = (0..self.secrets.len())
             .map(|number| format!("\"env:SECRET_{number}\""))
@@ -88,7 +102,7 @@ impl Fixture {
         if !references.is_empty() {
             text.extend(["secrets = [", &references.join(", "), "]\n"]);
         }
-        for line in &self.settings {
+        for line in settings {
             text.push_str(&line.replace("{folder}", &folder));
             text.push('\n');
         }

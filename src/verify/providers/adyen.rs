@@ -30,7 +30,7 @@ pub(super) static PRESET: Preset = Preset {
     horizon: Some(days(30)),
     confidence: Confidence::Library,
     source: "https://docs.adyen.com/development-resources/webhooks/verify-hmac-signatures/",
-    setup: "Customer Area → Developers → Webhooks → the webhook → HMAC key",
+    setup: "Customer Area → Developers → Webhooks → the webhook, method JSON → HMAC key",
     words: Words {
         algorithm: "HMAC-SHA-256",
         signed: "eight fields of each item, by its `additionalData.hmacSignature`",

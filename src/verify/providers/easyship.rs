@@ -1,6 +1,10 @@
-//! Easyship: an HS256 token in `X-EASYSHIP-SIGNATURE`. The body is not bound to it, and has no id.
+//! Easyship: an HS256 token in `X-EASYSHIP-SIGNATURE`. The body is not bound to it, and has no id and no time.
+//!
+//! A status that comes back has the very same body: repeats are known for as long as Easyship retries, and little longer.
 
-use super::{Confidence, Preset, SchemeSpec, Words, days};
+use std::time::Duration;
+
+use super::{Confidence, Preset, SchemeSpec, Words};
 use crate::verify::schemes::easyship;
 
 pub(super) static PRESET: Preset = Preset {
@@ -14,7 +18,8 @@ pub(super) static PRESET: Preset = Preset {
     },
     binds_body: false,
     kind: Some("body.event_type"),
-    horizon: Some(days(10)),
+    dedup: Some(Duration::from_hours(1)),
+    horizon: Some(Duration::from_mins(30)),
     confidence: Confidence::Documentation,
     source: "https://developers.easyship.com/docs/webhooks-guide",
     setup: "Connect → Webhooks → your webhook: the secret key `webh_…`",

@@ -1,5 +1,8 @@
 //! Plaid: an ES256 token in `Plaid-Verification` that carries the hash of the body. Plaid hands out its keys one by one, to clients
 //! with credentials: it is asked with those of the source, or something of the operator's keeps a set, which `jwks` names.
+//!
+//! Bodies have no id, and those of two events are often the same (`TRANSFER_EVENTS_UPDATE` always): the key is a digest of what
+//! was signed, which holds the time.
 
 use std::time::Duration;
 

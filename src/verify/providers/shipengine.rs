@@ -1,4 +1,5 @@
-//! ShipEngine, the API of ShipStation: RSA over `timestamp.body`, by a key of the vendor's set. Bodies are thin and have no id.
+//! ShipEngine, the API of ShipStation: RSA over `timestamp.body`, by a key of the vendor's set. Bodies are thin and have no id:
+//! the key is a digest of what was signed, which holds the time.
 
 use std::time::Duration;
 

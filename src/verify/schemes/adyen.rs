@@ -194,13 +194,20 @@ fn plain(of: &Value, name: &'static str) -> Result<String, Refusal> {
     Ok(text.to_owned())
 }
 
-/// In minor units, which are whole.
+/// In minor units, which are whole; the vendor's own samples write some as text.
 fn value(amount: Option<&Value>) -> Result<String, Refusal> {
     match amount.and_then(|amount| amount.get("value")) {
         None | Some(Value::Null) => Ok(String::new()),
         Some(Value::Number(number)) if number.is_i64() => Ok(number.to_string()),
+        Some(Value::String(text)) if is_whole(text) => Ok(text.clone()),
         Some(_) => Err(Refusal::MalformedField("amount.value")),
     }
+}
+
+/// As a number of that value would be written.
+fn is_whole(text: &str) -> bool {
+    text.parse::<i64>()
+        .is_ok_and(|value| value.to_string() == text)
 }
 
 #[cfg(test)]
@@ -222,6 +229,16 @@ mod tests {
     }
 
     #[test]
+    fn an_amount_that_is_written_as_text_is_signed_like_the_number() {
+        let item = |value| json!({"amount": {"value": value, "currency": "EUR"}});
+        for number in [0, 1130, -10000] {
+            let text = signed_text(&item(json!(number.to_string())));
+            assert_eq!(text, signed_text(&item(json!(number))));
+            assert_eq!(text, Ok(format!("::::{number}:EUR::")));
+        }
+    }
+
+    #[test]
     fn the_signed_text_can_be_cut_in_one_way_only() {
         for item in [
             json!({"pspReference": "P:1"}),
@@ -231,6 +248,10 @@ mod tests {
             json!({"success": true}),
             json!({"amount": {"value": "1:2"}}),
             json!({"amount": {"value": 1.5}}),
+            json!({"amount": {"value": "1.5"}}),
+            json!({"amount": {"value": "+1"}}),
+            json!({"amount": {"value": "01"}}),
+            json!({"amount": {"value": ""}}),
             json!({"amount": {"currency": "EUR:"}}),
         ] {
             assert!(signed_text(&item).is_err(), "{item}");
