@@ -12,6 +12,8 @@ pub(super) static PRESET: Preset = Preset {
         signature: SignatureSpec {
             header: "x-webflow-signature",
             signed: "{timestamp}:{body}",
+            // An inventory that is back at an earlier figure has the body of then.
+            by_time: true,
             ..SignatureSpec::BODY
         },
         timestamp: Some(TimestampSpec {
