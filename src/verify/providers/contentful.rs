@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Confidence, Preset, SchemeSpec, Words};
+use crate::verify::BodyRule;
 use crate::verify::schemes::Contentful;
 
 pub(super) static PRESET: Preset = Preset {
@@ -17,6 +18,8 @@ pub(super) static PRESET: Preset = Preset {
     },
     settings: &["public_url"],
     kind: Some("headers['x-contentful-topic']"),
+    // A webhook's transformation may send a form.
+    body: BodyRule::ByMediaType,
     confidence: Confidence::Library,
     source: "https://www.contentful.com/developers/docs/webhooks/request-verification/",
     setup: "Settings → Webhooks → Settings: the signing secret; of an app: its Security tab",
