@@ -25,7 +25,9 @@ pub(super) static PRESET: Preset = Preset {
         // `eventId` alone is not promised to be unique; the number of the attempt changes with each.
         key: Some(
             "string(body.subscriptionId) + ':' + string(body.eventId) + ':' + string(body.occurredAt) \
-             + (has(body.objectId) ? ':' + string(body.objectId) : '')",
+             + (has(body.objectId) ? ':' + string(body.objectId) : '') \
+             + (has(body.fromObjectId) ? ':' + string(body.fromObjectId) + ':' + string(body.toObjectId) : '') \
+             + (has(body.messageId) ? ':' + string(body.messageId) : '')",
         ),
         kind: Some("body.subscriptionType"),
     }),
