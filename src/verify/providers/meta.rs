@@ -18,7 +18,11 @@ pub(super) static PRESET: Preset = Preset {
     batch: Some(Batch {
         each: "body.entry",
         key: None,
-        kind: Some("has(body.changes) ? body.changes[0].field : 'messaging'"),
+        // Without `include_values` only the names of the fields come.
+        kind: Some(
+            "has(body.changes) ? body.changes[0].field : has(body.changed_fields) ? body.changed_fields[0] : \
+             has(body.standby) ? 'standby' : 'messaging'",
+        ),
     }),
     horizon: Some(days(7)),
     confidence: Confidence::Unconfirmed,
