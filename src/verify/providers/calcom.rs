@@ -17,7 +17,7 @@ pub(super) static PRESET: Preset = Preset {
     kind: Some("body.triggerEvent"),
     // A payload template that is no JSON is sent as a form.
     body: BodyRule::ByMediaType,
-    confidence: Confidence::ThirdParty,
+    confidence: Confidence::Code,
     source: "https://cal.com/docs/developing/guides/automation/webhooks",
     setup: "Settings → Developer → Webhooks → the webhook → Secret: the one you entered",
     ..Preset::BASE

@@ -25,7 +25,7 @@ pub(super) static PRESET: Preset = Preset {
         ),
     }),
     horizon: Some(days(7)),
-    confidence: Confidence::Unconfirmed,
+    confidence: Confidence::Code,
     source: "https://developers.facebook.com/docs/graph-api/webhooks/getting-started",
     setup: "App Dashboard → App settings → Basic → App secret; `verify_token` is yours to make up and to enter at Webhooks there",
     example: &["verify_token = \"env:META_VERIFY_TOKEN\""],

@@ -24,7 +24,7 @@ pub(super) static PRESET: Preset = Preset {
     },
     kind: Some("body.triggerType"),
     dedup: Some(days(10)),
-    confidence: Confidence::ThirdParty,
+    confidence: Confidence::Code,
     source: "https://developers.webflow.com/data/docs/working-with-webhooks",
     setup: "the OAuth app's client secret; for webhooks made with a site token, the `secretKey` answered when it was made",
     ..Preset::BASE

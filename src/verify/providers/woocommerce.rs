@@ -20,7 +20,7 @@ pub(super) static PRESET: Preset = Preset {
     },
     kind: Some("headers['x-wc-webhook-topic']"),
     body: BodyRule::ByMediaType,
-    confidence: Confidence::ThirdParty,
+    confidence: Confidence::Code,
     source: "https://woocommerce.com/document/webhooks/",
     setup: "WooCommerce → Settings → Advanced → Webhooks → the webhook → Secret",
     ..Preset::BASE
