@@ -141,9 +141,13 @@ impl Fixture {
         let Arrived::Several(events) = arrived else {
             panic!("{}: {arrived:?}", self.path.display());
         };
-        let shown = |event: &Event| match event.key.digest {
-            true => format!("{} | sha256", event.kind),
-            false => format!("{} | {}", event.kind, event.key.text),
+        let shown = |event: &Event| {
+            let key = if event.key.digest {
+                "sha256"
+            } else {
+                &event.key.text
+            };
+            format!("{} | {key}", event.kind)
         };
         events.iter().map(shown).collect()
     }

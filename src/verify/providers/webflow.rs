@@ -22,6 +22,7 @@ pub(super) static PRESET: Preset = Preset {
             tolerance: Some(Duration::from_mins(5)),
         }),
     },
+    digest_of: "what is signed, its time with it",
     kind: Some("body.triggerType"),
     dedup: Some(days(10)),
     confidence: Confidence::Code,

@@ -25,6 +25,7 @@ pub(super) static PRESET: Preset = Preset {
     key: Some(
         "type(body) == map && has(body.zendesk_event_version) && has(body.id) ? body.id : null",
     ),
+    digest_of: "what is signed, its time with it",
     kind: Some("body.type"),
     body: BodyRule::ByContent,
     dedup: Some(days(10)),
