@@ -55,6 +55,8 @@ struct Shown {
     #[serde(flatten)]
     scheme: ShownScheme,
     event_key: Option<&'static str>,
+    #[serde(skip)]
+    digest_of: &'static str,
     event_type: Option<&'static str>,
     batch: Option<ShownBatch>,
     /// What the provider asks before it sends, and is answered.
@@ -142,6 +144,7 @@ impl Shown {
             source: preset.source,
             scheme,
             event_key: preset.key,
+            digest_of: preset.digest_of,
             event_type: preset.kind,
             batch: preset.batch.map(|batch| ShownBatch {
                 each: batch.each,

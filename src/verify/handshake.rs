@@ -46,12 +46,14 @@ pub enum Handshake {
     /// A subscription to be confirmed at the sender's.
     Sns,
     Wise,
+    /// A form that only counts the webhook.
+    WooCommerce,
     X,
     Zoom,
 }
 
 /// By the provider's name, in alphabetical order.
-const ALL: [(&str, Handshake); 18] = [
+const ALL: [(&str, Handshake); 19] = [
     ("asana", Handshake::Asana),
     ("aws-sns", Handshake::Sns),
     ("azure-event-grid", Handshake::EventGrid),
@@ -68,6 +70,7 @@ const ALL: [(&str, Handshake); 18] = [
     ("okta", Handshake::Okta),
     ("slack", Handshake::Slack),
     ("wise", Handshake::Wise),
+    ("woocommerce", Handshake::WooCommerce),
     ("x", Handshake::X),
     ("zoom", Handshake::Zoom),
 ];
@@ -139,6 +142,9 @@ impl Handshake {
                  alone"
             }
             Self::Wise => "a POST with `X-Test-Notification: true`: answered 200",
+            Self::WooCommerce => {
+                "an unsigned POST of `webhook_id=…` when a webhook is saved: answered 200"
+            }
             Self::X => "GET `?crc_token=…`: answered with its HMAC as `response_token`",
             Self::Zoom => {
                 "a signed POST of `endpoint.url_validation`: answered with `encryptedToken`, again every 72 h"

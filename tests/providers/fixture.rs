@@ -2,8 +2,9 @@
 //!
 //! `# expect: accepted`, or the reason of a refusal · `# now: RFC 3339` · `# secret: TEXT`, once for each · `# set: KEY = VALUE`, a
 //! line of the source as in routes.toml, `{folder}` in it being the fixture's folder · `# url: https://…`, the process's PUBLIC_URL ·
-//! `# matched: N`, which secret · `# key: KEY`, or `sha256` for a digest · `# kind: TYPE`. The body is exactly what follows the
-//! empty line.
+//! `# matched: N`, which secret · `# key: KEY`, or `sha256` for a digest · `# kind: TYPE` ·
+//! `# item: TYPE | KEY`, for each event of a list, which the source then takes apart (`each = true`). The body is exactly what
+//! follows the empty line.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use signalpost::config::{self, Options};
 use signalpost::event::Event;
 use signalpost::token::{KeySet, Location};
 use signalpost::verify::providers::Preset;
-use signalpost::verify::{Refusal, Source, authenticate};
+use signalpost::verify::{Arrived, Refusal, Source, authenticate, receive};
 
 pub(super) struct Fixture {
     pub(super) path: PathBuf,
@@ -29,6 +30,7 @@ pub(super) struct Fixture {
     pub(super) matched: Option<usize>,
     pub(super) key: Option<String>,
     pub(super) kind: Option<String>,
+    pub(super) items: Vec<String>,
     pub(super) method: Method,
     pub(super) target: Uri,
     pub(super) headers: HeaderMap,
@@ -71,6 +73,7 @@ impl Fixture {
             matched: note("matched").map(|text| text.parse().unwrap()),
             key: note("key"),
             kind: note("kind"),
+            items: all("item"),
             method: method.parse().unwrap(),
             target: target.parse().unwrap(),
             headers,
@@ -106,6 +109,9 @@ impl Fixture {
             text.push_str(&line.replace("{folder}", &folder));
             text.push('\n');
         }
+        if !self.items.is_empty() {
+            text.push_str("each = true\n");
+        }
         let held: HashMap<String, String> = self
             .secrets
             .iter()
@@ -134,6 +140,30 @@ impl Fixture {
 
     pub(super) fn judge(&self, source: &Source) -> Result<Event, Refusal> {
         self.judge_as(source, self.headers.clone(), self.body.clone())
+    }
+
+    /// As in the notes, of each event in the list.
+    pub(super) fn apart(&self, source: &Source) -> Vec<String> {
+        let request = super::request(
+            &self.method,
+            &self.target,
+            self.headers.clone(),
+            self.body.clone(),
+        );
+        let arrived = receive(source, &request, self.now)
+            .unwrap_or_else(|refusal| panic!("{}: {refusal:?}", self.path.display()));
+        let Arrived::Several(events) = arrived else {
+            panic!("{}: {arrived:?}", self.path.display());
+        };
+        let shown = |event: &Event| {
+            let key = if event.key.digest {
+                "sha256"
+            } else {
+                &event.key.text
+            };
+            format!("{} | {key}", event.kind)
+        };
+        events.iter().map(shown).collect()
     }
 
     /// The same request with other headers and another body.

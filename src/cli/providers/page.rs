@@ -72,6 +72,16 @@ pub(super) fn one(shown: &Shown) -> String {
     page.join("\n")
 }
 
+/// With what stands in where there is none.
+fn event_key(shown: &Shown) -> String {
+    let digest = format!("a digest of {}", shown.digest_of);
+    match shown.event_key {
+        None => digest,
+        Some(key) if key.ends_with(": null") => format!("{key} (null: {digest})"),
+        Some(key) => key.to_owned(),
+    }
+}
+
 /// What there is to say, in order; what is empty is left out.
 fn lines(shown: &Shown) -> Vec<(&'static str, String)> {
     let text = |text: &str| text.to_owned();
@@ -120,10 +130,7 @@ fn lines(shown: &Shown) -> Vec<(&'static str, String)> {
             ),
         ),
         ("body", Some(text(bound))),
-        (
-            "event key",
-            Some(or(shown.event_key, "a digest of the body")),
-        ),
+        ("event key", Some(event_key(shown))),
         ("event type", Some(or(shown.event_type, "none"))),
         ("batch", batch),
         ("handshake", shown.handshake.map(str::to_owned)),

@@ -119,6 +119,7 @@ impl Compiler<'_> {
             key_form: key_form?,
             other: None,
             pinned: None,
+            by_time: false,
         })
     }
 

@@ -252,6 +252,18 @@ fn pings_without_a_proof_learn_nothing() {
     );
     let event = request(Method::POST, "", &[("X-Test-Notification", "false")], "{}");
     assert_eq!(responder(Handshake::Wise).unproven(&event), None);
+    let shop = responder(Handshake::WooCommerce);
+    let ping = request(Method::POST, "", &[], "webhook_id=7");
+    assert_eq!(shop.unproven(&ping), Some(Ok(Reply::ok())));
+    let signed = [("X-WC-Webhook-Signature", "AAAA")];
+    for event in [
+        request(Method::POST, "", &signed, "webhook_id=7"),
+        request(Method::POST, "", &[], "webhook_id=7&a=b"),
+        request(Method::POST, "", &[], "webhook_id="),
+        request(Method::POST, "", &[], r#"{"id":7}"#),
+    ] {
+        assert_eq!(shop.unproven(&event), None);
+    }
     let empty = request(Method::POST, "", &[], "");
     assert_eq!(
         responder(Handshake::Fedex).unproven(&empty),

@@ -19,6 +19,7 @@ const OKTA_CHALLENGE: HeaderName = HeaderName::from_static("x-okta-verification-
 const REQUEST_ORIGIN: HeaderName = HeaderName::from_static("webhook-request-origin");
 const HOOK_SECRET: HeaderName = HeaderName::from_static("x-hook-secret");
 const TEST_NOTIFICATION: HeaderName = HeaderName::from_static("x-test-notification");
+const WOOCOMMERCE_SIGNATURE: HeaderName = HeaderName::from_static("x-wc-webhook-signature");
 
 /// A secret that is handed over is at least so long.
 const SHORTEST_SECRET: usize = 16;
@@ -43,6 +44,7 @@ impl Responder {
                 echo(request, "validationToken")
             }
             Handshake::Wise if is_true(&request.headers, &TEST_NOTIFICATION) => Ok(Reply::ok()),
+            Handshake::WooCommerce if is_ping(request) => Ok(Reply::ok()),
             _ if !post => Err(Unanswered::Malformed),
             _ => return None,
         };
@@ -175,6 +177,14 @@ fn parameter(request: &WebhookRequest, name: &str) -> Result<String, Unanswered>
 
 fn header<'r>(request: &'r WebhookRequest, name: &HeaderName) -> Result<&'r str, Unanswered> {
     request.required(name).map_err(|_| Unanswered::Malformed)
+}
+
+/// Of WooCommerce: the number of the webhook as a form, and no signature.
+fn is_ping(request: &WebhookRequest) -> bool {
+    let number = request.body.strip_prefix(b"webhook_id=");
+    let number =
+        number.is_some_and(|it| (1..=20).contains(&it.len()) && it.iter().all(u8::is_ascii_digit));
+    number && !request.headers.contains_key(WOOCOMMERCE_SIGNATURE)
 }
 
 fn is_true(headers: &HeaderMap, name: &HeaderName) -> bool {

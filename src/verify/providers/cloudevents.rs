@@ -18,15 +18,17 @@ pub(super) static PRESET: Preset = Preset {
     },
     binds_body: false,
     key: Some(
-        "'ce-id' in headers ? headers['ce-source'] + ' ' + headers['ce-id'] : type(body) == list ? body[0].source + ' ' + body[0].id + ' ' + body[size(body) - 1].id + ' ' + string(size(body)) : body.source + ' ' + body.id",
+        "'ce-id' in headers ? headers['ce-source'] + ' ' + headers['ce-id'] : type(body) == list ? (size(body) == 0 ? null : body[0].source + ' ' + body[0].id + ' ' + body[size(body) - 1].id + ' ' + string(size(body))) : body.source + ' ' + body.id",
     ),
     kind: Some(
         "'ce-type' in headers ? headers['ce-type'] : type(body) == list ? body[0].type : body.type",
     ),
     batch: Some(Batch {
-        each: "type(body) == list ? body : [body]",
-        key: Some("body.source + ' ' + body.id"),
-        kind: Some("body.type"),
+        each: "!('ce-id' in headers) && type(body) == list ? body : [body]",
+        key: Some(
+            "'ce-id' in headers ? headers['ce-source'] + ' ' + headers['ce-id'] : body.source + ' ' + body.id",
+        ),
+        kind: Some("'ce-type' in headers ? headers['ce-type'] : body.type"),
     }),
     body: BodyRule::ByMediaType,
     horizon: Some(days(10)),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Confidence, Preset, SchemeSpec, Words};
+use crate::verify::BodyRule;
 use crate::verify::schemes::Contentful;
 
 pub(super) static PRESET: Preset = Preset {
@@ -16,7 +17,10 @@ pub(super) static PRESET: Preset = Preset {
         build: Contentful::build,
     },
     settings: &["public_url"],
+    digest_of: "what is signed, its time with it",
     kind: Some("headers['x-contentful-topic']"),
+    // A webhook's transformation may send a form.
+    body: BodyRule::ByMediaType,
     confidence: Confidence::Library,
     source: "https://www.contentful.com/developers/docs/webhooks/request-verification/",
     setup: "Settings → Webhooks → Settings: the signing secret; of an app: its Security tab",

@@ -19,7 +19,7 @@ pub(super) static PRESET: Preset = Preset {
         timestamp: None,
     },
     key: Some(
-        "type(body) == map && has(body.data) && has(body.data.envelopeId) && has(body.event) && has(body.generatedDateTime) ? body.data.envelopeId + ':' + body.event + ':' + body.generatedDateTime : null",
+        "type(body) == map && has(body.data) && has(body.data.envelopeId) && has(body.event) && has(body.generatedDateTime) ? body.data.envelopeId + ':' + body.event + ':' + body.generatedDateTime + (has(body.data.recipientId) ? ':' + string(body.data.recipientId) : '') : null",
     ),
     kind: Some("body.event"),
     body: BodyRule::ByContent,

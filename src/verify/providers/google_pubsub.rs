@@ -26,7 +26,8 @@ pub(super) static PRESET: Preset = Preset {
     horizon: Some(days(31)),
     confidence: Confidence::Library,
     source: "https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions",
-    setup: "the push subscription → authentication: its service account, and its audience if one is set",
+    setup: "the push subscription → authentication: its service account, and its audience if one is set. With payload unwrapping, turn \
+            on `Write metadata`, which is off at first: the id of a message comes in its headers then, and without it is nowhere",
     words: Words {
         headers: &["authorization"],
         algorithm: "RS256, a JSON Web Token",

@@ -15,6 +15,7 @@ pub(super) static PRESET: Preset = Preset {
         build: HubSpot::build,
     },
     settings: &["public_url"],
+    digest_of: "the body and the signed time",
     // A list of events of any types; a workflow's webhook is one object without a type.
     kind: Some(
         "type(body) == list && body.all(item, item.subscriptionType == body[0].subscriptionType) \
@@ -25,7 +26,9 @@ pub(super) static PRESET: Preset = Preset {
         // `eventId` alone is not promised to be unique; the number of the attempt changes with each.
         key: Some(
             "string(body.subscriptionId) + ':' + string(body.eventId) + ':' + string(body.occurredAt) \
-             + (has(body.objectId) ? ':' + string(body.objectId) : '')",
+             + (has(body.objectId) ? ':' + string(body.objectId) : '') \
+             + (has(body.fromObjectId) ? ':' + string(body.fromObjectId) + ':' + string(body.toObjectId) : '') \
+             + (has(body.messageId) ? ':' + string(body.messageId) : '')",
         ),
         kind: Some("body.subscriptionType"),
     }),

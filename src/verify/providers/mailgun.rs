@@ -22,7 +22,7 @@ pub(super) static PRESET: Preset = Preset {
     // The documentation does not say it all; third parties agree.
     confidence: Confidence::ThirdParty,
     source: "https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks",
-    setup: "Sending → Webhooks → HTTP webhook signing key",
+    setup: "Sending → Webhooks → HTTP webhook signing key; for events of subaccounts their own or the primary account's",
     words: Words {
         algorithm: "HMAC-SHA-256",
         signed: "timestamp and token, which stand in the body with the signature",

@@ -18,10 +18,14 @@ pub(super) static PRESET: Preset = Preset {
     batch: Some(Batch {
         each: "body.entry",
         key: None,
-        kind: Some("has(body.changes) ? body.changes[0].field : 'messaging'"),
+        // Without `include_values` only the names of the fields come.
+        kind: Some(
+            "has(body.changes) ? body.changes[0].field : has(body.changed_fields) ? body.changed_fields[0] : \
+             has(body.standby) ? 'standby' : 'messaging'",
+        ),
     }),
     horizon: Some(days(7)),
-    confidence: Confidence::Unconfirmed,
+    confidence: Confidence::Code,
     source: "https://developers.facebook.com/docs/graph-api/webhooks/getting-started",
     setup: "App Dashboard → App settings → Basic → App secret; `verify_token` is yours to make up and to enter at Webhooks there",
     example: &["verify_token = \"env:META_VERIFY_TOKEN\""],

@@ -1,12 +1,13 @@
 //! Microsoft Graph change notifications: the client state of the subscription in every item, and tokens of Entra's beside resource
-//! data; nothing binds the body. Items have no id, and two changes of one thing may read the same: keys are kept for as long as Graph retries, and no longer.
+//! data; nothing binds the body.
+//!
+//! Items have no id, and the next change of a drive reads like the last one: repeats are known for a second and no longer, lest
+//! a change be taken for one.
 
 use std::time::Duration;
 
 use super::{Batch, Confidence, Preset, SchemeSpec, Words};
 use crate::verify::schemes::graph;
-
-const RETRIES: Duration = Duration::from_hours(4);
 
 pub(super) static PRESET: Preset = Preset {
     name: "microsoft-graph",
@@ -28,8 +29,7 @@ pub(super) static PRESET: Preset = Preset {
         key: None,
         kind: Some("has(body.lifecycleEvent) ? body.lifecycleEvent : body.changeType"),
     }),
-    dedup: Some(RETRIES),
-    horizon: Some(RETRIES),
+    dedup: Some(Duration::from_secs(1)),
     confidence: Confidence::Documentation,
     source: "https://learn.microsoft.com/graph/change-notifications-delivery-webhooks",
     setup: "the `clientState` that you give when the subscription is made. With resource data, say `audience`, the id of your \

@@ -106,6 +106,8 @@ pub struct Preset {
     /// CEL for the event key; none where nothing signed holds an id: then a digest of the body. It may say `null` for
     /// those of the provider's events that have none.
     pub key: Option<&'static str>,
+    /// What the digest is of that stands in for a key, for people.
+    pub digest_of: &'static str,
     /// CEL for the event type.
     pub kind: Option<&'static str>,
     /// How a request that holds several events is taken apart, where a source says `each`.
@@ -216,6 +218,7 @@ impl Preset {
         settings: &[],
         jwks: None,
         key: None,
+        digest_of: "the body",
         kind: None,
         batch: None,
         body: BodyRule::Json,

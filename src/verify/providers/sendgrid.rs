@@ -34,7 +34,8 @@ pub(super) static PRESET: Preset = Preset {
     settings: &["public_keys"],
     batch: Some(Batch {
         each: "body",
-        key: Some("body.sg_event_id"),
+        // Some events of (un)subscribing have none.
+        key: Some("has(body.sg_event_id) ? body.sg_event_id : null"),
         kind: Some("body.event"),
     }),
     horizon: Some(days(1)),

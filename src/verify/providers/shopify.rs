@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::{Confidence, Preset, SchemeSpec};
+use crate::verify::BodyRule;
 use crate::verify::spec::{Encoding, Names, SignatureSpec};
 
 pub(super) static PRESET: Preset = Preset {
@@ -27,6 +28,8 @@ pub(super) static PRESET: Preset = Preset {
     kind: Some(
         "'x-shopify-hmac-sha256' in headers ? headers['x-shopify-topic'] : headers['shopify-topic']",
     ),
+    // A subscription may be set to XML.
+    body: BodyRule::ByMediaType,
     horizon: Some(Duration::from_hours(4)),
     confidence: Confidence::Library,
     source: "https://shopify.dev/docs/apps/build/webhooks/subscribe/https",

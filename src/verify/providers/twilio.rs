@@ -19,6 +19,7 @@ pub(super) static PRESET: Preset = Preset {
 /// What both of Twilio's schemes have in common. Nothing signed is an id: the signed text is the key.
 pub(super) const COMMON: Preset = Preset {
     settings: &["public_url"],
+    digest_of: "what is signed",
     kind: Some(
         "has(body.CallStatus) ? 'call.' + body.CallStatus : has(body.MessageStatus) ? 'message.' + body.MessageStatus \
          : 'message.' + body.SmsStatus",

@@ -12,6 +12,8 @@ pub(super) static PRESET: Preset = Preset {
         signature: SignatureSpec {
             header: "x-webflow-signature",
             signed: "{timestamp}:{body}",
+            // An inventory that is back at an earlier figure has the body of then.
+            by_time: true,
             ..SignatureSpec::BODY
         },
         timestamp: Some(TimestampSpec {
@@ -20,9 +22,10 @@ pub(super) static PRESET: Preset = Preset {
             tolerance: Some(Duration::from_mins(5)),
         }),
     },
+    digest_of: "what is signed, its time with it",
     kind: Some("body.triggerType"),
     dedup: Some(days(10)),
-    confidence: Confidence::ThirdParty,
+    confidence: Confidence::Code,
     source: "https://developers.webflow.com/data/docs/working-with-webhooks",
     setup: "the OAuth app's client secret; for webhooks made with a site token, the `secretKey` answered when it was made",
     ..Preset::BASE

@@ -1,4 +1,5 @@
-//! WooCommerce: base64 over the body. The topic is not signed; the ping of a new webhook is a form without signature, and is refused.
+//! WooCommerce: base64 over the body. The topic is not signed; the ping of a new webhook is a form without signature,
+//! and a handshake.
 //!
 //! Events of two topics may have byte-equal bodies: where both are wanted, give each a source, or name a key.
 
@@ -19,7 +20,7 @@ pub(super) static PRESET: Preset = Preset {
     },
     kind: Some("headers['x-wc-webhook-topic']"),
     body: BodyRule::ByMediaType,
-    confidence: Confidence::ThirdParty,
+    confidence: Confidence::Code,
     source: "https://woocommerce.com/document/webhooks/",
     setup: "WooCommerce → Settings → Advanced → Webhooks → the webhook → Secret",
     ..Preset::BASE

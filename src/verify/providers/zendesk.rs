@@ -12,6 +12,7 @@ pub(super) static PRESET: Preset = Preset {
             header: "x-zendesk-webhook-signature",
             encoding: Encoding::Base64,
             signed: "{timestamp}{body}",
+            by_time: true,
             ..SignatureSpec::BODY
         },
         timestamp: Some(TimestampSpec {
@@ -20,8 +21,13 @@ pub(super) static PRESET: Preset = Preset {
             tolerance: None,
         }),
     },
+    // What triggers and automations send is as their author wrote it: the same each time, or nothing at all.
+    key: Some(
+        "type(body) == map && has(body.zendesk_event_version) && has(body.id) ? body.id : null",
+    ),
+    digest_of: "what is signed, its time with it",
     kind: Some("body.type"),
-    body: BodyRule::ByMediaType,
+    body: BodyRule::ByContent,
     dedup: Some(days(10)),
     confidence: Confidence::Documentation,
     source: "https://developer.zendesk.com/documentation/webhooks/verifying/",

@@ -179,32 +179,35 @@ impl Message {
     }
 }
 
-/// `sns.REGION.amazonaws.com`, with `.cn` behind it in China.
+/// `sns.REGION.amazonaws.com`, with `.cn` behind it in China; `sns.REGION.amazonaws.eu` in the European Sovereign Cloud.
 ///
 /// A region is `eu-west-1`, `us-gov-east-1` or the like, and only that: under `sns.s3-us-west-2.amazonaws.com` stands
 /// whatever somebody put into a bucket named `sns`.
 pub(in crate::verify) fn is_host(host: &str) -> bool {
-    let global = host.strip_suffix(".cn");
-    let region = global
-        .unwrap_or(host)
-        .strip_prefix("sns.")
-        .and_then(|rest| rest.strip_suffix(".amazonaws.com"));
-    let mut parts = region.unwrap_or_default().split('-');
-    let (area, number) = (parts.next(), parts.next_back());
-    let area = area.unwrap_or_default();
+    let rest = host.strip_prefix("sns.").unwrap_or_default();
+    let Some((region, domain)) = rest.split_once('.') else {
+        return false;
+    };
+    let mut parts = region.split('-');
+    let (area, number) = (parts.next().unwrap_or_default(), parts.next_back());
+    let expected = match area {
+        "cn" => "amazonaws.com.cn",
+        "eusc" => "amazonaws.eu",
+        _ => "amazonaws.com",
+    };
     let letters =
         |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
     let one_digit = number.is_some_and(|part| matches!(part.as_bytes(), [b'0'..=b'9']));
     let names: Vec<&str> = parts.collect();
-    area.len() == 2
+    domain == expected
+        && (area.len() == 2 || area == "eusc")
         && letters(area)
         && (1..=3).contains(&names.len())
         && names.iter().all(|name| letters(name) && name.len() <= 16)
         && one_digit
-        && global.is_some() == (area == "cn")
 }
 
-/// `https://sns.REGION.amazonaws.com/NAME.pem`, or `.com.cn`.
+/// `https://sns.REGION.amazonaws.com/NAME.pem`, or at the other domains of `is_host`.
 fn is_ours(url: &str) -> bool {
     let rest = url.strip_prefix("https://");
     let Some((host, path)) = rest.and_then(|rest| rest.split_once('/')) else {
@@ -227,6 +230,7 @@ mod tests {
             "https://sns.us-gov-east-1.amazonaws.com/a.pem",
             "https://sns.ap-southeast-7.amazonaws.com/a.pem",
             "https://sns.us-iso-east-1.amazonaws.com/a.pem",
+            "https://sns.eusc-de-east-1.amazonaws.eu/a.pem",
         ] {
             assert!(is_ours(good), "{good}");
         }
@@ -249,6 +253,9 @@ mod tests {
             "https://sns.us-west-2-s3.amazonaws.com/a.pem",
             "https://sns.us-west-2.amazonaws.com.cn/a.pem",
             "https://sns.cn-north-1.amazonaws.com/a.pem",
+            "https://sns.eusc-de-east-1.amazonaws.com/a.pem",
+            "https://sns.eu-west-1.amazonaws.eu/a.pem",
+            "https://sns.s3-eusc-de-east-1.amazonaws.eu/a.pem",
             "https://sns.US-WEST-2.amazonaws.com/a.pem",
             "https://sns.us--2.amazonaws.com/a.pem",
             "https://s3.amazonaws.com/a.pem",

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
-    RSA_PSS_2048_8192_SHA512, VerificationAlgorithm,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey,
+    RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA512, VerificationAlgorithm,
 };
 use sfv::InnerList;
 
@@ -14,10 +14,11 @@ use super::super::super::layout::base64_decode;
 use super::super::super::spec::{Algorithm, KeyForm};
 use crate::secret::Secret;
 
-const ALGORITHMS: [&str; 5] = [
+const ALGORITHMS: [&str; 6] = [
     "hmac-sha256",
     "ed25519",
     "ecdsa-p256-sha256",
+    "ecdsa-p384-sha384",
     "rsa-pss-sha512",
     "rsa-v1_5-sha256",
 ];
@@ -124,6 +125,7 @@ impl Material {
         let public: &'static dyn VerificationAlgorithm = match algorithm {
             "ed25519" => &ED25519,
             "ecdsa-p256-sha256" => &ECDSA_P256_SHA256_FIXED,
+            "ecdsa-p384-sha384" => &ECDSA_P384_SHA384_FIXED,
             "rsa-pss-sha512" => &RSA_PSS_2048_8192_SHA512,
             "rsa-v1_5-sha256" => &RSA_PKCS1_2048_8192_SHA256,
             _ => {
