@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::HeaderName;
-use sha2::{Digest as _, Sha256};
 
 use super::given::Fault;
 use super::layout::{self, Entries};
@@ -80,7 +79,6 @@ pub struct Scheme {
     pub(super) signed: Template,
     pub(super) time: Option<Time>,
     pub(super) key_form: KeyForm,
-    by_time: bool,
     /// At least one.
     keys: Vec<Key>,
 }
@@ -151,7 +149,6 @@ impl Scheme {
             signed,
             time,
             key_form: spec.key_form,
-            by_time: spec.by_time,
             keys,
         })
     }
@@ -176,7 +173,6 @@ impl Scheme {
         Ok(Seal {
             secret: Some(secret),
             signed_at: offer.at,
-            digest: self.by_time.then(|| self.digest(offer.fields)),
             ..Seal::default()
         })
     }
@@ -311,14 +307,6 @@ impl Scheme {
         Some(request.required(name)?)
             .filter(|id| !id.is_empty() && self.signed.bounds_id(id))
             .ok_or_else(|| Refusal::Malformed(name.to_string()))
-    }
-
-    fn digest(&self, fields: Fields<'_>) -> [u8; 32] {
-        let mut digest = Sha256::new();
-        self.signed
-            .render(fields)
-            .for_each(|part| digest.update(part));
-        digest.finalize().into()
     }
 
     fn decoded(&self, signatures: &[&str]) -> Vec<Vec<u8>> {

@@ -26,8 +26,6 @@ pub struct SignatureSpec<'a> {
     pub other: Option<Names<'a>>,
     /// A header that, where it is there, has this value and no other.
     pub pinned: Option<(&'a str, &'a str)>,
-    /// Different events may have equal bodies without an id: what is signed, the time with it, tells them apart.
-    pub by_time: bool,
 }
 
 /// The headers of one scheme under other names.
@@ -53,7 +51,6 @@ impl SignatureSpec<'static> {
         key_form: KeyForm::Plain,
         other: None,
         pinned: None,
-        by_time: false,
     };
 }
 

@@ -119,7 +119,6 @@ impl Compiler<'_> {
             key_form: key_form?,
             other: None,
             pinned: None,
-            by_time: false,
         })
     }
 

@@ -17,7 +17,6 @@ pub(super) static PRESET: Preset = Preset {
         build: Contentful::build,
     },
     settings: &["public_url"],
-    digest_of: "what is signed, its time with it",
     kind: Some("headers['x-contentful-topic']"),
     // A webhook's transformation may send a form.
     body: BodyRule::ByMediaType,

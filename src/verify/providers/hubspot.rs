@@ -15,7 +15,6 @@ pub(super) static PRESET: Preset = Preset {
         build: HubSpot::build,
     },
     settings: &["public_url"],
-    digest_of: "the body and the signed time",
     // A list of events of any types; a workflow's webhook is one object without a type.
     kind: Some(
         "type(body) == list && body.all(item, item.subscriptionType == body[0].subscriptionType) \

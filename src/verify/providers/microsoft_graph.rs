@@ -1,8 +1,8 @@
 //! Microsoft Graph change notifications: the client state of the subscription in every item, and tokens of Entra's beside resource
 //! data; nothing binds the body.
 //!
-//! Items have no id, and the next change of a drive reads like the last one: repeats are known for a second and no longer, lest
-//! a change be taken for one.
+//! Items have no id, and the next change of a drive reads like the last one, byte for byte: repeats are known for ten minutes, as
+//! where a token is all the proof, and not for the four hours in which Graph retries.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ pub(super) static PRESET: Preset = Preset {
         key: None,
         kind: Some("has(body.lifecycleEvent) ? body.lifecycleEvent : body.changeType"),
     }),
-    dedup: Some(Duration::from_secs(1)),
+    dedup: Some(Duration::from_mins(10)),
     confidence: Confidence::Documentation,
     source: "https://learn.microsoft.com/graph/change-notifications-delivery-webhooks",
     setup: "the `clientState` that you give when the subscription is made. With resource data, say `audience`, the id of your \

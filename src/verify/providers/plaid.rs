@@ -20,6 +20,7 @@ pub(super) static PRESET: Preset = Preset {
     },
     settings: &["client_id", "environment", "jwks"],
     kind: Some("body.webhook_type + '.' + body.webhook_code"),
+    digest_of: "what is signed, its time with it",
     horizon: Some(days(1)),
     confidence: Confidence::Documentation,
     source: "https://plaid.com/docs/api/webhooks/webhook-verification/",

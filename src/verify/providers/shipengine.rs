@@ -18,6 +18,7 @@ pub(super) static PRESET: Preset = Preset {
     settings: &["jwks"],
     jwks: Some("https://api.shipengine.com/jwks"),
     kind: Some("body.resource_type"),
+    digest_of: "what is signed, its time with it",
     horizon: Some(days(10)),
     confidence: Confidence::Documentation,
     source: "https://docs.shipstation.com/webhooks-validation",

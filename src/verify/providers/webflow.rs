@@ -12,8 +12,6 @@ pub(super) static PRESET: Preset = Preset {
         signature: SignatureSpec {
             header: "x-webflow-signature",
             signed: "{timestamp}:{body}",
-            // An inventory that is back at an earlier figure has the body of then.
-            by_time: true,
             ..SignatureSpec::BODY
         },
         timestamp: Some(TimestampSpec {
@@ -22,7 +20,6 @@ pub(super) static PRESET: Preset = Preset {
             tolerance: Some(Duration::from_mins(5)),
         }),
     },
-    digest_of: "what is signed, its time with it",
     kind: Some("body.triggerType"),
     dedup: Some(days(10)),
     confidence: Confidence::Code,

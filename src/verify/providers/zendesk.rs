@@ -12,7 +12,6 @@ pub(super) static PRESET: Preset = Preset {
             header: "x-zendesk-webhook-signature",
             encoding: Encoding::Base64,
             signed: "{timestamp}{body}",
-            by_time: true,
             ..SignatureSpec::BODY
         },
         timestamp: Some(TimestampSpec {
@@ -25,7 +24,6 @@ pub(super) static PRESET: Preset = Preset {
     key: Some(
         "type(body) == map && has(body.zendesk_event_version) && has(body.id) ? body.id : null",
     ),
-    digest_of: "what is signed, its time with it",
     kind: Some("body.type"),
     body: BodyRule::ByContent,
     dedup: Some(days(10)),
