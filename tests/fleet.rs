@@ -8,7 +8,6 @@ mod handover;
 mod plan;
 mod rolling;
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -111,10 +110,13 @@ impl Fleet {
         );
     }
 
+    fn living(&self) -> &Gateway {
+        &self.replicas[usize::from(self.dead == Some(0))]
+    }
+
     /// Deliveries that are pending, as any living replica counts them.
     async fn pending(&self) -> Option<u64> {
-        let number = usize::from(self.dead == Some(0));
-        let text = self.replicas[number].metrics().await;
+        let text = self.living().metrics().await;
         let prefix = "signalpost_inbox_deliveries{state=\"pending\"}";
         text.contains(prefix).then(|| ledger::sum(&text, prefix))
     }
@@ -171,14 +173,16 @@ async fn replicas_lose_nothing_repeat_nothing_and_keep_the_order_while_everythin
     })
     .await;
     let workflows = fleet.server.workflows().await;
+    let unknown = ledger::unknown(fleet.living(), each * WORKFLOWS).await;
     let mut runs = 0;
     for order in &orders {
-        runs += ledger::compare(&workflows, order, each, &HashSet::new()).await;
+        runs += ledger::compare(&workflows, order, each, &unknown).await;
     }
     eprintln!(
-        "fleet: {} events, 0 lost, 0 twice, 0 reordered; {runs} runs of {WORKFLOWS} live workflows; \
+        "fleet: {} events, 0 lost, 0 twice, 0 reordered, {} parked as unknown; {runs} runs of {WORKFLOWS} live workflows; \
          {in_flight} of {} kills met work in flight; {:?}; seed {}",
         each * WORKFLOWS,
+        unknown.len(),
         plan.kills,
         started.elapsed(),
         plan.seed
