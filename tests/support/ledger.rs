@@ -69,18 +69,17 @@ pub(crate) async fn unknown(gateway: &Gateway, events: usize) -> HashSet<String>
             }
             keys.insert(event["key"].as_str().expect("a key").to_owned());
         }
-        match page["next"].as_str() {
-            Some(next) => cursor = format!("&cursor={next}"),
-            None => {
-                let parked = keys.len();
-                assert!(
-                    parked * 10 <= events,
-                    "{parked} are parked, for nobody knows whether they arrived"
-                );
-                return keys;
-            }
-        }
+        let Some(next) = page["next"].as_str() else {
+            break;
+        };
+        cursor = format!("&cursor={next}");
     }
+    let parked = keys.len();
+    assert!(
+        parked * 10 <= events,
+        "{parked} are parked, for nobody knows whether they arrived"
+    );
+    keys
 }
 
 /// Each of an order's payments stands once in the histories of its workflow's runs, in order, and each run has counted those
