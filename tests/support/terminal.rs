@@ -22,7 +22,8 @@ impl Terminal {
     pub(crate) fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         // Nothing of them is for the shell to read: they come as variables and positions.
         let words = (0..arguments.len()).map(|number| format!("\"$TERMINAL_ARGUMENT_{number}\""));
-        let mut line = vec!["exec \"$TERMINAL_PROGRAM\"".to_owned()];
+        // Whoever starts the tests in the background has them ignore Ctrl-C, and all that they start.
+        let mut line = vec!["exec env --default-signal=INT \"$TERMINAL_PROGRAM\"".to_owned()];
         line.extend(words);
         let line = line.join(" ");
         let mut command = Command::new("script");
