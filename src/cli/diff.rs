@@ -124,7 +124,7 @@ pub(super) async fn run(arguments: Arguments) -> End {
         }
     };
     let report = Report::new(old.change_to(&new), blast);
-    match arguments.connection.output {
+    match arguments.connection.printed.output {
         Output::Text => report.text().iter().for_each(|line| print(line)),
         Output::Json => print(&report.json()),
     }

@@ -99,7 +99,7 @@ pub(super) async fn run(arguments: Arguments) -> End {
     };
     match webhook(&arguments, ground).await {
         Ok(explanation) => {
-            match arguments.connection.output {
+            match arguments.connection.printed.output {
                 Output::Text => print(&page::text(&explanation)),
                 Output::Json => print(&explanation.json()),
             }

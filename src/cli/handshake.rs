@@ -45,7 +45,8 @@ struct Open {
 }
 
 pub(super) async fn run(arguments: Arguments) -> End {
-    let Connection { ops, output } = arguments.connection;
+    let Connection { ops, printed } = arguments.connection;
+    let output = printed.output;
     let Command::Open(open) = arguments.command;
     let opened = match Client::new(&ops) {
         Ok(client) => ask(&client, &open).await,

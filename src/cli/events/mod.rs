@@ -18,7 +18,7 @@ mod tail;
 
 use clap::{Args, Subcommand};
 
-use super::flags::OpsListener;
+use super::flags::{OpsListener, Printed};
 use super::{End, Output, complain, print, root_cause};
 use client::{Client, Error};
 pub(super) use kept::{Kept, kept};
@@ -26,8 +26,8 @@ pub(super) use table::plain;
 
 /// See where webhooks went, and deal with what is parked or unrouted.
 ///
-/// Talks to the ops listener of a running gateway. Where that wants a token, it is read from
-/// `SIGNALPOST_OPS_TOKEN`.
+/// Talks to the ops listener of a running gateway, and prints with `-o json` what its API says. Where that
+/// wants a token, it is read from `SIGNALPOST_OPS_TOKEN`.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -42,15 +42,8 @@ pub(super) struct Connection {
     #[command(flatten)]
     pub(super) ops: OpsListener,
 
-    /// Print for people or for programs: what the API says, where it is asked.
-    #[arg(
-        short,
-        long,
-        value_name = "FORMAT",
-        default_value = "text",
-        global = true
-    )]
-    pub(super) output: Output,
+    #[command(flatten)]
+    pub(super) printed: Printed,
 }
 
 #[derive(Debug, Subcommand)]
@@ -66,7 +59,7 @@ enum Command {
 }
 
 pub(super) async fn run(arguments: Arguments) -> End {
-    let output = arguments.connection.output;
+    let output = arguments.connection.printed.output;
     let client = match Client::new(&arguments.connection.ops) {
         Ok(client) => client,
         Err(error) => return problem(&error),

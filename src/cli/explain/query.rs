@@ -47,7 +47,7 @@ impl QueryFlags {
 pub(super) fn run(arguments: &Arguments, plan: &Plan, now: Timestamp) -> End {
     match explain(arguments, plan, now) {
         Ok(decision) => {
-            match arguments.connection.output {
+            match arguments.connection.printed.output {
                 Output::Text => print(&decision.text()),
                 Output::Json => print(&decision.json()),
             }
